@@ -1,0 +1,92 @@
+/* Which instruction set runs: the CPU and the operating system are asked once, the answer is one pointer to
+ * one kernel set. Knows instruction sets; does not know what a kernel computes. */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fastact.h"
+#include "internal.h"
+
+/* __builtin_cpu_supports also checks that the operating system saves the wider registers. The lists are
+ * those of the x86-64 psABI levels v3 and v4 as far as compilers can ask for them. */
+#if defined(FA__ON_x86_64)
+static int has_sse2(void) {
+    return 1;
+}
+static int has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+static int has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+#define FA__EACH_ISA(M) M(sse2) M(avx2) M(avx512)
+#elif defined(FA__ON_aarch64)
+static int has_neon(void) {
+    return 1;
+}
+#define FA__EACH_ISA(M) M(neon)
+#else
+#error "fastact knows x86-64 and aarch64; define FA__ON_x86_64 or FA__ON_aarch64"
+#endif
+
+#define FA__DECLARE(isa)                                                                             \
+    extern const fa__kernels fa__kernels_##isa##_float[FA__ROWS];                                    \
+    extern const fa__kernels fa__kernels_##isa##_double[FA__ROWS];
+FA__EACH_ISA(FA__DECLARE)
+
+#define FA__SET(isa) {#isa, {fa__kernels_##isa##_float, fa__kernels_##isa##_double}},
+static const fa__kernel_set sets[] = {FA__EACH_ISA(FA__SET)};
+
+#define FA__SUPPORT(isa) has_##isa,
+static int (*const supported[])(void) = {FA__EACH_ISA(FA__SUPPORT)};
+
+enum { SETS = sizeof sets / sizeof sets[0] };
+
+static _Atomic(const fa__kernel_set *) active;
+
+int fa_set_isa(const char *name) {
+    for (int i = 0; i < SETS; i++) {
+        if (strcmp(sets[i].isa, name) == 0) {
+            if (!supported[i]()) return -2;
+            atomic_store(&active, &sets[i]);
+            return 0;
+        }
+    }
+    return -1;
+}
+
+/* The environment's choice, else the best. A library has nobody to complain to about an unusable
+ * FASTACT_ISA, so it is passed over here; the Python package reads it too, and raises. */
+static const fa__kernel_set *choose(void) {
+    const char *wanted = getenv("FASTACT_ISA");
+    if (!wanted || !*wanted || fa_set_isa(wanted) != 0) {
+        int best = SETS - 1;
+        while (best > 0 && !supported[best]()) best--;
+        atomic_store(&active, &sets[best]);
+    }
+    return atomic_load(&active);
+}
+
+const fa__kernel_set *fa__active_kernels(void) {
+    const fa__kernel_set *set = atomic_load_explicit(&active, memory_order_acquire);
+    return set ? set : choose();
+}
+
+const char *fa_isa(void) {
+    return fa__active_kernels()->isa;
+}
+
+const char *fa_isas(void) {
+    static char text[64]; /* the same bytes whoever writes them */
+    char local[64] = "";
+    for (int i = 0; i < SETS; i++) {
+        if (!supported[i]()) continue;
+        if (*local) strcat(local, ",");
+        strcat(local, sets[i].isa);
+    }
+    memcpy(text, local, sizeof text);
+    return text;
+}

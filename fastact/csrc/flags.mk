@@ -1,0 +1,27 @@
+# Every compiler flag, once, with its reason; and the instruction sets. Read by Makefile and by setup.py, so
+# lines are plain NAME = value. Knows no paths and no build steps.
+
+# gnu11: vector pragmas and statement attributes. O3: the vectoriser with its dynamic cost model.
+# ffp-contract=off: a*b+c means two roundings unless written as an fma, on every compiler.
+# fno-math-errno, fno-trapping-math: allow selects and built-ins in vector code; no flag or errno leaves the
+#   library, because the caller's floating-point state is restored (state.h).
+# fno-thread-jumps: keeps selects from being turned back into branches, which do not vectorise.
+# fopenmp-simd: honours "omp simd" without the OpenMP runtime. fPIC, fvisibility: for shared objects.
+CFLAGS_COMMON = -std=gnu11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-thread-jumps -fopenmp-simd -fPIC -fvisibility=hidden
+
+# parallel.c alone uses the OpenMP runtime
+CFLAGS_OPENMP = -fopenmp
+LIBS_OPENMP = -fopenmp -lpthread -lm
+
+# Instruction sets by machine, worst first; each compiles loops.c again with its own flags. The vector width
+# is given because GCC prefers 256 bits even where 512 exist.
+ISAS_x86_64 = sse2 avx2 avx512
+ISAS_aarch64 = neon
+CFLAGS_sse2 = -march=x86-64
+CFLAGS_avx2 = -march=x86-64-v3 -mprefer-vector-width=256
+CFLAGS_avx512 = -march=x86-64-v4 -mprefer-vector-width=512
+CFLAGS_neon = -march=armv8-a
+
+# Sources compiled once
+SOURCES_ONCE = table.c api.c dispatch.c engine.c half.c measure.c
+SOURCES_OPENMP = parallel.c

@@ -1,0 +1,111 @@
+/* What the parts of the C library share: rows, kernels, and the one entry through which all calls go.
+ * Does not know how any part does its work. */
+#ifndef FA_INTERNAL_H
+#define FA_INTERNAL_H
+
+#include <stddef.h>
+
+#define FA__MAX_PARAMS 4
+#define FA__MAX_OPERANDS (2 + FA__MAX_PARAMS + 2) /* grad, x, parameters, two results */
+#define FA__MAX_DIMS 64                           /* as NumPy's */
+
+typedef enum {
+    FA__FORWARD,
+    FA__DERIVATIVE,
+    FA__BACKWARD,
+    FA__VALUE_AND_DERIVATIVE,
+    FA__BACKWARD_FROM_OUTPUT,
+    FA__DIRECTIONS
+} fa__direction;
+
+/* what arrays hold; float16 is computed in float32 */
+typedef enum { FA__F32, FA__F64, FA__F16, FA__DTYPES } fa__dtype;
+
+/* Row numbers, in the order of the table */
+enum {
+#define FA_ACT(name, ...) FA__ROW_##name,
+#include "fastact/activations.def"
+#undef FA_ACT
+    FA__ROWS
+};
+
+/* A row as data, for introspection */
+typedef struct {
+    const char *name;
+    int n_params;
+    const char *param_names[FA__MAX_PARAMS];
+    double param_defaults[FA__MAX_PARAMS];
+    const char *formula, *derivative_formula, *kinks;
+    int from_output;                    /* whether f' follows from y */
+    const char *output_formula, *condition; /* f'(y) and when it holds; or the reason why not, and "" */
+    double ulp_f32, ulp_f64, ulp_f64_derivative;
+    const char *about;
+} fa__row;
+extern const fa__row fa__rows[FA__ROWS];
+
+/* How many operands precede the parameters, and how many results follow them */
+typedef struct {
+    int inputs, results;
+} fa__arity;
+extern const fa__arity fa__arities[FA__DIRECTIONS];
+
+/* A kernel works on n contiguous elements, n a multiple of FA__LANES. Operands stand in the order inputs,
+ * parameters, results. loop[..][0] takes one value per parameter, loop[..][1] one per element. */
+#define FA__LANES 16
+typedef void fa__loop(char *const *operands, size_t n);
+typedef struct {
+    fa__loop *loop[FA__DIRECTIONS][2];
+} fa__kernels;
+
+/* one instruction set's kernels, by dtype (FA__F32, FA__F64) and row */
+typedef struct {
+    const char *isa;
+    const fa__kernels *of_dtype[2];
+} fa__kernel_set;
+const fa__kernel_set *fa__active_kernels(void);
+
+/* An elementwise call on arrays of any layout: base address and byte strides of each operand over the
+ * broadcast shape. Results may be the same memory as an input, element for element; no other overlap. */
+typedef struct {
+    int row;
+    fa__direction direction;
+    fa__dtype dtype;
+    int ndim;
+    size_t shape[FA__MAX_DIMS];
+    char *base[FA__MAX_OPERANDS];
+    ptrdiff_t stride[FA__MAX_OPERANDS][FA__MAX_DIMS];
+} fa__call;
+void fa__execute(const fa__call *call);
+
+/* the same for one dimension, as a NumPy inner loop sees it; and for contiguous arrays and scalar
+ * parameters, as the C API does */
+void fa__execute_1d(int row, fa__direction direction, fa__dtype dtype, char *const *base,
+                    const ptrdiff_t *stride, size_t n);
+void fa__execute_contiguous(int row, fa__direction direction, fa__dtype dtype, char *const *base,
+                            size_t n);
+
+/* Run body over [0, n), cut into one range per thread; ranges start at multiples of `quantum` and hold at
+ * least `grain` elements. Serial where threads would not pay, or could not be had safely. */
+typedef void fa__body(const void *context, size_t begin, size_t end);
+void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum);
+
+/* What bounds the number of threads: 0 where a source sets no bound */
+typedef struct {
+    int set;         /* fa_set_num_threads */
+    int environment; /* FASTACT_NUM_THREADS */
+    int openmp;      /* OMP_NUM_THREADS, or a limit set through the OpenMP runtime */
+    int affinity;    /* CPUs this process may run on */
+    int cgroup;      /* CPU quota, rounded up */
+} fa__thread_limits;
+fa__thread_limits fa__get_thread_limits(void);
+int fa__cgroup_quota(const char *cgroup_root, const char *membership_file);
+const char *fa__openmp_runtime(void);
+
+/* Errors in ULP of float32 results against float64 truth, accumulated over calls */
+typedef struct {
+    double max_ulp, sum_ulp;
+    size_t count, worst; /* worst: index, over all calls, of the largest error */
+} fa__ulp_stats;
+void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp_stats *stats);
+
+#endif

@@ -1,0 +1,80 @@
+/* THE KERNELS: every row's loops, in each direction, for one dtype and one instruction set. Compiled once
+ * for each pair: FA_REAL is float or double, FA_TABLE the name of the resulting table (flags.mk).
+ * Knows the table and the formulas; does not know threads, strides, short arrays or which CPU it is on.
+ *
+ * GCC reports a loop at its row's line in activations.def, so a row that fails to vectorise is named.
+ */
+#include "internal.h"
+
+#define FA__IS_float 0
+#define FA__IS_double 1
+#define FA__COMPENSATED(T) FA__PASTE(FA__IS_, T)
+#define FA__PASTE(a, b) FA__PASTE_(a, b)
+#define FA__PASTE_(a, b) a##b
+#define FA_COMPENSATE FA__COMPENSATED(FA_REAL)
+
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define FA_HAVE_FMA
+#endif
+
+typedef FA_REAL real;
+
+#include "fastact/rows.h"
+#include "formulas.h"
+
+/* grad * d, but 0 where d is 0: a dead or saturated unit passes nothing on, not even infinity */
+FA_INLINE real fa__chain(real grad, real d) {
+    real product = grad * d;
+    return d == 0 ? 0 : product;
+}
+
+/* A parameter is read once (scalar loops) or with each element (vector loops) */
+#define FA__READ_ONCE(i, parameter, default_) const real parameter = *(const real *)params[i];
+#define FA__READ_ARRAY(i, parameter, default_) const real *parameter = (const real *)params[i];
+#define FA__ONE(i, parameter, default_) , parameter
+#define FA__ELEMENT(i, parameter, default_) , parameter[k]
+
+/* One loop; operands are inputs, parameters, results. Iterations are independent, even in place: that is
+ * what omp simd says. n is a multiple of FA__LANES, which the bound repeats, so that no tail is compiled. */
+#define FA__LOOP(function, n_inputs, params_, READ, BODY)                                            \
+    static void function(char *const *operands, size_t n) {                                          \
+        char *const *params = operands + n_inputs;                                                   \
+        char *const *results = params + (FA__FIRST params_);                                         \
+        const real *in0 = (const real *)operands[0], *in1 = (const real *)operands[1];               \
+        real *out0 = (real *)results[0], *out1 = (real *)results[1];                                 \
+        FA_EACH_PARAM(READ, params_)                                                                 \
+        (void)in1, (void)out1;                                                                       \
+        _Pragma("omp simd") for (size_t k = 0; k < n / FA__LANES * FA__LANES; k++) {                 \
+            BODY;                                                                                    \
+        }                                                                                            \
+    }
+
+/* All loops of a row, for parameters read in one of the two ways; `args` passes them on */
+#define FA__ROW_LOOPS(name, way, params, from, READ, args)                                           \
+    FA__LOOP(name##_forward_##way, 1, params, READ, out0[k] = name##_forward(in0[k] args))           \
+    FA__LOOP(name##_derivative_##way, 1, params, READ, out0[k] = name##_derivative(in0[k] args))     \
+    FA__LOOP(name##_backward_##way, 2, params, READ,                                                 \
+             out0[k] = fa__chain(in0[k], name##_derivative(in1[k] args)))                            \
+    FA__LOOP(name##_both_##way, 1, params, READ, const real x = in0[k];                              \
+             out0[k] = name##_forward(x args); out1[k] = name##_derivative(x args))                  \
+    FA_IF_OUTPUT(from, FA__LOOP(name##_from_output_##way, 2, params, READ,                           \
+                                out0[k] = fa__chain(in0[k],                                          \
+                                                    name##_derivative_from_output(in1[k] args))))
+
+#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                        \
+    FA__ROW_LOOPS(name, scalar, params, from, FA__READ_ONCE, FA_EACH_PARAM(FA__ONE, params))         \
+    FA_IF_PARAMS(params, FA__ROW_LOOPS(name, vector, params, from, FA__READ_ARRAY,                   \
+                                       FA_EACH_PARAM(FA__ELEMENT, params)))
+#include "fastact/activations.def"
+#undef FA_ACT
+
+#define FA__ENTRY(name, loop, params) {name##_##loop##_scalar, FA_IF_PARAMS(params, name##_##loop##_vector)}
+
+const fa__kernels FA_TABLE[FA__ROWS] = {
+#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                        \
+    {{FA__ENTRY(name, forward, params), FA__ENTRY(name, derivative, params),                         \
+      FA__ENTRY(name, backward, params), FA__ENTRY(name, both, params),                              \
+      FA_IF_OUTPUT(from, FA__ENTRY(name, from_output, params))}},
+#include "fastact/activations.def"
+#undef FA_ACT
+};

@@ -1,0 +1,173 @@
+/* Threads: how many, when, and when not. The only file that knows OpenMP.
+ * Does not know what the loop body does.
+ *
+ * A. Only num_threads() clauses: the process-wide OpenMP settings are never changed. The runtime's own limit is
+ *    read again on every call, so that threadpoolctl and omp_set_num_threads are honoured.
+ * B. Serial in a forked child (an OpenMP pool does not survive fork), inside another parallel region, and
+ *    while another thread is in one of ours, so that the process never runs more threads than allowed.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fastact.h"
+#include "internal.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+/* Limits ----------------------------------------------------------------------------------------- */
+
+/* CPUs granted by a cgroup: quota/period rounded up, or 0 for no limit. The two numbers stand in one file
+ * (version 2, "max" for none) or in two (version 1, a negative quota for none). */
+static int read_quota(const char *folder, const char *path) {
+    char name[1024];
+    double quota = 0, period = 0;
+    snprintf(name, sizeof name, "%s%s/cpu.max", folder, path);
+    FILE *file = fopen(name, "r");
+    if (file) {
+        if (fscanf(file, "%lf %lf", &quota, &period) != 2) quota = 0;
+        fclose(file);
+    } else {
+        const char *const parts[] = {"quota", "period"};
+        double *const values[] = {&quota, &period};
+        for (int i = 0; i < 2; i++) {
+            snprintf(name, sizeof name, "%s%s/cpu.cfs_%s_us", folder, path, parts[i]);
+            file = fopen(name, "r");
+            if (!file || fscanf(file, "%lf", values[i]) != 1) quota = 0;
+            if (file) fclose(file);
+        }
+    }
+    if (quota <= 0 || period <= 0) return 0;
+    int cpus = (int)(quota / period);
+    return cpus < quota / period ? cpus + 1 : cpus;
+}
+
+static int smaller_limit(int a, int b) {
+    return a == 0 ? b : b == 0 ? a : a < b ? a : b;
+}
+
+/* A cgroup is bound by its own quota and by those of all above it. Each line of the membership file reads
+ * "id:controllers:path"; version 2 has no controllers and no folder for them. */
+int fa__cgroup_quota(const char *cgroup_root, const char *membership_file) {
+    int limit = 0;
+    char line[512];
+    FILE *file = fopen(membership_file, "r");
+    if (!file) return 0;
+    while (fgets(line, sizeof line, file)) {
+        char *controllers = strchr(line, ':'), *path = controllers ? strchr(controllers + 1, ':') : 0;
+        if (!path) continue;
+        *path++ = 0;
+        controllers++;
+        path[strcspn(path, "\n")] = 0;
+        if (*controllers && !strstr(controllers, "cpu")) continue;
+        char folder[512];
+        snprintf(folder, sizeof folder, "%s%s%s", cgroup_root, *controllers ? "/" : "", controllers);
+        for (char *end = path + strlen(path); end; end = strrchr(path, '/')) {
+            *end = 0;
+            limit = smaller_limit(limit, read_quota(folder, path));
+        }
+    }
+    fclose(file);
+    return limit;
+}
+
+static pthread_once_t environment_read = PTHREAD_ONCE_INIT;
+static int environment_limit, cgroup_limit;
+static atomic_int set_limit;
+static atomic_int in_forked_child;
+static atomic_flag region_taken = ATOMIC_FLAG_INIT;
+
+static void read_environment(void) {
+    const char *text = getenv("FASTACT_NUM_THREADS");
+    int n = text ? atoi(text) : 0;
+    environment_limit = n > 0 ? n : 0;
+    cgroup_limit = fa__cgroup_quota("/sys/fs/cgroup", "/proc/self/cgroup");
+}
+
+fa__thread_limits fa__get_thread_limits(void) {
+    pthread_once(&environment_read, read_environment);
+    fa__thread_limits limits = {.set = atomic_load(&set_limit),
+                                .environment = environment_limit,
+                                .openmp = 1,
+                                .affinity = 1,
+                                .cgroup = cgroup_limit};
+#ifdef _OPENMP
+    limits.openmp = omp_get_max_threads();
+    limits.affinity = omp_get_num_procs();
+#endif
+    return limits;
+}
+
+int fa_num_threads(void) {
+    fa__thread_limits limits = fa__get_thread_limits();
+    int own = limits.set ? limits.set : limits.environment;
+    int n = smaller_limit(smaller_limit(own, limits.openmp),
+                          smaller_limit(limits.affinity, limits.cgroup));
+    return n < 1 ? 1 : n;
+}
+
+void fa_set_num_threads(int n) {
+    atomic_store(&set_limit, n > 0 ? n : 0);
+}
+
+const char *fa__openmp_runtime(void) {
+#ifdef __clang__
+    const char *const name = "libomp";
+#else
+    const char *const name = "libgomp";
+#endif
+#ifdef _OPENMP
+    return name;
+#else
+    (void)name;
+    return "none";
+#endif
+}
+
+/* Forks ------------------------------------------------------------------------------------------ */
+
+static void after_fork_in_child(void) {
+    atomic_store(&in_forked_child, 1);
+}
+
+/* at load, because any library's OpenMP pool dies in a fork, not only one that we started */
+__attribute__((constructor)) static void watch_forks(void) {
+    pthread_atfork(0, 0, after_fork_in_child);
+}
+
+/* Loops ------------------------------------------------------------------------------------------ */
+
+#ifdef _OPENMP
+static int threads_for(size_t n, size_t grain) {
+    if (n < 2 * grain || atomic_load(&in_forked_child) || omp_in_parallel()) return 1;
+    size_t useful = n / grain;
+    int allowed = fa_num_threads();
+    return useful < (size_t)allowed ? (int)useful : allowed;
+}
+
+void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum) {
+    int threads = threads_for(n, grain);
+    if (threads < 2 || atomic_flag_test_and_set(&region_taken)) {
+        body(context, 0, n);
+        return;
+    }
+    size_t share = (n / (size_t)threads + quantum) / quantum * quantum;
+#pragma omp parallel num_threads(threads)
+    {
+        /* the runtime may give fewer threads than asked for: let each take every team-size-th share */
+        size_t step = share * (size_t)omp_get_num_threads();
+        for (size_t begin = share * (size_t)omp_get_thread_num(); begin < n; begin += step)
+            body(context, begin, n - begin < share ? n : begin + share);
+    }
+    atomic_flag_clear(&region_taken);
+}
+#else
+void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum) {
+    (void)grain, (void)quantum;
+    body(context, 0, n);
+}
+#endif

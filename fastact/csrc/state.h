@@ -1,0 +1,35 @@
+/* The floating-point state of the calling thread: kernels run in the default one (round to nearest, subnormals
+ * kept, nothing trapped), and leave the caller's as it was, exception flags included.
+ * Does not know kernels. */
+#ifndef FA_STATE_H
+#define FA_STATE_H
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+typedef unsigned int fa__state;
+static inline fa__state fa__enter(void) {
+    fa__state caller = _mm_getcsr();
+    _mm_setcsr(0x1f80); /* all exceptions masked, no flags, round to nearest, no flush to zero */
+    return caller;
+}
+static inline void fa__leave(fa__state caller) {
+    _mm_setcsr(caller);
+}
+#elif defined(__aarch64__)
+typedef struct {
+    unsigned long control, status;
+} fa__state;
+static inline fa__state fa__enter(void) {
+    fa__state caller;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(caller.control));
+    __asm__ volatile("mrs %0, fpsr" : "=r"(caller.status));
+    __asm__ volatile("msr fpcr, %0" : : "r"(0ul) : "memory");
+    return caller;
+}
+static inline void fa__leave(fa__state caller) {
+    __asm__ volatile("msr fpcr, %0" : : "r"(caller.control) : "memory");
+    __asm__ volatile("msr fpsr, %0" : : "r"(caller.status) : "memory");
+}
+#endif
+
+#endif

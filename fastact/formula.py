@@ -1,0 +1,97 @@
+"""The formula texts of the table, made into functions: exact (mpmath), NumPy, or pure Python.
+
+Knows the few names that a formula may use and what they mean in each arithmetic. Does not know any
+activation, nor the compiled kernels: what it computes is independent of them, so it serves as the
+oracle of the tests (mpmath) and as the opponent in benchmarks (NumPy, pure Python).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+Arithmetic = Literal["mpmath", "numpy", "python"]
+
+
+def _mpmath_names() -> dict[str, Any]:
+    import mpmath
+
+    mp = mpmath.mp
+    return {
+        **{name: getattr(mp, name) for name in _SHARED + ("erf", "atan")},
+        "abs": abs,
+        "where": lambda condition, a, b: a if condition else b,
+        "min": min,
+        "max": max,
+        "sign": mp.sign,
+        "pi": mp.pi,
+        "Phi": lambda x: mp.erfc(-x / mp.sqrt(2)) / 2,
+        "phi": lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
+        "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),
+        "softplus": lambda x: mp.log1p(mp.exp(-abs(x))) + max(x, mp.zero),
+    }
+
+
+def _numpy_names() -> dict[str, Any]:
+    import numpy as np
+    from scipy import special
+
+    return {
+        **{name: getattr(np, name) for name in _SHARED + ("where", "sign", "abs", "pi")},
+        "min": np.minimum,
+        "max": np.maximum,
+        "atan": np.arctan,
+        "erf": special.erf,
+        "Phi": special.ndtr,
+        "phi": lambda x: np.exp(-0.5 * x * x) * (2 * np.pi) ** -0.5,
+        "sigmoid": special.expit,
+        "softplus": lambda x: np.logaddexp(0, x),
+    }
+
+
+def _python_names() -> dict[str, Any]:
+    return {
+        **{name: getattr(math, name) for name in _SHARED + ("erf", "atan", "pi")},
+        "abs": abs,
+        "where": lambda condition, a, b: a if condition else b,
+        "min": min,
+        "max": max,
+        "sign": lambda x: float((x > 0) - (x < 0)),
+        "Phi": lambda x: math.erfc(-x / math.sqrt(2)) / 2,
+        "phi": lambda x: math.exp(-x * x / 2) / math.sqrt(2 * math.pi),
+        "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+        "softplus": lambda x: math.log1p(math.exp(-abs(x))) + max(x, 0),
+    }
+
+
+_SHARED = ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh", "cosh")
+_NAMES: Mapping[Arithmetic, Callable[[], dict[str, Any]]] = {
+    "mpmath": _mpmath_names,
+    "numpy": _numpy_names,
+    "python": _python_names,
+}
+
+
+def compile_formula(text: str, arguments: tuple[str, ...], arithmetic: Arithmetic) -> Callable[..., Any]:
+    """Make a formula text a function of the named arguments.
+
+    Parameters
+    ----------
+    text : str
+        A formula as the table writes it, such as ``"x*sigmoid(x)"``.
+    arguments : tuple of str
+        Names of the function's arguments, in order, such as ``("x", "beta")``.
+    arithmetic : {"mpmath", "numpy", "python"}
+        ``"mpmath"`` evaluates at mpmath's working precision, ``"numpy"`` on arrays with the functions a
+        NumPy and SciPy user would reach for, ``"python"`` on single floats with :mod:`math`.
+
+    Examples
+    --------
+    >>> silu = compile_formula("x*sigmoid(x)", ("x",), "python")
+    >>> silu(0.0), silu(1000.0)
+    (0.0, 1000.0)
+    """
+    source = f"lambda {', '.join(arguments)}: {text}"
+    function: Callable[..., Any] = eval(source, {"__builtins__": {}, **_NAMES[arithmetic]()})
+    return function

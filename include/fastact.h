@@ -1,0 +1,68 @@
+/* fastact: neural-network activations, forward and backward, on the CPU.
+ *
+ * The whole public C API. Plain C: no Python, no allocation, no errno, no signals; the caller's
+ * floating-point state is restored before every return. Link with libfastact.a, -lm, -fopenmp, -pthread.
+ *
+ * For each row NAME of fastact/activations.def, and for _f32 (float) and _f64 (double):
+ *
+ *   fa_NAME_f32                      (x, y, n, ...)               y  = f(x)
+ *   fa_NAME_derivative_f32           (x, d, n, ...)               d  = f'(x)
+ *   fa_NAME_backward_f32             (grad_y, x, grad_x, n, ...)  grad_x = grad_y * f'(x); 0 where f'(x) is 0
+ *   fa_NAME_value_and_derivative_f32 (x, y, d, n, ...)            both in one pass
+ *   fa_NAME_backward_from_output_f32 (grad_y, y, grad_x, n, ...)  where f'(x) follows from y = f(x)
+ *
+ * n counts elements; "..." are the row's own parameters, by value, in the order of the row. An output may
+ * be the same array as an input (y == x), but may not overlap it otherwise. Arrays need only the alignment
+ * of their element type. Large calls use several threads; see fa_set_num_threads.
+ */
+#ifndef FASTACT_H
+#define FASTACT_H
+
+#include <stddef.h>
+
+#include "fastact/rows.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define FA_API __attribute__((visibility("default")))
+#else
+#define FA_API
+#endif
+
+#define FA__DECLARE_FLOAT(i, parameter, default_) , float parameter
+#define FA__DECLARE_DOUBLE(i, parameter, default_) , double parameter
+#define FA__PROTOTYPES(name, T, dtype, args, from)                                                   \
+    FA_API void fa_##name##_##dtype(const T *x, T *y, size_t n args);                                \
+    FA_API void fa_##name##_derivative_##dtype(const T *x, T *d, size_t n args);                     \
+    FA_API void fa_##name##_backward_##dtype(const T *grad_y, const T *x, T *grad_x, size_t n args); \
+    FA_API void fa_##name##_value_and_derivative_##dtype(const T *x, T *y, T *d, size_t n args);     \
+    FA_IF_OUTPUT(from, FA_API void fa_##name##_backward_from_output_##dtype(                         \
+                           const T *grad_y, const T *y, T *grad_x, size_t n args);)
+#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                        \
+    FA__PROTOTYPES(name, float, f32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params), from)                 \
+    FA__PROTOTYPES(name, double, f64, FA_EACH_PARAM(FA__DECLARE_DOUBLE, params), from)
+#include "fastact/activations.def"
+#undef FA_ACT
+
+/* Instruction set: "sse2", "avx2", "avx512" or "neon". The best one that the CPU and the operating system
+ * support is chosen on first use, unless the environment variable FASTACT_ISA names another.
+ * fa_set_isa returns 0, or -1 for a name that this build does not have, or -2 for one that this machine
+ * cannot run; then nothing changes. fa_isas lists what can run here, worst first, separated by commas. */
+FA_API const char *fa_isa(void);
+FA_API const char *fa_isas(void);
+FA_API int fa_set_isa(const char *name);
+
+/* Threads: the most that one call may use. By default the smallest of OMP_NUM_THREADS (or
+ * FASTACT_NUM_THREADS), the CPUs this process may run on, and its cgroup's CPU quota.
+ * fa_set_num_threads(0) returns to that default. */
+FA_API int fa_num_threads(void);
+FA_API void fa_set_num_threads(int n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
