@@ -81,11 +81,13 @@ static void walk(const plan *p, int operand, size_t start, size_t count, char *b
     size_t index[FA__MAX_DIMS], rest = start;
     const ptrdiff_t *stride = p->stride[operand];
     char *memory = p->base[operand];
-    for (int d = last; d >= 0; d--) {
+    for (int d = last; d > 0; d--) {
         index[d] = rest % p->shape[d];
         rest /= p->shape[d];
         memory += (ptrdiff_t)index[d] * stride[d];
     }
+    index[0] = rest;
+    memory += (ptrdiff_t)rest * stride[0];
     for (;;) {
         size_t run = p->shape[last] - index[last];
         if (run > count) run = count;

@@ -1,0 +1,49 @@
+"""``python -m fastact COMMAND``: finds the command's module and runs it.
+
+Knows the commands' names; does not know what any of them does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+COMMANDS = {
+    "bench": "time fastact against pure Python and NumPy",
+    "info": "version, CPU, instruction set, threads, BLAS",
+    "accuracy": "measure errors in ULP",
+    "plot": "draw activations and their derivatives",
+}
+
+
+def _usage() -> str:
+    lines = ["usage: python -m fastact COMMAND [-h] ...", "", "commands:"]
+    return "\n".join(lines + [f"  {name:10}{what}" for name, what in COMMANDS.items()])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_usage())
+        return 0 if arguments else 2
+    name = arguments[0]
+    if name not in COMMANDS:
+        print(f"unknown command {name!r}\n\n{_usage()}", file=sys.stderr)
+        return 2
+    try:
+        module = importlib.import_module(f"fastact.commands.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "fastact":
+            raise
+        message = f"fastact {name} needs {error.name}, which is not installed: pip install 'fastact[bench]'"
+        print(message, file=sys.stderr)
+        return 1
+    parser = argparse.ArgumentParser(prog=f"python -m fastact {name}", description=module.__doc__)
+    module.add_arguments(parser)
+    return int(module.run(parser.parse_args(arguments[1:])))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

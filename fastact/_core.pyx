@@ -1,0 +1,486 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+"""The skin between Python and the C library: arguments in, one C call, result out.
+
+Knows NumPy's C API and the C library's entry points. Does not know any activation, formula or message:
+what it cannot pass straight to C it hands to the ufunc, which follows NumPy's rules for everything.
+"""
+
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.long cimport PyLong_CheckExact
+from libc.math cimport INFINITY
+from libc.stdlib cimport malloc
+cimport numpy as cnp
+
+cnp.import_array()
+cnp.import_ufunc()
+
+
+cdef extern from *:
+    """
+    #define FA__FLOAT_MAX 3.4028234663852886e38
+    """
+    const double FLOAT_MAX "FA__FLOAT_MAX"
+
+cdef extern from "numpy/arrayobject.h":
+    cnp.ndarray PyArray_NewLikeArray(cnp.ndarray like, cnp.NPY_ORDER order, void *descr, bint subok)
+
+cdef extern from "fastact.h" nogil:
+    const char *fa_isa()
+    const char *fa_isas()
+    int fa_set_isa(const char *name)
+    int fa_num_threads()
+    void fa_set_num_threads(int n)
+
+cdef extern from "internal.h" nogil:
+    enum: FA__ROWS, FA__MAX_OPERANDS, FA__MAX_DIMS, FA__MAX_PARAMS
+    enum: FA__F32, FA__F64, FA__F16
+    ctypedef int direction_t "fa__direction"
+    ctypedef int dtype_t "fa__dtype"
+    enum: FA__FORWARD, FA__DERIVATIVE, FA__BACKWARD, FA__VALUE_AND_DERIVATIVE, FA__BACKWARD_FROM_OUTPUT
+    ctypedef struct fa__row:
+        const char *name
+        int n_params
+        const char *param_names[4]
+        double param_defaults[4]
+        const char *formula
+        const char *derivative_formula
+        const char *kinks
+        int from_output
+        const char *output_formula
+        const char *condition
+        double ulp_f32, ulp_f64, ulp_f64_derivative
+        const char *about
+    const fa__row fa__rows[1]
+    ctypedef struct fa__arity:
+        int inputs, results
+    const fa__arity fa__arities[1]
+    ctypedef struct fa__call:
+        int row
+        direction_t direction
+        dtype_t dtype
+        int ndim
+        size_t shape[64]
+        char *base[8]
+        ptrdiff_t stride[8][64]
+    void fa__execute(const fa__call *call)
+    void fa__execute_1d(int row, direction_t direction, dtype_t dtype, char **base,
+                        const ptrdiff_t *stride, size_t n)
+    void fa__execute_contiguous(int row, direction_t direction, dtype_t dtype, char **base, size_t n)
+    ctypedef struct fa__thread_limits:
+        int set, environment, openmp, affinity, cgroup
+    fa__thread_limits fa__get_thread_limits()
+    const char *fa__openmp_runtime()
+    ctypedef struct fa__ulp_stats:
+        double max_ulp, sum_ulp
+        size_t count, worst
+    void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp_stats *stats)
+
+
+# The table ---------------------------------------------------------------------------------------
+
+
+def rows():
+    """Every row of the compiled table as a dict, in its order."""
+    found = []
+    for number in range(FA__ROWS):
+        row = &fa__rows[number]
+        found.append({
+            "number": number,
+            "name": row.name.decode(),
+            "parameters": {
+                row.param_names[i].decode(): row.param_defaults[i] for i in range(row.n_params)
+            },
+            "formula": row.formula.decode(),
+            "derivative_formula": row.derivative_formula.decode(),
+            "kinks": row.kinks.decode(),
+            "from_output": bool(row.from_output),
+            "output_formula": row.output_formula.decode(),
+            "condition": row.condition.decode(),
+            "max_ulp": {
+                "float32": (row.ulp_f32, row.ulp_f32),
+                "float64": (row.ulp_f64, row.ulp_f64_derivative),
+            },
+            "about": row.about.decode(),
+        })
+    return found
+
+
+# Ufuncs ------------------------------------------------------------------------------------------
+
+FORWARD = FA__FORWARD
+DERIVATIVE = FA__DERIVATIVE
+BACKWARD = FA__BACKWARD
+BACKWARD_FROM_OUTPUT = FA__BACKWARD_FROM_OUTPUT
+
+ctypedef struct loop_data:
+    int row
+    direction_t direction
+    dtype_t dtype
+
+cdef void inner_loop(char **args, const cnp.npy_intp *dims, const cnp.npy_intp *steps,
+                     void *data) noexcept nogil:
+    cdef loop_data *what = <loop_data *>data
+    fa__execute_1d(what.row, what.direction, what.dtype, args, <const ptrdiff_t *>steps,
+                   <size_t>dims[0])
+
+cdef list _texts = []  # names and documentation, to which ufuncs keep bare pointers
+
+
+def make_ufunc(int row, int direction, str name, str doc):
+    """A genuine ufunc for one row and direction, with loops for float16, float32 and float64.
+
+    The loops stand in the order e, f, d: it is what makes integers resolve as for ``np.exp`` and keeps a
+    float32 array with a Python float parameter float32.
+    """
+    cdef int inputs = fa__arities[direction].inputs + fa__rows[row].n_params
+    cdef int operands = inputs + 1
+    # NumPy keeps these pointers for as long as the ufunc lives, which is for ever
+    cdef cnp.PyUFuncGenericFunction *functions = <cnp.PyUFuncGenericFunction *>malloc(
+        3 * sizeof(cnp.PyUFuncGenericFunction))
+    cdef void **data = <void **>malloc(3 * sizeof(void *))
+    cdef loop_data *what = <loop_data *>malloc(3 * sizeof(loop_data))
+    cdef char *types = <char *>malloc(3 * operands)
+    if not (functions and data and what and types):
+        raise MemoryError()
+    cdef int i, k, number
+    for i in range(3):
+        number = cnp.NPY_FLOAT16 if i == 0 else cnp.NPY_FLOAT if i == 1 else cnp.NPY_DOUBLE
+        what[i].row = row
+        what[i].direction = <direction_t>direction
+        what[i].dtype = <dtype_t>(FA__F16 if i == 0 else FA__F32 if i == 1 else FA__F64)
+        functions[i] = <cnp.PyUFuncGenericFunction>inner_loop
+        data[i] = &what[i]
+        for k in range(operands):
+            types[i * operands + k] = <char>number
+    name_bytes, doc_bytes = name.encode(), doc.encode()
+    _texts.extend((name_bytes, doc_bytes))
+    return cnp.PyUFunc_FromFuncAndData(functions, data, types, 3, inputs, 1, -1, name_bytes,
+                                       doc_bytes, 0)
+
+
+# The direct path ---------------------------------------------------------------------------------
+
+cdef enum:
+    RELEASE_GIL_ABOVE = 2048  # elements: below, giving the lock away costs more than it frees
+
+
+cdef inline int element_type(object array) noexcept:
+    """NPY_FLOAT or NPY_DOUBLE for a plain native array of it, else -1."""
+    if not cnp.PyArray_CheckExact(array):
+        return -1
+    cdef int number = cnp.PyArray_TYPE(<cnp.ndarray>array)
+    if number != cnp.NPY_FLOAT and number != cnp.NPY_DOUBLE:
+        return -1
+    return number if cnp.PyArray_ISNOTSWAPPED(<cnp.ndarray>array) else -1
+
+
+cdef bint same_layout(cnp.ndarray a, cnp.ndarray b) noexcept:
+    cdef int d, ndim = cnp.PyArray_NDIM(a)
+    if ndim != cnp.PyArray_NDIM(b):
+        return False
+    for d in range(ndim):
+        if cnp.PyArray_DIM(a, d) != cnp.PyArray_DIM(b, d):
+            return False
+        if cnp.PyArray_STRIDE(a, d) != cnp.PyArray_STRIDE(b, d):
+            return False
+    return True
+
+
+cdef void extent(cnp.ndarray a, char **low, char **high) noexcept:
+    """The first byte of an array's memory and the one after its last."""
+    cdef int d
+    cdef cnp.npy_intp reach
+    low[0] = cnp.PyArray_BYTES(a)
+    high[0] = low[0] + cnp.PyArray_ITEMSIZE(a)
+    for d in range(cnp.PyArray_NDIM(a)):
+        reach = (cnp.PyArray_DIM(a, d) - 1) * cnp.PyArray_STRIDE(a, d)
+        if reach < 0:
+            low[0] += reach
+        else:
+            high[0] += reach
+
+
+cdef bint unsafe_overlap(cnp.ndarray result, cnp.ndarray operand) noexcept:
+    """Whether writing `result` could change an element of `operand` that is read later."""
+    cdef char *a_low
+    cdef char *a_high
+    cdef char *b_low
+    cdef char *b_high
+    extent(result, &a_low, &a_high)
+    extent(operand, &b_low, &b_high)
+    if a_high <= b_low or b_high <= a_low:
+        return False
+    return not (a_low == b_low and cnp.PyArray_BYTES(result) == cnp.PyArray_BYTES(operand)
+                and same_layout(result, operand))
+
+
+cdef class Elementwise:
+    """One row with values for its parameters: the fast way in, with the ufuncs behind it.
+
+    Subclassed in Python; everything here is about getting plain float arrays into C quickly.
+    """
+
+    cdef readonly int number
+    cdef readonly tuple parameter_names
+    cdef readonly tuple parameter_values
+    cdef readonly object ufunc
+    cdef readonly object derivative_ufunc
+    cdef readonly object backward_ufunc
+    cdef readonly object backward_from_output_ufunc
+    cdef dict __dict__
+
+    def __init__(self, int number, tuple names, tuple values, tuple ufuncs):
+        self.number = number
+        self.parameter_names = names
+        self.parameter_values = values
+        (self.ufunc, self.derivative_ufunc, self.backward_ufunc,
+         self.backward_from_output_ufunc) = ufuncs
+
+    def __call__(self, x, /, out=None, **kwargs):
+        return self.run(FA__FORWARD, (x,), out, kwargs, self.ufunc)
+
+    def derivative(self, x, /, out=None, **kwargs):
+        """f'(x), elementwise; arguments as for calling the activation itself."""
+        return self.run(FA__DERIVATIVE, (x,), out, kwargs, self.derivative_ufunc)
+
+    def backward(self, grad_y, x, /, out=None, **kwargs):
+        """grad_y * f'(x) in one pass: the gradient with respect to the input.
+
+        Where f'(x) is 0 the result is 0, even for an infinite or NaN grad_y. Bit for bit it is
+        ``grad_y * derivative(x)`` elsewhere.
+        """
+        return self.run(FA__BACKWARD, (grad_y, x), out, kwargs, self.backward_ufunc)
+
+    def backward_from_output(self, grad_y, y, /, out=None, **kwargs):
+        """grad_y * f'(x) from y = f(x) alone, where y determines f'(x).
+
+        Near saturation y has lost what f' needs: the error is bounded in absolute terms only, by
+        4 eps of the dtype times the largest abs(f').
+
+        Raises
+        ------
+        TypeError
+            If the output does not determine the derivative, for this activation or these parameters.
+        """
+        cdef dict params = self.check_from_output(kwargs)
+        return self.run(FA__BACKWARD_FROM_OUTPUT, (grad_y, y), out, params,
+                        self.backward_from_output_ufunc)
+
+    def value_and_derivative(self, x, /, out=None, **kwargs):
+        """(f(x), f'(x)) in one pass; `out`, if given, is a pair of arrays."""
+        cdef tuple results = self.run_direct(FA__VALUE_AND_DERIVATIVE, (x,), out, kwargs)
+        if results is not None:
+            return results
+        return self.both_by_ufunc(x, out, kwargs)
+
+    cdef object run(self, int direction, tuple inputs, object out, dict kwargs, object ufunc):
+        cdef tuple results = self.run_direct(direction, inputs, out, kwargs)
+        if results is not None:
+            return results[0]
+        return self.by_ufunc(ufunc, inputs, out, kwargs)
+
+    cdef tuple run_direct(self, int direction, tuple inputs, object out, dict kwargs):
+        """The results, or None where only the ufunc can know what to do."""
+        cdef cnp.ndarray x = None
+        cdef tuple results
+        cdef double fixed[FA__MAX_PARAMS]
+        cdef fa__call call
+        cdef tuple values = self.parameter_values
+        cdef size_t n
+        if kwargs:
+            values = self.override(kwargs)
+            if values is None:
+                return None
+        cdef int number = element_type(inputs[0])
+        if number < 0 or cnp.PyArray_NDIM(<cnp.ndarray>inputs[0]) == 0:
+            return None
+        cdef tuple operands = inputs + values
+        if not self.broadcast(operands, len(inputs), number, &call, fixed):
+            return None
+        results = self.results(direction, operands, out, number, &call)
+        if results is None:
+            return None
+        call.row = self.number
+        call.direction = <direction_t>direction
+        call.dtype = <dtype_t>(FA__F32 if number == cnp.NPY_FLOAT else FA__F64)
+        n = 1
+        for d in range(call.ndim):
+            n *= call.shape[d]
+        if n > RELEASE_GIL_ABOVE:
+            with nogil:
+                fa__execute(&call)
+        else:
+            fa__execute(&call)
+        return results
+
+    cdef bint broadcast(self, tuple operands, int n_inputs, int number, fa__call *call,
+                        double *fixed) except -1:
+        """Fill in shape and the operands' addresses and strides; False where the ufunc must take over."""
+        cdef int i, d, offset, ndim = 0
+        cdef size_t extent_, have
+        cdef cnp.ndarray array
+        cdef double value
+        for operand in operands:
+            if cnp.PyArray_CheckExact(operand):
+                if element_type(operand) != number:
+                    return False
+                ndim = max(ndim, cnp.PyArray_NDIM(<cnp.ndarray>operand))
+        if ndim > FA__MAX_DIMS:
+            return False
+        call.ndim = ndim
+        for d in range(ndim):
+            call.shape[d] = 1
+        for operand in operands:
+            if cnp.PyArray_CheckExact(operand):
+                array = <cnp.ndarray>operand
+                offset = ndim - cnp.PyArray_NDIM(array)
+                for d in range(offset, ndim):
+                    extent_ = <size_t>cnp.PyArray_DIM(array, d - offset)
+                    have = call.shape[d]
+                    if have == 1:
+                        call.shape[d] = extent_
+                    elif extent_ != 1 and extent_ != have:
+                        return False
+        for i in range(len(operands)):
+            operand = operands[i]
+            for d in range(ndim):
+                call.stride[i][d] = 0
+            if cnp.PyArray_CheckExact(operand):
+                array = <cnp.ndarray>operand
+                offset = ndim - cnp.PyArray_NDIM(array)
+                call.base[i] = cnp.PyArray_BYTES(array)
+                for d in range(offset, ndim):
+                    if cnp.PyArray_DIM(array, d - offset) != 1:
+                        call.stride[i][d] = cnp.PyArray_STRIDE(array, d - offset)
+            elif i < n_inputs:
+                return False
+            else:  # a Python number: weakly typed, so it takes the arrays' type
+                if PyFloat_CheckExact(operand):
+                    value = PyFloat_AS_DOUBLE(operand)
+                elif PyLong_CheckExact(operand):
+                    value = <double>operand
+                else:
+                    return False
+                call.base[i] = <char *>&fixed[i - n_inputs]
+                if number == cnp.NPY_DOUBLE:
+                    fixed[i - n_inputs] = value
+                elif -FLOAT_MAX <= value <= FLOAT_MAX or value != value or value in (INFINITY, -INFINITY):
+                    (<float *>&fixed[i - n_inputs])[0] = <float>value
+                else:
+                    return False
+        return True
+
+    cdef tuple results(self, int direction, tuple operands, object out, int number, fa__call *call):
+        """New arrays, or the caller's where they fit exactly; None where the ufunc must take over."""
+        cdef int count = fa__arities[direction].results
+        cdef int i, d
+        cdef cnp.ndarray array
+        cdef list made = []
+        if out is not None and not isinstance(out, tuple):
+            out = (out,)
+        if out is not None and len(<tuple>out) != count:
+            return None
+        for i in range(count):
+            if out is None or (<tuple>out)[i] is None:
+                array = self.new_result(operands, number, call)
+            else:
+                if not self.fits((<tuple>out)[i], operands, number, call):
+                    return None
+                array = (<tuple>out)[i]
+            made.append(array)
+            call.base[len(operands) + i] = cnp.PyArray_BYTES(array)
+            for d in range(call.ndim):
+                call.stride[len(operands) + i][d] = (
+                    cnp.PyArray_STRIDE(array, d) if call.shape[d] != 1 else 0)
+        if count == 2 and unsafe_overlap(made[0], made[1]) or (count == 2 and made[0] is made[1]):
+            return None
+        return tuple(made)
+
+    cdef cnp.ndarray new_result(self, tuple operands, int number, fa__call *call):
+        cdef cnp.npy_intp shape[FA__MAX_DIMS]
+        cdef cnp.ndarray x = operands[0]
+        cdef int d
+        cdef bint whole = cnp.PyArray_NDIM(x) == call.ndim
+        for d in range(call.ndim):
+            shape[d] = <cnp.npy_intp>call.shape[d]
+            whole = whole and cnp.PyArray_DIM(x, d) == shape[d]
+        if whole and not cnp.PyArray_IS_C_CONTIGUOUS(x):
+            return PyArray_NewLikeArray(x, cnp.NPY_KEEPORDER, NULL, 0)
+        return cnp.PyArray_EMPTY(call.ndim, shape, number, 0)
+
+    cdef bint fits(self, object candidate, tuple operands, int number, fa__call *call) except -1:
+        cdef int d
+        cdef cnp.ndarray array
+        if element_type(candidate) != number:
+            return False
+        array = candidate
+        if not cnp.PyArray_ISWRITEABLE(array) or cnp.PyArray_NDIM(array) != call.ndim:
+            return False
+        for d in range(call.ndim):
+            if <size_t>cnp.PyArray_DIM(array, d) != call.shape[d]:
+                return False
+        for operand in operands:
+            if cnp.PyArray_CheckExact(operand) and unsafe_overlap(array, operand):
+                return False
+        return True
+
+    cdef tuple override(self, dict kwargs):
+        """Parameter values with those in kwargs replaced; None if kwargs holds anything else."""
+        cdef list values = list(self.parameter_values)
+        cdef int taken = 0
+        for i, name in enumerate(self.parameter_names):
+            if name in kwargs:
+                values[i] = kwargs[name]
+                taken += 1
+        return tuple(values) if taken == len(kwargs) else None
+
+
+# Process-wide settings ---------------------------------------------------------------------------
+
+
+def isa():
+    """Name of the instruction set in use."""
+    return fa_isa().decode()
+
+
+def isas():
+    """Names of the instruction sets that this machine can run, worst first."""
+    return tuple(fa_isas().decode().split(","))
+
+
+def set_isa(str name):
+    """0, or the C library's negative answer for a name it does not have (-1) or cannot run (-2)."""
+    return fa_set_isa(name.encode())
+
+
+def num_threads():
+    return fa_num_threads()
+
+
+def set_num_threads(int n):
+    fa_set_num_threads(n)
+
+
+def thread_limits():
+    """What bounds the number of threads, 0 where a source sets no bound."""
+    limits = fa__get_thread_limits()
+    return {"set_num_threads": limits.set, "FASTACT_NUM_THREADS": limits.environment,
+            "OpenMP": limits.openmp, "CPU affinity": limits.affinity, "cgroup quota": limits.cgroup}
+
+
+def openmp_runtime():
+    return fa__openmp_runtime().decode()
+
+
+# Measuring ---------------------------------------------------------------------------------------
+
+
+def measure_ulp(const float[::1] got, const double[::1] want):
+    """(largest error in float32 ULP, its index, sum of errors) of `got` against the truth `want`."""
+    if got.shape[0] != want.shape[0]:
+        raise ValueError(f"got has {got.shape[0]} elements and want {want.shape[0]}; expected as many")
+    cdef fa__ulp_stats stats = fa__ulp_stats(0, 0, 0, 0)
+    if got.shape[0]:
+        with nogil:
+            fa__measure_ulp_f32(&got[0], &want[0], <size_t>got.shape[0], &stats)
+    return stats.max_ulp, stats.worst, stats.sum_ulp

@@ -1,0 +1,93 @@
+"""Turns what NumPy says of bad input into what the caller needs: the argument, what it was, what was
+expected.
+
+Called only once something has failed. Does not know any activation.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+
+REAL_NUMBERS = "float16, float32 or float64, or integers or booleans"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint such as "; nearest: gelu, selu", or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return f"; nearest: {', '.join(close)}" if close else ""
+
+
+def unknown_keyword(function: str, word: str, parameters: Iterable[str]) -> TypeError:
+    """For a keyword that is neither a parameter nor known to ufuncs."""
+    names = list(parameters)
+    expected = f"its parameters are {', '.join(names)}" if names else "it has no parameters"
+    return TypeError(f"{function}: unexpected keyword {word!r}; {expected}{nearest(word, names)}")
+
+
+def _describe(operand: Any) -> np.dtype[Any] | None:
+    dtype = getattr(operand, "dtype", None)
+    if dtype is None:
+        try:
+            dtype = np.asarray(operand).dtype
+        except (ValueError, TypeError):
+            return None
+    return dtype if isinstance(dtype, np.dtype) else None
+
+
+def _check_dtypes(function: str, operands: Mapping[str, Any], error: Exception) -> None:
+    for argument, operand in operands.items():
+        dtype = _describe(operand)
+        if dtype is None:
+            message = f"{function}: {argument} is not an array of numbers; expected {REAL_NUMBERS}"
+            raise TypeError(message) from error
+        if dtype.kind not in "biuf" or dtype.itemsize > 8:
+            raise TypeError(f"{function}: {argument} has dtype {dtype}; expected {REAL_NUMBERS}") from error
+
+
+def _check_shapes(function: str, operands: Mapping[str, Any], error: Exception) -> tuple[int, ...]:
+    shapes = {argument: np.shape(operand) for argument, operand in operands.items()}
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        listed = ", ".join(f"{argument} {shape}" for argument, shape in shapes.items())
+        raise ValueError(f"{function}: shapes do not broadcast together: {listed}") from error
+
+
+def _check_out(function: str, out: Any, shape: tuple[int, ...], error: Exception) -> None:
+    for one in out if isinstance(out, tuple) else (out,):
+        if one is None:
+            continue
+        if not isinstance(one, np.ndarray):
+            message = f"{function}: out is a {type(one).__name__}; expected an array to write to"
+            raise TypeError(message) from error
+        if not one.flags.writeable:
+            raise ValueError(f"{function}: out is read-only; expected a writeable array") from error
+        if one.shape != shape:
+            raise ValueError(f"{function}: out has shape {one.shape}; expected {shape}") from error
+        if one.dtype.kind != "f":
+            raise TypeError(f"{function}: out has dtype {one.dtype}; expected a float dtype") from error
+
+
+def explain(function: str, operands: Mapping[str, Any], out: Any, error: Exception) -> NoReturn:
+    """Raise a clearer error in place of `error`, where the cause can be told; else `error` itself.
+
+    Parameters
+    ----------
+    function : str
+        The name to blame, such as ``"fastact.gelu.backward"``.
+    operands : mapping
+        Argument names and values, in order.
+    out : array, tuple of arrays or None
+        As passed by the caller.
+    error : Exception
+        What NumPy raised.
+    """
+    _check_dtypes(function, operands, error)
+    shape = _check_shapes(function, operands, error)
+    if out is not None:
+        _check_out(function, out, shape, error)
+    raise error

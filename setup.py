@@ -1,0 +1,164 @@
+"""Build fastact: the C library, once per instruction set, the Cython skin over it, and the files made
+from the table.
+
+Knows how the parts are put together. The flags and their reasons are in fastact/csrc/flags.mk, the rows in
+include/fastact/activations.def; nothing here names an activation.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import platform
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).resolve().parent
+CSRC = Path("fastact/csrc")
+MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
+
+
+# The flags and the table --------------------------------------------------------------------------
+
+
+def read_flags() -> dict[str, list[str]]:
+    """The variables of flags.mk."""
+    text = (ROOT / CSRC / "flags.mk").read_text()
+    return {name: value.split() for name, value in re.findall(r"^(\w+) = (.*)$", text, re.MULTILINE)}
+
+
+@dataclass
+class Row:
+    """What the generated files need of a row."""
+
+    name: str
+    parameters: dict[str, str]
+    formula: str
+    from_output: bool
+
+
+def read_table() -> list[Row]:
+    """The rows of activations.def, which, its comments aside, are also Python expressions."""
+    text = (ROOT / "include/fastact/activations.def").read_text()
+    rows = []
+    for statement in ast.parse(re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)).body:
+        if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)):
+            raise SystemExit(f"activations.def: line {statement.lineno} is not a row")
+        name, params, formula, _, _, source, *_ = (ast.unparse(a) for a in statement.value.args)
+        fields = re.findall(r"(\w+), ([-\w.]+)", params.partition(",")[2])
+        rows.append(Row(name, dict(fields), ast.literal_eval(formula), source.startswith("(OUTPUT")))
+    return rows
+
+
+# Files made from the table ------------------------------------------------------------------------
+
+
+def write_stub(rows: list[Row]) -> None:
+    """fastact/__init__.pyi: the template, with one line per activation."""
+    lines = "\n".join(f"{row.name}: Final[Activation]" for row in rows)
+    template = (ROOT / "fastact/__init__.pyi.in").read_text()
+    (ROOT / "fastact/__init__.pyi").write_text(template.replace("# ROWS", lines))
+
+
+def pxd_functions(row: Row) -> list[str]:
+    """The C functions of one row, as Cython declares them."""
+    declarations = []
+    for real, suffix in (("float", "f32"), ("double", "f64")):
+        tail = "".join([", size_t n"] + [f", {real} {p}" for p in row.parameters])
+        shapes = {
+            "": f"const {real} *x, {real} *y",
+            "_derivative": f"const {real} *x, {real} *d",
+            "_backward": f"const {real} *grad_y, const {real} *x, {real} *grad_x",
+            "_value_and_derivative": f"const {real} *x, {real} *y, {real} *d",
+        }
+        if row.from_output:
+            shapes["_backward_from_output"] = f"const {real} *grad_y, const {real} *y, {real} *grad_x"
+        declarations += [f"    void fa_{row.name}{s}_{suffix}({a}{tail})" for s, a in shapes.items()]
+    return declarations
+
+
+def write_pxd(rows: list[Row]) -> None:
+    """fastact/__init__.pxd: the C API for ``cimport fastact``."""
+    lines = ["# The C API of fastact.h for Cython; made from activations.def by setup.py.", ""]
+    lines += ['cdef extern from "fastact.h" nogil:']
+    lines += ["    const char *fa_isa()", "    const char *fa_isas()", "    int fa_set_isa(const char *name)"]
+    lines += ["    int fa_num_threads()", "    void fa_set_num_threads(int n)"]
+    for row in rows:
+        lines += pxd_functions(row)
+    (ROOT / "fastact/__init__.pxd").write_text("\n".join(lines) + "\n")
+
+
+def copy_headers() -> None:
+    """include/ as part of the package, so that an installed fastact can be compiled against."""
+    shutil.copytree(ROOT / "include", ROOT / "fastact/include", dirs_exist_ok=True)
+
+
+# The build ----------------------------------------------------------------------------------------
+
+
+class BuildWithLibrary(build_ext):
+    """Compiles the C library into libfastact.a, ships it with the package, and links the skin to it."""
+
+    def build_extension(self, ext: Extension) -> None:
+        """Build the library first, then the extension that contains it."""
+        library = self.build_library()
+        package = Path("fastact") if self.inplace else Path(self.build_lib, "fastact")
+        (package / "lib").mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, package / "lib")
+        ext.extra_objects = [library]
+        super().build_extension(ext)
+
+    def build_library(self) -> str:
+        """Compile every object with its flags and archive them."""
+        flags = read_flags()
+        if f"ISAS_{MACHINE}" not in flags:
+            raise SystemExit(f"fastact has no kernels for {MACHINE}; it knows x86_64 and aarch64")
+        with_openmp = os.environ.get("FASTACT_OPENMP", "1") != "0"
+        jobs: list[tuple[str, str, list[str]]] = [(s, s, []) for s in flags["SOURCES_ONCE"]]
+        openmp = flags["CFLAGS_OPENMP"] if with_openmp else []
+        jobs += [(s, s, openmp) for s in flags["SOURCES_OPENMP"]]
+        for isa in flags[f"ISAS_{MACHINE}"]:
+            for real in ("float", "double"):
+                table = [f"-DFA_REAL={real}", f"-DFA_TABLE=fa__kernels_{isa}_{real}"]
+                jobs.append(("loops.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + table))
+        objects = []
+        for source, folder, extra in jobs:
+            objects += self.compiler.compile(
+                [str(CSRC / source)],
+                output_dir=str(Path(self.build_temp, folder)),
+                include_dirs=["include", str(CSRC)],
+                extra_postargs=[*flags["CFLAGS_COMMON"], *extra, f"-DFA__ON_{MACHINE}"],
+                depends=[str(p) for p in [*CSRC.glob("*.h"), *Path("include").rglob("*.*")]],
+            )
+        self.compiler.create_static_lib(objects, "fastact", output_dir=self.build_temp)
+        return str(Path(self.build_temp, self.compiler.library_filename("fastact")))
+
+
+def core_extension() -> Extension:
+    """The one extension module."""
+    flags = read_flags()
+    with_openmp = os.environ.get("FASTACT_OPENMP", "1") != "0"
+    return Extension(
+        "fastact._core",
+        ["fastact/_core.pyx"],
+        include_dirs=["include", str(CSRC), numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+        extra_compile_args=["-O2", "-fvisibility=hidden"],
+        extra_link_args=flags["LIBS_OPENMP"] if with_openmp else ["-lpthread", "-lm"],
+        depends=[str(p) for p in [*CSRC.glob("*"), *Path("include").rglob("*.*")]],
+    )
+
+
+if __name__ == "__main__":
+    table = read_table()
+    write_stub(table)
+    write_pxd(table)
+    copy_headers()
+    setup(ext_modules=cythonize([core_extension()]), cmdclass={"build_ext": BuildWithLibrary})
