@@ -32,8 +32,8 @@ extern "C" {
 #define FA_API
 #endif
 
-#define FA__DECLARE_FLOAT(i, parameter, default_) , float parameter
-#define FA__DECLARE_DOUBLE(i, parameter, default_) , double parameter
+#define FA__DECLARE_FLOAT(i, parameter, default_, kind) , float parameter
+#define FA__DECLARE_DOUBLE(i, parameter, default_, kind) , double parameter
 #define FA__PROTOTYPES(name, T, dtype, args, from)                                                   \
     FA_API void fa_##name##_##dtype(const T *x, T *y, size_t n args);                                \
     FA_API void fa_##name##_derivative_##dtype(const T *x, T *d, size_t n args);                     \

@@ -7,7 +7,7 @@
 #include "internal.h"
 
 #define FA__BYTES(pointer) ((char *)(uintptr_t)(pointer))
-#define FA__ADDRESS(i, parameter, default_) FA__BYTES(&parameter),
+#define FA__ADDRESS(i, parameter, default_, kind) FA__BYTES(&parameter),
 
 /* operands in the engine's order: inputs, parameters, results */
 #define FA__DEFINE(function, signature, row, direction, dtype, params, inputs, results)              \

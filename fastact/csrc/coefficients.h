@@ -5,7 +5,7 @@
 
 #define FA_LN2_HI 0x1.62e42fefa4000p-1
 #define FA_LN2_LO -0x1.8432a1b0e2634p-43
-#define FA_LN2 0x1.62e42fefa39efp-1
+#define FA_LN2_DOUBLE 0x1.62e42fefa39efp-1
 #define FA_LN2_REST 0x1.abc9e3b39803fp-56
 #define FA_LOG2_E 0x1.71547652b82fep+0
 
@@ -16,14 +16,30 @@
     0x1.6c16c16c162d6p-10, 0x1.11111111100dfp-7, 0x1.5555555555556p-5, \
     0x1.5555555555557p-3, 0x1.0000000000000p-1
 
-/* (2 atanh(s) - 2s)/s^3 in s^2 on [0, 0.0294373], degree 6:
+/* (2 atanh(s) - 2 s)/s^3 in s^2 on [0, 0.0294373], degree 6:
  * relative error 2^-50.9 */
 #define FA_ATANH_POLY 0x1.2b584aae78a57p-3, 0x1.39fe606542ddep-3, 0x1.7462b4ab2ef6bp-3, \
     0x1.c71c62e5800a1p-3, 0x1.2492492df148dp-2, 0x1.99999999952e2p-2, \
     0x1.5555555555558p-1
 
+/* (x - tanh x)/x^3 in x^2 on [0, 0.5625], degree 15:
+ * relative error 2^-57.6 */
+#define FA_TANH_SHRINK_CONSTANT_HI 0x1.5555555555555p-2
+#define FA_TANH_SHRINK_CONSTANT_LO 0x1.554e3410748efp-56
+#define FA_TANH_SHRINK_POLY -0x1.560e2664ba1a3p-24, 0x1.29e78fab72c2cp-21, -0x1.19d83190f9f96p-19, \
+    0x1.97a394949f21ap-18, -0x1.07ade5d9ba6e7p-16, 0x1.48d10a6c4de15p-15, \
+    -0x1.9664a72bf3ca0p-14, 0x1.f57aafd00f92ap-13, -0x1.3558080fd95a3p-11, \
+    0x1.7da362b178c3ep-10, -0x1.d6d3d0d0c47b3p-9, 0x1.226e355e34ab8p-7, \
+    -0x1.664f4882c02eap-6, 0x1.ba1ba1ba1b9fep-5, -0x1.1111111111111p-3
+
 #define FA_INV_SQRT_2PI_HI 0x1.9884533d43651p-2
 #define FA_INV_SQRT_2PI_LO -0x1.cbc0d30ebfd15p-56
+#define FA_SQRT_8_PI_HI 0x1.9884533d43651p+0
+#define FA_SQRT_8_PI_LO -0x1.cbc0d30ebfd15p-54
+#define FA_2_SQRT_PI_HI 0x1.20dd750429b6dp+0
+#define FA_2_SQRT_PI_LO 0x1.1ae3a914fed80p-56
+#define FA_SQRT_2_HI 0x1.6a09e667f3bcdp+0
+#define FA_SQRT_2_LO -0x1.bdd3413b26456p-54
 #define FA_MILLS_CENTRE 0x1.2000000000000p+2
 
 /* (2 + 4 a/sqrt(2 pi)) e^(a^2/2) Phi(-a) in t = (a-K)/(a+K) on [-1, 0.797753], degree 23:
@@ -38,6 +54,53 @@
     0x1.27d9ed35481c0p-14, 0x1.1442285581f2ap-8, -0x1.f1be33b8fe475p-7, \
     0x1.e46a747012435p-6, -0x1.06fae54e51301p-5, -0x1.4153d785a4c85p-10, \
     0x1.63c420094dd05p-4, -0x1.b5cc1bdbd792bp-3
+
+/* erf(s)/s in s^2 on [0, 0.5625], degree 10:
+ * relative error 2^-56.2 */
+#define FA_ERF_CONSTANT_HI 0x1.20dd750429b6dp+0
+#define FA_ERF_CONSTANT_LO 0x1.0ba72caf836ddp-56
+#define FA_ERF_POLY 0x1.8a312cb07e6ccp-27, -0x1.564f71bbc0d35p-23, 0x1.b90ecd4aeec12p-20, \
+    -0x1.f4c5debf1228ap-17, 0x1.f9a2afa3a8f86p-14, -0x1.c02db1220cfe6p-11, \
+    0x1.565bcd03657c0p-8, -0x1.b82ce31257412p-6, 0x1.ce2f21a0424c3p-4, \
+    -0x1.812746b0379e0p-2
+
+#define FA_PI_2_HI 0x1.921fb54442d18p+0
+#define FA_PI_2_LO 0x1.1a62633145c07p-54
+#define FA_ATAN_1_2_HI 0x1.dac670561bb4fp-2
+#define FA_ATAN_1_2_LO 0x1.a2b7f222f65e2p-56
+#define FA_ATAN_1_HI 0x1.921fb54442d18p-1
+#define FA_ATAN_1_LO 0x1.1a62633145c07p-55
+#define FA_ATAN_3_2_HI 0x1.f730bd281f69bp-1
+#define FA_ATAN_3_2_LO 0x1.007887af0cbbdp-56
+
+/* (sin r - r)/r^3 in r^2 on [0, 0.61685], degree 6:
+ * relative error 2^-54.0 */
+#define FA_SIN_POLY -0x1.ab17d404de5b3p-41, 0x1.61217f0b800d5p-33, -0x1.ae645412c560cp-26, \
+    0x1.71de3a546095bp-19, -0x1.a01a01a019938p-13, 0x1.1111111111110p-7, \
+    -0x1.5555555555555p-3
+
+/* (cos r - 1 + r^2/2)/r^4 in r^2 on [0, 0.61685], degree 6:
+ * relative error 2^-54.0 */
+#define FA_COS_POLY 0x1.ab785b00b4646p-45, -0x1.9394ba0cd6ed5p-37, 0x1.1eed8deb97a97p-29, \
+    -0x1.27e4fb7712d65p-22, 0x1.a01a01a019d0ap-16, -0x1.6c16c16c16c16p-10, \
+    0x1.5555555555555p-5
+
+/* (atan t - t)/t^3 in t^2 on [0, 0.191406], degree 10:
+ * relative error 2^-51.3 */
+#define FA_ATAN_POLY -0x1.1f7e7048b0a6fp-6, 0x1.35dd3ba3a06adp-5, -0x1.9c616e7e61a95p-5, \
+    0x1.df0bad09fa62cp-5, -0x1.10ed20cc03917p-4, 0x1.3b1161c0261b4p-4, \
+    -0x1.745cff64fb1e8p-4, 0x1.c71c71366bfc2p-4, -0x1.24924923b09bfp-3, \
+    0x1.9999999998863p-3, -0x1.5555555555554p-2
+
+/* digits of 2/pi to base 2^24 */
+#define FA_TWO_OVER_PI 10680707, 7228996, 1387004, 2578385, 16069853, 12639074, 9804092, 4427841, 16666979, \
+    11263675, 12935607, 2387514, 4345298, 14681673, 3074569, 13734428, 16653803, 1880361, \
+    10960616, 8533493, 3062596, 8710556, 7349940, 6258241, 3772886, 3769171, 3798172, \
+    8675211, 12450088, 3874808, 9961438, 366607, 15675153, 9132554, 7151469, 3571407, \
+    2607881, 12013382, 4155038, 6285869, 7677882, 13102053, 15825725, 473591, 9065106, \
+    15363067, 6271263, 9264392, 5636912, 4652155, 7056368, 13614112, 10155062, 1944035, \
+    9527646, 15080200, 6658437, 6231200, 6832269, 16767104, 5075751, 3212806, 1398474, \
+    7579849, 6349435, 12618859, 4703257, 12806093, 14477321, 2786137, 12875403, 9837734
 
 #define FA_SILU_ROOT_HI -0x1.474973c84120bp+0
 #define FA_SILU_ROOT_LO -0x1.f8d74bc9ac154p-54
@@ -65,6 +128,19 @@
     -0x1.e4088244ea8d1p-7, -0x1.d2fa4c17c7e84p-4, -0x1.2a2ef9bb86622p-6, \
     0x1.8d9a941de3ac5p-2
 
+#define FA_GELU_TANH_ROOT_HI -0x1.81429f9e97e4dp-1
+#define FA_GELU_TANH_ROOT_LO 0x1.3ce60c9e3b279p-55
+#define FA_GELU_TANH_ROOT_WIDTH 0x1.0000000000000p-4
+
+/* gelu_tanh'(r + d)/d on [-0.0625, 0.0625], degree 10:
+ * relative error 2^-57.8 */
+#define FA_GELU_TANH_SLOPE_HI 0x1.b8bacd2c96b91p-2
+#define FA_GELU_TANH_SLOPE_LO 0x1.3232ca0739b20p-56
+#define FA_GELU_TANH_ROOT_POLY 0x1.043789c53a23dp-13, 0x1.145adaa230030p-12, -0x1.e63f124bd79c5p-11, \
+    -0x1.3d8d578267777p-9, 0x1.58c9ed6ff30cap-8, 0x1.427996db7483ap-6, \
+    -0x1.104a83edc0cf8p-6, -0x1.d2b773464702dp-4, -0x1.029615edb0778p-6, \
+    0x1.8cd1a2b2fff33p-2
+
 #define FA_MISH_ROOT_HI -0x1.31432c0d12d84p+0
 #define FA_MISH_ROOT_LO -0x1.bf319154da210p-55
 #define FA_MISH_ROOT_WIDTH 0x1.0000000000000p-4
@@ -76,5 +152,80 @@
 #define FA_MISH_ROOT_POLY -0x1.616a0805af615p-15, 0x1.09e6fecbf1087p-12, 0x1.03799b6aaa47ap-10, \
     0x1.1e5e384c9dcd9p-10, -0x1.b87ddfb6e03cbp-9, -0x1.03369d4b7ff8fp-6, \
     -0x1.4c222fe64d48ap-6, 0x1.574f121a86992p-5, 0x1.a34a251d8ad7bp-3
+
+#define FA_TELU_ROOT_HI -0x1.14302c3c10f30p+0
+#define FA_TELU_ROOT_LO -0x1.b8c761c7b1289p-54
+#define FA_TELU_ROOT_WIDTH 0x1.0000000000000p-4
+
+/* telu'(r + d)/d on [-0.0625, 0.0625], degree 10:
+ * relative error 2^-60.8 */
+#define FA_TELU_SLOPE_HI 0x1.68f6b660942b4p-2
+#define FA_TELU_SLOPE_LO -0x1.accdac615c81fp-57
+#define FA_TELU_ROOT_POLY 0x1.3a9837adc6c13p-12, 0x1.b3ae7d7984a33p-10, 0x1.bdae93333f82bp-9, \
+    0x1.6b4782bee86cfp-9, -0x1.70f433d87fc8fp-8, -0x1.a1972d546cc08p-6, \
+    -0x1.75ed50eb6a050p-5, -0x1.76ccc7f75c6c1p-6, 0x1.b9cbc0b27eec0p-4, \
+    0x1.4d0848bbb42d2p-2
+
+#define FA_SERF_ROOT_HI -0x1.316c60ccb69dbp+0
+#define FA_SERF_ROOT_LO 0x1.1d9ecd0f85993p-55
+#define FA_SERF_ROOT_WIDTH 0x1.0000000000000p-2
+
+/* serf'(r + d)/d on [-0.25, 0.25], degree 15:
+ * relative error 2^-58.0 */
+#define FA_SERF_SLOPE_HI 0x1.34bdb29d97b36p-2
+#define FA_SERF_SLOPE_LO -0x1.84f42aa0db3fdp-58
+#define FA_SERF_ROOT_POLY 0x1.208e6eb029122p-23, 0x1.aeb981b3fd7aep-21, 0x1.8f3b702f88ef9p-20, \
+    -0x1.fb1492ecde3cbp-20, -0x1.33ed76def93a3p-16, -0x1.762ba7bec94cep-15, \
+    -0x1.428b299075223p-20, 0x1.5c3c308509c44p-12, 0x1.12c414779c35cp-10, \
+    0x1.c90510bcd7a12p-11, -0x1.28850b629180dp-8, -0x1.32985cfc85dcbp-6, \
+    -0x1.7e4ec0f21ae43p-6, 0x1.857e8a8303fb9p-5, 0x1.da577f6c75892p-3
+
+#define FA_SMISH_ROOT_HI -0x1.64ff378b68101p+0
+#define FA_SMISH_ROOT_LO 0x1.9b36cef2903e8p-55
+#define FA_SMISH_ROOT_WIDTH 0x1.0000000000000p-4
+
+/* smish'(r + d)/d on [-0.0625, 0.0625], degree 9:
+ * relative error 2^-62.4 */
+#define FA_SMISH_SLOPE_HI 0x1.738c870456665p-3
+#define FA_SMISH_SLOPE_LO 0x1.eb7f0bb19582dp-57
+#define FA_SMISH_ROOT_POLY -0x1.95a73201a0517p-16, -0x1.0b4fcdd206a12p-13, -0x1.0af5cfed9253ap-15, \
+    0x1.d9724d4c00083p-11, 0x1.bfa985b7cc1f7p-10, -0x1.eb78a4d43377fp-9, \
+    -0x1.1fba7dd06c2cdp-6, -0x1.af107708c3ca2p-10, 0x1.ac94462c6bd8cp-4
+
+#define FA_LOGISH_ROOT_HI -0x1.5f592781c9063p+0
+#define FA_LOGISH_ROOT_LO 0x1.67550801af0a8p-54
+#define FA_LOGISH_ROOT_WIDTH 0x1.0000000000000p-4
+
+/* logish'(r + d)/d on [-0.0625, 0.0625], degree 9:
+ * relative error 2^-58.7 */
+#define FA_LOGISH_SLOPE_HI 0x1.77a21c898b59fp-3
+#define FA_LOGISH_SLOPE_LO 0x1.15386dab8317dp-57
+#define FA_LOGISH_ROOT_POLY -0x1.b8049f4662e8ep-17, -0x1.2478d6a788099p-14, 0x1.5fac538f500c2p-19, \
+    0x1.53c5c78f4eefdp-11, 0x1.1e70fec65f8f4p-10, -0x1.e2554fa37c70ep-9, \
+    -0x1.eb4f4e73487fep-7, 0x1.9d4c9b15c35aap-9, 0x1.bd267d771edb8p-4
+
+#define FA_ELISH_ROOT_HI -0x1.c34366179d427p-1
+#define FA_ELISH_ROOT_LO 0x1.9f270661722dbp-56
+#define FA_ELISH_ROOT_WIDTH 0x1.0000000000000p-4
+
+/* elish'(r + d)/d on [-0.0625, 0.0625], degree 9:
+ * relative error 2^-58.0 */
+#define FA_ELISH_SLOPE_HI 0x1.f0ed99bed9b2ep-3
+#define FA_ELISH_SLOPE_LO -0x1.cc11fefc5c280p-57
+#define FA_ELISH_ROOT_POLY -0x1.f3966b32d2b25p-16, -0x1.6984a08f57481p-17, 0x1.0845b7de622bbp-12, \
+    0x1.26be8425d836dp-11, -0x1.67a99e8552b55p-11, -0x1.2c056c0d7a011p-9, \
+    0x1.2d6ffd16fe060p-6, 0x1.c8bc89111e3aep-4, 0x1.0789332093269p-2
+
+#define FA_HARD_ELISH_ROOT_HI -0x1.c57b9fc4c79b6p-2
+#define FA_HARD_ELISH_ROOT_LO 0x1.1135fc7040bb4p-56
+#define FA_HARD_ELISH_ROOT_WIDTH 0x1.0000000000000p-4
+
+/* hard_elish'(r + d)/d on [-0.0625, 0.0625], degree 8:
+ * relative error 2^-59.2 */
+#define FA_HARD_ELISH_SLOPE_HI 0x1.a46743ed67c3ep-1
+#define FA_HARD_ELISH_SLOPE_LO -0x1.7496bb51192bep-57
+#define FA_HARD_ELISH_ROOT_POLY 0x1.397be9993b562p-17, 0x1.3f4568e48416ap-14, 0x1.1dd4b1c9cc52ep-11, \
+    0x1.b9bfdaa41c4a4p-9, 0x1.1f789ed62426fp-6, 0x1.3089afe73585ep-4, \
+    0x1.f37932857a326p-3, 0x1.246743ed67c3ep-1
 
 #endif

@@ -91,7 +91,7 @@ def exp_rest(r: mpf) -> mpf:
 
 
 def atanh_rest(s2: mpf) -> mpf:
-    """(2 atanh(s) - 2 s)/s^3, as a function of s^2"""
+    """(2 atanh(s) - 2 s)/s^3 in s^2"""
     s = mp.sqrt(s2)
     return mpf(2) / 3 if s < TINY else (2 * mp.atanh(s) - 2 * s) / s**3
 
@@ -109,32 +109,94 @@ def mills_scaled(t: mpf) -> mpf:
     return (2 + 4 * a / mp.sqrt(2 * mp.pi)) * mills
 
 
-def silu_slope(x: mpf) -> mpf:
-    s = 1 / (1 + mp.exp(-x))
-    return s * (1 + x * (1 - s))
+def tanh_shrink_rest(square: mpf) -> mpf:
+    """(x - tanh x)/x^3 in x^2"""
+    x = mp.sqrt(square)
+    return mpf(1) / 3 if x < TINY else (x - mp.tanh(x)) / x**3
 
 
-def gelu_slope(x: mpf) -> mpf:
-    return mp.ncdf(x) + x * mp.npdf(x)
+def erf_rest(square: mpf) -> mpf:
+    """erf(s)/s in s^2"""
+    s = mp.sqrt(square)
+    return 2 / mp.sqrt(mp.pi) if s < TINY else mp.erf(s) / s
 
 
-def mish_slope(x: mpf) -> mpf:
-    softplus = mp.log1p(mp.exp(x))
-    return mp.tanh(softplus) + x * mp.sech(softplus) ** 2 / (1 + mp.exp(-x))
+def sin_rest(square: mpf) -> mpf:
+    """(sin r - r)/r^3 in r^2"""
+    r = mp.sqrt(square)
+    return -mpf(1) / 6 if r < TINY else (mp.sin(r) - r) / r**3
 
 
-def emit_root(name: str, slope: Real, start: float, width: float, degree: int) -> None:
+def cos_rest(square: mpf) -> mpf:
+    """(cos r - 1 + r^2/2)/r^4 in r^2"""
+    r = mp.sqrt(square)
+    return mpf(1) / 24 if r < TINY else (mp.cos(r) - 1 + r**2 / 2) / r**4
+
+
+def atan_rest(square: mpf) -> mpf:
+    """(atan t - t)/t^3 in t^2"""
+    t = mp.sqrt(square)
+    return -mpf(1) / 3 if t < TINY else (mp.atan(t) - t) / t**3
+
+
+# Forward functions whose derivatives cross zero, with a starting point and a half-width ----------
+
+
+def sigmoid(x: mpf) -> mpf:
+    return 1 / (1 + mp.exp(-x))
+
+
+def softplus(x: mpf) -> mpf:
+    return mp.log1p(mp.exp(x))
+
+
+ROOTS: list[tuple[str, Real, float, float, int]] = [
+    ("SILU", lambda x: x * sigmoid(x), -1.2785, 0.0625, 9),
+    ("GELU", lambda x: x * mp.ncdf(x), -0.7518, 0.25, 13),
+    (
+        "GELU_TANH",
+        lambda x: x * sigmoid(mp.sqrt(8 / mp.pi) * (x + mpf(0.044715) * x**3)),
+        -0.7525,
+        0.0625,
+        10,
+    ),
+    ("MISH", lambda x: x * mp.tanh(softplus(x)), -1.1924, 0.0625, 9),
+    ("TELU", lambda x: x * mp.tanh(mp.exp(x)), -1.0755, 0.0625, 10),
+    ("SERF", lambda x: x * mp.erf(softplus(x)), -1.1, 0.25, 15),
+    ("SMISH", lambda x: x * mp.tanh(mp.log1p(sigmoid(x))), -1.2, 0.0625, 9),
+    ("LOGISH", lambda x: x * mp.log1p(sigmoid(x)), -1.2, 0.0625, 9),
+    ("ELISH", lambda x: mp.expm1(x) * sigmoid(x), -0.8814, 0.0625, 9),
+    ("HARD_ELISH", lambda x: mp.expm1(x) * (x + 1) / 2, -0.4429, 0.0625, 8),
+]
+
+
+def emit_root(name: str, forward: Real, start: float, width: float, degree: int) -> None:
     """A derivative near its root r as (x - r) P(x - r): keeps relative accuracy through zero."""
-    root = mp.findroot(slope, mpf(start))
-    define_pair(f"{name}_ROOT", root)
-    define(f"{name}_ROOT_WIDTH", width)
+    with mp.workdps(120):  # differences of differences: spare digits cost little
+        root = mp.findroot(lambda x: mp.diff(forward, x), mpf(start))
 
-    def quotient(d: mpf) -> mpf:
-        return mp.diff(slope, root) if abs(d) < TINY else slope(root + d) / d
+        def quotient(d: mpf) -> mpf:
+            return mp.diff(forward, root, 2) if abs(d) < TINY else mp.diff(forward, root + d) / d
 
-    what = f"{name.lower()}'(r + d)/d"
-    emit(f"{name}_ROOT_POLY", quotient, -width, width, degree, what, f"{name}_SLOPE")
-    print()
+        print()
+        define_pair(f"{name}_ROOT", root)
+        define(f"{name}_ROOT_WIDTH", width)
+        what = f"{name.lower()}'(r + d)/d"
+        emit(f"{name}_ROOT_POLY", quotient, -width, width, degree, what, f"{name}_SLOPE")
+
+
+def emit_in_square(name: str, f: Real, limit: mpf, degree: int, constant: str | None = None) -> None:
+    """A polynomial in the square of a variable of magnitude at most `limit`."""
+    emit(name, f, 0, limit**2, degree, (f.__doc__ or "").strip(), constant)
+
+
+def emit_two_over_pi() -> None:
+    """Digits of 2/pi to base 2^24; 72 of them reach past the largest double, whatever the index."""
+    print("\n/* digits of 2/pi to base 2^24 */")
+    with mp.workprec(24 * 72 + 100):
+        digits = [int(mp.floor(2 / mp.pi * 2 ** (24 * (i + 1)))) & 0xFFFFFF for i in range(72)]
+    lines = [", ".join(map(str, digits[i : i + 9])) for i in range(0, len(digits), 9)]
+    print("#define FA_TWO_OVER_PI " + ", \\\n    ".join(lines))
 
 
 def main() -> None:
@@ -145,23 +207,33 @@ def main() -> None:
     high, low = split(ln2, 41)  # k * high is exact for abs(k) < 2^12
     define("LN2_HI", high)
     define("LN2_LO", low)
-    define("LN2", ln2)
+    define("LN2_DOUBLE", ln2)
     define("LN2_REST", ln2 - mpf(float(ln2)))
     define("LOG2_E", 1 / ln2)
     emit("EXP_POLY", exp_rest, -ln2 / 2, ln2 / 2, 10, "(e^r - 1 - r)/r^2")
-    limit = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)
-    emit("ATANH_POLY", atanh_rest, 0, limit**2, 6, "(2 atanh(s) - 2s)/s^3 in s^2")
+    emit_in_square("ATANH_POLY", atanh_rest, (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1), 6)
+    emit_in_square("TANH_SHRINK_POLY", tanh_shrink_rest, mpf("0.75"), 15, "TANH_SHRINK_CONSTANT")
     print()
     define_pair("INV_SQRT_2PI", 1 / mp.sqrt(2 * mp.pi))
+    define_pair("SQRT_8_PI", mp.sqrt(8 / mp.pi))
+    define_pair("2_SQRT_PI", 2 / mp.sqrt(mp.pi))
+    define_pair("SQRT_2", mp.sqrt(2))
     define("MILLS_CENTRE", MILLS_CENTRE)
     last = (40 - MILLS_CENTRE) / (40 + MILLS_CENTRE)
     what = "(2 + 4 a/sqrt(2 pi)) e^(a^2/2) Phi(-a) in t = (a-K)/(a+K)"
     emit("MILLS_POLY", mills_scaled, -1, last, 23, what, "MILLS_CONSTANT")
+    emit_in_square("ERF_POLY", erf_rest, mpf("0.75"), 10, "ERF_CONSTANT")
     print()
-    emit_root("SILU", silu_slope, -1.2785, 0.0625, 9)
-    emit_root("GELU", gelu_slope, -0.7518, 0.25, 13)
-    emit_root("MISH", mish_slope, -1.1924, 0.0625, 9)
-    print("#endif")
+    define_pair("PI_2", mp.pi / 2)
+    for name, c in (("ATAN_1_2", mpf(1) / 2), ("ATAN_1", mpf(1)), ("ATAN_3_2", mpf(3) / 2)):
+        define_pair(name, mp.atan(c))
+    emit_in_square("SIN_POLY", sin_rest, mp.pi / 4, 6)
+    emit_in_square("COS_POLY", cos_rest, mp.pi / 4, 6)
+    emit_in_square("ATAN_POLY", atan_rest, mpf(7) / 16, 10)
+    emit_two_over_pi()
+    for root in ROOTS:
+        emit_root(*root)
+    print("\n#endif")
 
 
 if __name__ == "__main__":

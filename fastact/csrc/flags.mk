@@ -5,9 +5,10 @@
 # ffp-contract=off: a*b+c means two roundings unless written as an fma, on every compiler.
 # fno-math-errno, fno-trapping-math: allow selects and built-ins in vector code; no flag or errno leaves the
 #   library, because the caller's floating-point state is restored (state.h).
-# fno-thread-jumps: keeps selects from being turned back into branches, which do not vectorise.
+# fno-thread-jumps, fno-tree-pre: keep selects from being turned back into branches, and table look-ups from
+#   being moved into one arm of a select; neither would vectorise.
 # fopenmp-simd: honours "omp simd" without the OpenMP runtime. fPIC, fvisibility: for shared objects.
-CFLAGS_COMMON = -std=gnu11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-thread-jumps -fopenmp-simd -fPIC -fvisibility=hidden
+CFLAGS_COMMON = -std=gnu11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-thread-jumps -fno-tree-pre -fopenmp-simd -fPIC -fvisibility=hidden
 
 # parallel.c alone uses the OpenMP runtime
 CFLAGS_OPENMP = -fopenmp

@@ -15,7 +15,8 @@ typedef enum {
     FA__BACKWARD,
     FA__VALUE_AND_DERIVATIVE,
     FA__BACKWARD_FROM_OUTPUT,
-    FA__DIRECTIONS
+    FA__BY_PARAMETER, /* derivative with respect to parameter 0; the others follow */
+    FA__DIRECTIONS = FA__BY_PARAMETER + FA__MAX_PARAMS
 } fa__direction;
 
 /* what arrays hold; float16 is computed in float32 */
@@ -35,6 +36,7 @@ typedef struct {
     int n_params;
     const char *param_names[FA__MAX_PARAMS];
     double param_defaults[FA__MAX_PARAMS];
+    const char *param_derivatives[FA__MAX_PARAMS]; /* df/dparameter, "" where it is not learned */
     const char *formula, *derivative_formula, *kinks;
     int from_output;                    /* whether f' follows from y */
     const char *output_formula, *condition; /* f'(y) and when it holds; or the reason why not, and "" */

@@ -29,10 +29,10 @@ FA_INLINE real fa__chain(real grad, real d) {
 }
 
 /* A parameter is read once (scalar loops) or with each element (vector loops) */
-#define FA__READ_ONCE(i, parameter, default_) const real parameter = *(const real *)params[i];
-#define FA__READ_ARRAY(i, parameter, default_) const real *parameter = (const real *)params[i];
-#define FA__ONE(i, parameter, default_) , parameter
-#define FA__ELEMENT(i, parameter, default_) , parameter[k]
+#define FA__READ_ONCE(i, parameter, default_, kind) const real parameter = *(const real *)params[i];
+#define FA__READ_ARRAY(i, parameter, default_, kind) const real *parameter = (const real *)params[i];
+#define FA__ONE(i, parameter, default_, kind) , parameter
+#define FA__ELEMENT(i, parameter, default_, kind) , parameter[k]
 
 /* One loop; operands are inputs, parameters, results. Iterations are independent, even in place: that is
  * what omp simd says. n is a multiple of FA__LANES, which the bound repeats, so that no tail is compiled. */
@@ -59,7 +59,15 @@ FA_INLINE real fa__chain(real grad, real d) {
              out0[k] = name##_forward(x args); out1[k] = name##_derivative(x args))                  \
     FA_IF_OUTPUT(from, FA__LOOP(name##_from_output_##way, 2, params, READ,                           \
                                 out0[k] = fa__chain(in0[k],                                          \
-                                                    name##_derivative_from_output(in1[k] args))))
+                                                    name##_derivative_from_output(in1[k] args))))    \
+    FA_EACH_LEARNED(FA__LEARN_LOOP, (name, way, params, READ, args), params)
+
+/* df/dparameter; the row's arguments come back with their leading comma */
+#define FA__LEARN_LOOP(i, parameter, row) FA__LEARN_LOOP_ARGS(parameter, FA__UNPACK row)
+#define FA__LEARN_LOOP_ARGS(...) FA__LEARN_LOOP_NAMED(__VA_ARGS__)
+#define FA__LEARN_LOOP_NAMED(parameter, name, way, params, READ, ...)                                \
+    FA__LOOP(name##_by_##parameter##_##way, 1, params, READ,                                         \
+             out0[k] = name##_derivative_##parameter(in0[k] __VA_ARGS__))
 
 #define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                        \
     FA__ROW_LOOPS(name, scalar, params, from, FA__READ_ONCE, FA_EACH_PARAM(FA__ONE, params))         \
@@ -69,12 +77,17 @@ FA_INLINE real fa__chain(real grad, real d) {
 #undef FA_ACT
 
 #define FA__ENTRY(name, loop, params) {name##_##loop##_scalar, FA_IF_PARAMS(params, name##_##loop##_vector)}
+#define FA__LEARN_ENTRY(i, parameter, name)                                                          \
+    [FA__BY_PARAMETER + i] = {name##_by_##parameter##_scalar, name##_by_##parameter##_vector},
 
 const fa__kernels FA_TABLE[FA__ROWS] = {
 #define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                        \
-    {{FA__ENTRY(name, forward, params), FA__ENTRY(name, derivative, params),                         \
-      FA__ENTRY(name, backward, params), FA__ENTRY(name, both, params),                              \
-      FA_IF_OUTPUT(from, FA__ENTRY(name, from_output, params))}},
+    {{[FA__FORWARD] = FA__ENTRY(name, forward, params),                                              \
+      [FA__DERIVATIVE] = FA__ENTRY(name, derivative, params),                                        \
+      [FA__BACKWARD] = FA__ENTRY(name, backward, params),                                            \
+      [FA__VALUE_AND_DERIVATIVE] = FA__ENTRY(name, both, params),                                    \
+      FA_IF_OUTPUT(from, [FA__BACKWARD_FROM_OUTPUT] = FA__ENTRY(name, from_output, params), )        \
+      FA_EACH_LEARNED(FA__LEARN_ENTRY, name, params)}},
 #include "fastact/activations.def"
 #undef FA_ACT
 };

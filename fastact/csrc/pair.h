@@ -21,6 +21,26 @@
 
 #define FA_INLINE static inline __attribute__((always_inline))
 
+/* Plain doubles ---------------------------------------------------------------------------------- */
+
+FA_INLINE double fa__abs(double x) {
+    return __builtin_fabs(x);
+}
+
+FA_INLINE double fa__copysign(double magnitude, double sign) {
+    return __builtin_copysign(magnitude, sign);
+}
+
+FA_INLINE double fa__min(double x, double high) { /* NaN stays */
+    return x > high ? high : x;
+}
+
+FA_INLINE double fa__max(double x, double low) { /* NaN stays */
+    return x < low ? low : x;
+}
+
+/* Pairs ------------------------------------------------------------------------------------------- */
+
 typedef struct {
     double h, l; /* without compensation l is never read */
 } fa__pair;
@@ -41,7 +61,7 @@ FA_INLINE fa__pair fa__pair_of(double h) {
 
 FA_INLINE double fa__value(fa__pair a) {
 #if FA_COMPENSATE
-    return a.h + a.l;
+    return a.h == 0 ? a.h : a.h + a.l; /* -0 + 0 would be +0 */
 #else
     return a.h;
 #endif
@@ -56,14 +76,19 @@ FA_INLINE fa__pair fa__fast_sum(double a, double b) {
     return s;
 }
 
+/* a + b, exactly, whatever FA_COMPENSATE: for the few sums that float32 needs exact too */
+FA_INLINE fa__pair fa__exact_sum(double a, double b) {
+    double h = a + b, t = h - a;
+    return (fa__pair){h, (a - (h - t)) + (b - t)};
+}
+
 /* a + b, exactly */
 FA_INLINE fa__pair fa__two_sum(double a, double b) {
-    fa__pair s = {a + b, 0.0};
 #if FA_COMPENSATE
-    double t = s.h - a;
-    s.l = (a - (s.h - t)) + (b - t);
+    return fa__exact_sum(a, b);
+#else
+    return fa__pair_of(a + b);
 #endif
-    return s;
 }
 
 /* a * b, exactly (barring over- and underflow); without an FMA by splitting both factors */
@@ -75,10 +100,22 @@ FA_INLINE fa__pair fa__two_prod(double a, double b) {
 #else
     double ca = 134217729.0 * a, ah = ca - (ca - a), al = a - ah; /* 2^27 + 1 */
     double cb = 134217729.0 * b, bh = cb - (cb - b), bl = b - bh;
-    p.l = ((ah * bh - p.h) + ah * bl + al * bh) + al * bl;
+    double rest = ((ah * bh - p.h) + ah * bl + al * bh) + al * bl;
+    p.l = rest == rest ? rest : 0; /* splitting beyond 2^996 overflows */
 #endif
 #endif
     return p;
+}
+
+/* 2^k times a, for a power of two that neither over- nor underflows */
+FA_INLINE fa__pair fa__times_power(fa__pair a, double power) {
+    return (fa__pair){a.h * power, a.l * power};
+}
+
+/* (abs a, at most `limit`); the sign is the caller's to keep */
+FA_INLINE fa__pair fa__abs_to(fa__pair a, double limit) {
+    double h = fa__min(fa__abs(a.h), limit);
+    return (fa__pair){h, a.h == h ? a.l : a.h == -h ? -a.l : 0.0};
 }
 
 FA_INLINE fa__pair fa__negate(fa__pair a) {
@@ -137,5 +174,55 @@ FA_INLINE fa__pair fa__div(fa__pair a, fa__pair b) {
     return fa__pair_of(a.h / b.h);
 #endif
 }
+
+/* square root to about 2^-100 */
+FA_INLINE fa__pair fa__sqrt(fa__pair a) {
+    fa__pair root = {__builtin_sqrt(a.h), 0.0};
+#if FA_COMPENSATE
+    fa__pair back = fa__two_prod(root.h, root.h);
+    double rest = ((a.h - back.h) - back.l) + a.l;
+    root.l = root.h > 0 ? rest / (2 * root.h) : 0.0;
+#endif
+    return root;
+}
+
+/* Polynomials ------------------------------------------------------------------------------------- */
+
+/* Horner's rule: c[0] x^(n-1) + ... + c[n-1]; the loop is unrolled because n is a constant */
+FA_INLINE double fa__horner(double x, const double *c, int n) {
+    double y = c[0];
+#pragma GCC unroll 32
+    for (int i = 1; i < n; i++) y = fa__fma(y, x, c[i]);
+    return y;
+}
+#define FA_POLY(x, ...)                                                                              \
+    fa__horner(x, (const double[]){__VA_ARGS__}, sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
+
+/* constant + x * rest, for a polynomial that must be better than one double: `rest` is its other terms */
+FA_INLINE fa__pair fa__with_constant(double high, double low, double x, double rest) {
+    fa__pair y = fa__fast_sum(high, x * rest);
+#if FA_COMPENSATE
+    y.l += low;
+#else
+    (void)low;
+#endif
+    return y;
+}
+
+/* A derivative near its root r, as (x - r) P(x - r): right through zero, where sums of terms cancel.
+ * FA_NEAR_ROOT says where it holds. */
+FA_INLINE double fa__through_root(fa__pair x, double root_high, double root_low, double slope_high,
+                                  double slope_low, const double *c, int n) {
+    fa__pair d = fa__fast_sum(x.h - root_high, -root_low);
+#if FA_COMPENSATE
+    d.l += x.l;
+#endif
+    return fa__value(fa__mul(d, fa__with_constant(slope_high, slope_low, d.h, fa__horner(d.h, c, n))));
+}
+#define FA_THROUGH_ROOT(x, NAME)                                                                     \
+    fa__through_root(x, FA_##NAME##_ROOT_HI, FA_##NAME##_ROOT_LO, FA_##NAME##_SLOPE_HI,              \
+                     FA_##NAME##_SLOPE_LO, (const double[]){FA_##NAME##_ROOT_POLY},                  \
+                     sizeof((const double[]){FA_##NAME##_ROOT_POLY}) / sizeof(double))
+#define FA_NEAR_ROOT(x, NAME) (fa__abs(x - FA_##NAME##_ROOT_HI) < FA_##NAME##_ROOT_WIDTH)
 
 #endif
