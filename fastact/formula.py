@@ -20,6 +20,9 @@ def _mpmath_names() -> dict[str, Any]:
     mp = mpmath.mp
     return {
         **{name: getattr(mp, name) for name in _SHARED + ("erf", "atan")},
+        # mpmath refuses arguments such as e^(10^9); there these are what they are below
+        "tanh": lambda x: mp.tanh(x) if abs(x) < 2**40 else mp.sign(x),
+        "cosh": lambda x: mp.cosh(x) if abs(x) < 2**40 else mp.inf,
         "abs": abs,
         "where": lambda condition, a, b: a if condition else b,
         "min": min,

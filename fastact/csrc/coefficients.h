@@ -16,6 +16,23 @@
     0x1.6c16c16c162d6p-10, 0x1.11111111100dfp-7, 0x1.5555555555556p-5, \
     0x1.5555555555557p-3, 0x1.0000000000000p-1
 
+/* (e^r - 1 - r - ... - r^6/720)/r^7 on [-0.346574, 0.346574], degree 6:
+ * relative error 2^-40.7 */
+#define FA_EXP_TAIL_POLY 0x1.617eeb625d0e7p-33, 0x1.1f42721e67115p-29, 0x1.ae644b9edd574p-26, \
+    0x1.27e4f144da7bap-22, 0x1.71de3a55c0114p-19, 0x1.a01a01a0b6ce2p-16, \
+    0x1.a01a01a01a01ap-13
+
+#define FA_INV_6_HI 0x1.5555555555555p-3
+#define FA_INV_6_LO 0x1.5555555555555p-57
+#define FA_INV_24_HI 0x1.5555555555555p-5
+#define FA_INV_24_LO 0x1.5555555555555p-59
+#define FA_INV_120_HI 0x1.1111111111111p-7
+#define FA_INV_120_LO 0x1.1111111111111p-63
+#define FA_INV_720_HI 0x1.6c16c16c16c17p-10
+#define FA_INV_720_LO -0x1.f49f49f49f49fp-65
+#define FA_INV_5040_HI 0x1.a01a01a01a01ap-13
+#define FA_INV_5040_LO 0x1.a01a01a01a01ap-73
+
 /* (2 atanh(s) - 2 s)/s^3 in s^2 on [0, 0.0294373], degree 6:
  * relative error 2^-50.9 */
 #define FA_ATANH_POLY 0x1.2b584aae78a57p-3, 0x1.39fe606542ddep-3, 0x1.7462b4ab2ef6bp-3, \
@@ -73,17 +90,15 @@
 #define FA_ATAN_3_2_HI 0x1.f730bd281f69bp-1
 #define FA_ATAN_3_2_LO 0x1.007887af0cbbdp-56
 
-/* (sin r - r)/r^3 in r^2 on [0, 0.61685], degree 6:
- * relative error 2^-54.0 */
-#define FA_SIN_POLY -0x1.ab17d404de5b3p-41, 0x1.61217f0b800d5p-33, -0x1.ae645412c560cp-26, \
-    0x1.71de3a546095bp-19, -0x1.a01a01a019938p-13, 0x1.1111111111110p-7, \
-    -0x1.5555555555555p-3
+/* (sin r - r + r^3/6 - r^5/120 + r^7/5040)/r^9 in r^2 on [0, 0.61685], degree 4:
+ * relative error 2^-50.7 */
+#define FA_SIN_POLY 0x1.9359df08d0715p-49, -0x1.ae7e42ccf0211p-41, 0x1.612461031b2ffp-33, \
+    -0x1.ae64567f4bc2ap-26, 0x1.71de3a556c730p-19
 
-/* (cos r - 1 + r^2/2)/r^4 in r^2 on [0, 0.61685], degree 6:
- * relative error 2^-54.0 */
-#define FA_COS_POLY 0x1.ab785b00b4646p-45, -0x1.9394ba0cd6ed5p-37, 0x1.1eed8deb97a97p-29, \
-    -0x1.27e4fb7712d65p-22, 0x1.a01a01a019d0ap-16, -0x1.6c16c16c16c16p-10, \
-    0x1.5555555555555p-5
+/* (1 - cos r - r^2/2 + r^4/24 - r^6/720)/-r^8 in r^2 on [0, 0.61685], degree 4:
+ * relative error 2^-49.7 */
+#define FA_COS_POLY 0x1.ac554d9464580p-45, -0x1.93961fcfe2f3bp-37, 0x1.1eed8ebdc3e9dp-29, \
+    -0x1.27e4fb777fd10p-22, 0x1.a01a01a01a012p-16
 
 /* (atan t - t)/t^3 in t^2 on [0, 0.191406], degree 10:
  * relative error 2^-51.3 */

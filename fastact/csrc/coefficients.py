@@ -121,16 +121,24 @@ def erf_rest(square: mpf) -> mpf:
     return 2 / mp.sqrt(mp.pi) if s < TINY else mp.erf(s) / s
 
 
+def series_rest(square: mpf, first: int) -> mpf:
+    """sum of (-1)^i x^(2i)/(first + 2i)!, in x^2"""
+    return mp.nsum(lambda i: (-square) ** int(i) / mp.factorial(first + 2 * int(i)), [0, 24])
+
+
 def sin_rest(square: mpf) -> mpf:
-    """(sin r - r)/r^3 in r^2"""
-    r = mp.sqrt(square)
-    return -mpf(1) / 6 if r < TINY else (mp.sin(r) - r) / r**3
+    """(sin r - r + r^3/6 - r^5/120 + r^7/5040)/r^9 in r^2"""
+    return series_rest(square, 9)
 
 
 def cos_rest(square: mpf) -> mpf:
-    """(cos r - 1 + r^2/2)/r^4 in r^2"""
-    r = mp.sqrt(square)
-    return mpf(1) / 24 if r < TINY else (mp.cos(r) - 1 + r**2 / 2) / r**4
+    """(1 - cos r - r^2/2 + r^4/24 - r^6/720)/-r^8 in r^2"""
+    return series_rest(square, 8)
+
+
+def exp_tail(r: mpf) -> mpf:
+    """sum of r^i/(7 + i)!"""
+    return mp.nsum(lambda i: r ** int(i) / mp.factorial(7 + int(i)), [0, 24])
 
 
 def atan_rest(square: mpf) -> mpf:
@@ -211,6 +219,10 @@ def main() -> None:
     define("LN2_REST", ln2 - mpf(float(ln2)))
     define("LOG2_E", 1 / ln2)
     emit("EXP_POLY", exp_rest, -ln2 / 2, ln2 / 2, 10, "(e^r - 1 - r)/r^2")
+    emit("EXP_TAIL_POLY", exp_tail, -ln2 / 2, ln2 / 2, 6, "(e^r - 1 - r - ... - r^6/720)/r^7")
+    print()
+    for n in (6, 24, 120, 720, 5040):
+        define_pair(f"INV_{n}", 1 / mpf(n))
     emit_in_square("ATANH_POLY", atanh_rest, (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1), 6)
     emit_in_square("TANH_SHRINK_POLY", tanh_shrink_rest, mpf("0.75"), 15, "TANH_SHRINK_CONSTANT")
     print()
@@ -227,8 +239,8 @@ def main() -> None:
     define_pair("PI_2", mp.pi / 2)
     for name, c in (("ATAN_1_2", mpf(1) / 2), ("ATAN_1", mpf(1)), ("ATAN_3_2", mpf(3) / 2)):
         define_pair(name, mp.atan(c))
-    emit_in_square("SIN_POLY", sin_rest, mp.pi / 4, 6)
-    emit_in_square("COS_POLY", cos_rest, mp.pi / 4, 6)
+    emit_in_square("SIN_POLY", sin_rest, mp.pi / 4, 4)
+    emit_in_square("COS_POLY", cos_rest, mp.pi / 4, 4)
     emit_in_square("ATAN_POLY", atan_rest, mpf(7) / 16, 10)
     emit_two_over_pi()
     for root in ROOTS:

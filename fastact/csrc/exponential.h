@@ -93,6 +93,7 @@ typedef struct {
     fa__pair t;
     fa__power power;
     double k, rest; /* rest = e^r - 1 - r */
+    fa__pair r;
 } fa__exp_parts;
 
 #if FA_COMPENSATE
@@ -113,12 +114,14 @@ FA_INLINE fa__exp_parts fa__exp_reduce(fa__pair x) {
 #if FA_COMPENSATE
     double xl = x.h == xh ? x.l : 0.0;
     double low = r.l + xl; /* e^(r + low) = e^r + e^r low */
+    e.r = fa__fast_sum(r.h, low);
     e.t = fa__fast_sum(r.h, fa__fma(low, 1.0 + (r.h + e.rest), e.rest));
     e.rest = fa__fma(low, r.h + e.rest, e.rest);
     double half = fa__fma(e.k, 0.5, FA__ROUNDER);
     e.power.a = fa__exp2_of(half);
     e.power.b = fa__exp2_of(e.k - (half - FA__ROUNDER) + FA__ROUNDER);
 #else
+    e.r = r;
     e.t = fa__pair_of(r.h + e.rest);
     e.power = (fa__power){fa__exp2_of(shifted), 1.0};
 #endif
@@ -146,6 +149,23 @@ FA_INLINE fa__scaled fa__exp_decay(fa__pair x) {
     return fa__exp_pair(fa__select(x.h < 0, x, fa__negate(x)));
 }
 
+/* The same with t to about 2^-74 in float64, for sums that cancel around roots which depend on parameters:
+ * the first terms of the series of (e^r - 1)/r are summed as pairs */
+FA_INLINE fa__exp_parts fa__exp_reduce_accurately(fa__pair x) {
+    fa__exp_parts e = fa__exp_reduce(x);
+#if FA_COMPENSATE
+    fa__pair s = fa__two_sum(1.0 / 720, e.r.h * FA_POLY(e.r.h, FA_EXP_TAIL_POLY));
+    s.l += FA_INV_720_LO;
+    s = fa__add(fa__mul(s, e.r), (fa__pair){FA_INV_120_HI, FA_INV_120_LO});
+    s = fa__add(fa__mul(s, e.r), (fa__pair){FA_INV_24_HI, FA_INV_24_LO});
+    s = fa__add(fa__mul(s, e.r), (fa__pair){FA_INV_6_HI, FA_INV_6_LO});
+    s = fa__add_double(fa__mul(s, e.r), 0.5);
+    s = fa__add_double(fa__mul(s, e.r), 1.0);
+    e.t = fa__mul(s, e.r);
+#endif
+    return e;
+}
+
 /* expm1 ------------------------------------------------------------------------------------------- */
 
 /* (2^k - 1) + 2^k t, for k that leaves 2^k finite */
@@ -157,6 +177,10 @@ FA_INLINE fa__pair fa__expm1_of_parts(fa__exp_parts e) {
     sum = fa__fast_sum(sum.h, sum.l + (whole.l + s * e.t.l));
 #endif
     return sum;
+}
+
+FA_INLINE fa__pair fa__expm1_accurate(fa__pair x) {
+    return fa__expm1_of_parts(fa__exp_reduce_accurately(x));
 }
 
 /* e^x - 1 for x <= 40 */
@@ -172,7 +196,7 @@ FA_INLINE fa__scaled fa__expm1(fa__pair x) {
 
 /* e^x - 1 - x for x <= 40, without cancellation near 0 */
 FA_INLINE fa__pair fa__expm1_minus_x(double x) {
-    fa__exp_parts e = fa__exp_reduce(fa__pair_of(x));
+    fa__exp_parts e = fa__exp_reduce_accurately(fa__pair_of(x));
     fa__pair difference = fa__add_double(fa__expm1_of_parts(e), -x);
     return fa__select(e.k == 0, fa__pair_of(e.rest), difference);
 }

@@ -17,8 +17,8 @@ FA_INLINE double fa__near(double x) {
 /* x * gate, for a positive gate that reaches 0 on the left, and its limit on the right, before FA__FAR */
 FA_INLINE double fa__gated(double x, fa__scaled gate) {
     double far = gate.m.h * x;
-    gate.m = fa__mul_double(gate.m, fa__near(x));
-    return x > FA__FAR ? far : fa__rounded(gate);
+    gate.m = fa__mul_double(gate.m, fa__max(fa__min(x, 0x1p900), -FA__FAR));
+    return x > 0x1p900 ? far : fa__rounded(gate);
 }
 
 /* silu, swish, quick_gelu ------------------------------------------------------------------------ */
@@ -184,7 +184,8 @@ FA_INLINE double bsilu_derivative(double x, double alpha) {
     double near = fa__near(x);
     int negative = x < 0;
     fa__pair shifted = fa__two_sum(near, alpha);
-    fa__scaled e = fa__exp_decay(fa__pair_of(near)), one = fa__unit_scaled(fa__pair_of(1.0));
+    fa__scaled e = fa__exp_of_parts(fa__exp_reduce_accurately(fa__pair_of(-fa__abs(near))));
+    fa__scaled one = fa__unit_scaled(fa__pair_of(1.0));
     fa__pair u = fa__unscaled(e), one_plus = fa__add_double(u, 1.0);
     fa__pair top = fa__add(one_plus, fa__select(negative, shifted, fa__mul(shifted, u)));
     fa__scaled s = fa__select_scaled(negative, e, one);

@@ -277,7 +277,7 @@ FA_INLINE double xielu_forward(double x, double alpha_p, double alpha_n, double 
 }
 
 FA_INLINE double xielu_derivative(double x, double alpha_p, double alpha_n, double beta) {
-    fa__pair bend = fa__mul_double(fa__expm1_small(fa__pair_of(fa__min(x, 0))), alpha_n);
+    fa__pair bend = fa__mul_double(fa__expm1_accurate(fa__pair_of(fa__min(x, 0))), alpha_n);
     double above = fa__value(fa__add_double(fa__two_prod(2 * alpha_p, fa__min(x, 0x1p900)), beta));
     double below = fa__value(fa__add_double(bend, beta));
     return x > 0x1p900 ? 2 * alpha_p * x : x > 0 ? above : below;

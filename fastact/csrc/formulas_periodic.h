@@ -41,7 +41,7 @@ FA_INLINE double snake_forward(double x, double alpha) {
 }
 
 FA_INLINE double snake_derivative(double x, double alpha) {
-    return fa__value(fa__one_plus_sin(fa__two_prod(2 * alpha, x)));
+    return fa__value(fa__one_plus_sin_twice(fa__two_prod(alpha, x)));
 }
 
 /* x sin(2 z)/alpha - sin^2(z)/alpha^2, z = alpha x */

@@ -59,49 +59,59 @@ typedef struct {
     double quarter;
 } fa__angle;
 
-FA_INLINE fa__angle fa__reduce_angle(fa__pair x) {
+/* the angle times * x, times being 1 or 2: multiplied after reduction, where it cannot overflow */
+FA_INLINE fa__angle fa__reduce_angle(fa__pair x, double times) {
     fa__triple u = fa__add_all_turns((fa__triple){0, 0, 0}, x.h);
 #if FA_COMPENSATE
     u = fa__add_all_turns(u, x.l);
 #endif
+    u = (fa__triple){u.a * times, u.b * times, u.c * times};
     double quarter = (u.a + FA__ROUNDER) - FA__ROUNDER;
     u = fa__accumulate(u, -quarter);
     fa__pair turn = fa__exact_sum(u.a, u.b);
     turn.l += u.c;
-    int small = fa__abs(x.h) < 0.5; /* also keeps subnormals whole */
+    int small = fa__abs(x.h) < 0.25; /* also keeps subnormals whole */
     fa__pair r = fa__mul(turn, (fa__pair){FA_PI_2_HI, FA_PI_2_LO});
-    return (fa__angle){fa__select(small, x, r), small ? 0 : quarter};
+    return (fa__angle){fa__select(small, fa__times_power(x, times), r), small ? 0 : quarter};
 }
 
-/* sin r = r + r^3 S(r^2) for a reduced angle */
+/* c - s * square, as pairs: one step of an alternating series */
+FA_INLINE fa__pair fa__series_step(fa__pair s, fa__pair square, double high, double low) {
+    return fa__add(fa__negate(fa__mul(s, square)), (fa__pair){high, low});
+}
+
+/* sin r = r - r^3/6 + r^5/120 - ... for a reduced angle: the first terms as pairs, the rest a polynomial */
 FA_INLINE fa__pair fa__sine(fa__pair r) {
-    double square = r.h * r.h;
-    fa__pair sine = fa__fast_sum(r.h, r.h * square * FA_POLY(square, FA_SIN_POLY));
-#if FA_COMPENSATE
-    sine.l += r.l * fa__fma(-0.5, square, 1.0);
-#endif
-    return sine;
+    fa__pair square = fa__mul(r, r);
+    fa__pair s = fa__pair_of(FA_POLY(square.h, FA_SIN_POLY));
+    s = fa__series_step(s, square, FA_INV_5040_HI, FA_INV_5040_LO);
+    s = fa__series_step(s, square, FA_INV_120_HI, FA_INV_120_LO);
+    s = fa__series_step(s, square, FA_INV_6_HI, FA_INV_6_LO);
+    return fa__add(r, fa__negate(fa__mul(fa__mul(s, square), r)));
 }
 
-/* 1 - cos r = r^2/2 - r^4 C(r^2) for a reduced angle */
+/* 1 - cos r = r^2/2 - r^4/24 + r^6/720 - ... for a reduced angle, likewise */
 FA_INLINE fa__pair fa__versine(fa__pair r) {
-    fa__pair half = fa__times_power(fa__mul(r, r), 0.5);
-    double square = r.h * r.h;
-    return fa__add_double(half, -square * square * FA_POLY(square, FA_COS_POLY));
+    fa__pair square = fa__mul(r, r);
+    fa__pair s = fa__pair_of(FA_POLY(square.h, FA_COS_POLY));
+    s = fa__series_step(s, square, FA_INV_720_HI, FA_INV_720_LO);
+    s = fa__series_step(s, square, FA_INV_24_HI, FA_INV_24_LO);
+    s = fa__series_step(s, square, 0.5, 0.0);
+    return fa__mul(s, square);
 }
 
 /* sin(x + quarters * pi/2), by the quarter in {-2, -1, 0, 1, 2} */
 FA_INLINE fa__pair fa__sin_shifted(fa__pair x, double quarters) {
-    fa__angle a = fa__reduce_angle(x);
+    fa__angle a = fa__reduce_angle(x, 1);
     double quarter = fa__modulo_4(a.quarter + quarters);
     fa__pair cosine = fa__add_double(fa__negate(fa__versine(a.r)), 1.0);
     fa__pair s = fa__select(fa__abs(quarter) == 1, cosine, fa__sine(a.r));
     return fa__select(fa__abs(quarter - 0.5) > 1, fa__negate(s), s);
 }
 
-/* 1 + sin(x), right through its roots: there it is the versine of the angle from the root */
-FA_INLINE fa__pair fa__one_plus_sin(fa__pair x) {
-    fa__angle a = fa__reduce_angle(x);
+/* 1 + sin(2 x), right through its roots: there it is the versine of the angle from the root */
+FA_INLINE fa__pair fa__one_plus_sin_twice(fa__pair x) {
+    fa__angle a = fa__reduce_angle(x, 2);
     fa__pair sine = fa__sine(a.r), versine = fa__versine(a.r);
     double quarter = fa__modulo_4(a.quarter);
     fa__pair aside = fa__add_double(fa__select(quarter == 0, sine, fa__negate(sine)), 1.0);
