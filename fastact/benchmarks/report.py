@@ -1,0 +1,119 @@
+"""What a reader of the terminal sees of the results: rich tables.
+
+Knows words and colours. Does not measure, and does not compute beyond ``results``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from fastact.benchmarks.digits import LAYERS, Training
+from fastact.benchmarks.results import OURS, Cell, mean_speed_ups, opponents, slower_cells
+
+_SHORT = {"backward_from_output": "from output", "value_and_derivative": "value + deriv."}
+_MOST_SLOWER = 30  # slower cells that are listed one by one
+
+
+def cells_table(cells: Sequence[Cell]) -> Table:
+    """One line per cell: fastact's time per element, and how many times slower each opponent is."""
+    names = opponents(cells)
+    several = len({cell.threads for cell in cells}) > 1
+    table = Table(title=_cells_title(cells), caption=_cells_caption(cells), title_justify="left")
+    for heading in ("activation", "direction", "dtype"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("n", *(["threads"] if several else []), f"{OURS} ns", *names):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for before, cell in zip([None, *cells], cells, strict=False):
+        if before is not None and before.case.activation != cell.case.activation:
+            table.add_section()
+        table.add_row(
+            cell.case.activation,
+            _SHORT.get(cell.case.direction, cell.case.direction),
+            cell.case.dtype,
+            f"{cell.case.n:,}",
+            *([str(cell.threads)] if several else []),
+            f"{cell.per_element:.3f}",
+            *(speed_up(cell.speed_up(name), f"{name}" in cell.failed) for name in names),
+        )
+    return table
+
+
+def _cells_title(cells: Sequence[Cell]) -> str:
+    threads = sorted({cell.threads for cell in cells})
+    counted = " and ".join(map(str, threads)) + (" thread" if threads == [1] else " threads")
+    return f"Nanoseconds of {OURS} per element ({counted}), and its speed-up over others"
+
+
+def _cells_caption(cells: Sequence[Cell]) -> str | None:
+    scaled = {name: size for cell in cells for name, size in cell.scaled_from.items()}
+    notes = [f"{name} is timed on at most {size:,} elements and scaled" for name, size in scaled.items()]
+    return "; ".join(notes) or None
+
+
+def speed_up(factor: float | None, failed: bool = False) -> Text:
+    """A factor, green where it favours fastact, red where it does not."""
+    if factor is None:
+        return Text("failed" if failed else "-", style="dim")
+    style = "bold green" if factor >= 2 else "green" if factor >= 1 else "red"
+    return Text(f"{factor:.2f}x" if factor < 100 else f"{factor:,.0f}x", style=style)
+
+
+def summary(cells: Sequence[Cell]) -> Group:
+    """Geometric means by direction, and the cells where somebody is faster than fastact."""
+    means = mean_speed_ups(cells)
+    names = opponents(cells)
+    table = Table(title=f"Geometric mean of the speed-up of {OURS}", title_justify="left")
+    table.add_column("direction")
+    for name in names:
+        table.add_column(f"over {name}", justify="right")
+    for direction, by_opponent in means.items():
+        if direction == "all":
+            table.add_section()
+        table.add_row(_SHORT.get(direction, direction), *(speed_up(by_opponent[name]) for name in names))
+    return Group(table, *_slower(cells))
+
+
+def _slower(cells: Sequence[Cell]) -> Iterator[Text]:
+    found = slower_cells(cells)
+    yield Text(f"{OURS} is the fastest in {len(cells) - len(found)} of {len(cells)} cells", style="bold")
+    for cell, name in found[:_MOST_SLOWER]:
+        case = cell.case
+        yield Text(f"  {case.activation} {case.direction} {case.dtype} n={case.n:,}: {name} ").append_text(
+            speed_up(cell.speed_up(name))
+        )
+    if len(found) > _MOST_SLOWER:
+        yield Text(f"  and {len(found) - _MOST_SLOWER} more")
+
+
+def digits_table(trainings: Mapping[str, Training], activation: str, epochs: int) -> Table:
+    """Time per epoch and accuracy of each network."""
+    layers = "-".join(map(str, LAYERS))
+    table = Table(
+        title=f"Handwritten digits: a dense {layers} network with {activation}, {epochs} epochs",
+        title_justify="left",
+    )
+    table.add_column("activation by")
+    for heading in ("ms per epoch", "test accuracy", f"speed-up of {OURS}"):
+        table.add_column(heading, justify="right")
+    for name, training in trainings.items():
+        factor = training.seconds_per_epoch / trainings[OURS].seconds_per_epoch
+        table.add_row(
+            name,
+            f"{1e3 * training.seconds_per_epoch:.2f}",
+            f"{training.accuracy:.2%}",
+            Text("-", style="dim") if name == OURS else speed_up(factor),
+        )
+    return table
+
+
+def machine_line(facts: Mapping[str, Any]) -> str:
+    """What the timings belong to, in one line."""
+    return (
+        f"fastact {facts['fastact']} ({facts['isa']}), NumPy {facts['numpy']}, SciPy {facts['scipy']}, "
+        f"Python {facts['python']}; {facts['cpu']}, {facts['cpus']} CPUs"
+    )

@@ -1,0 +1,130 @@
+"""Measured cells, and what follows from them: speed-ups, geometric means, the content of a JSON file.
+
+Knows cases and contestants as such. Does not know how results are shown.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+import fastact
+from fastact.benchmarks.cases import Case
+from fastact.benchmarks.contestants import Contestant, Fastact
+from fastact.benchmarks.timing import Plan, measure
+
+OURS = Fastact.name
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The times of all contestants on one case with one number of threads.
+
+    Attributes
+    ----------
+    case : Case
+    threads : int
+    nanoseconds : dict
+        Of one call, by contestant.
+    scaled_from : dict
+        By contestant, the smaller size that was timed in place of the case's, where that is so.
+    failed : dict
+        By contestant, the error that kept it from finishing.
+    """
+
+    case: Case
+    threads: int
+    nanoseconds: dict[str, float]
+    scaled_from: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def per_element(self) -> float:
+        """Nanoseconds of fastact per element."""
+        return self.nanoseconds[OURS] / self.case.n
+
+    def speed_up(self, opponent: str) -> float | None:
+        """The opponent's time over fastact's; None where it was not timed."""
+        theirs = self.nanoseconds.get(opponent)
+        return None if theirs is None else theirs / self.nanoseconds[OURS]
+
+    def as_json(self) -> dict[str, Any]:
+        """A dict of plain values, the case's fields among the others."""
+        fields = asdict(self)
+        return {**fields.pop("case"), **fields}
+
+
+def measure_cells(
+    cases: Sequence[Case], contestants: Sequence[Contestant], threads: Sequence[int], plan: Plan
+) -> Iterator[Cell]:
+    """Time every case with every number of threads, one cell at a time.
+
+    Yields
+    ------
+    Cell
+        In the order of `threads`, then of `cases`.
+    """
+    before = fastact.get_num_threads()
+    try:
+        for count in threads:
+            for contestant in contestants:
+                contestant.use_threads(count)
+            for case in cases:
+                yield _measure_cell(case, contestants, count, plan)
+    finally:
+        for contestant in contestants:
+            contestant.use_threads(before)
+
+
+def _measure_cell(case: Case, contestants: Sequence[Contestant], threads: int, plan: Plan) -> Cell:
+    calls, scaled_from, failed = {}, {}, {}
+    with np.errstate(all="ignore"):
+        for contestant in contestants:
+            name, limit = contestant.name, contestant.limit
+            timed = case if limit is None or case.n <= limit else replace(case, n=limit)
+            call = contestant.callable(timed)
+            if call is None:
+                continue
+            try:
+                call()
+            except ArithmeticError as error:  # math.exp raises where arrays hold infinity
+                failed[name] = f"{type(error).__name__}: {error}"
+                continue
+            calls[name] = call
+            if timed.n != case.n:
+                scaled_from[name] = timed.n
+        nanoseconds = measure(calls, plan)
+    for name, size in scaled_from.items():
+        nanoseconds[name] *= case.n / size
+    return Cell(case, threads, nanoseconds, scaled_from, failed)
+
+
+def opponents(cells: Iterable[Cell]) -> list[str]:
+    """Everyone timed against fastact, in order of appearance."""
+    return list(dict.fromkeys(name for cell in cells for name in cell.nanoseconds if name != OURS))
+
+
+def mean_speed_up(cells: Iterable[Cell], opponent: str) -> float | None:
+    """Geometric mean of the speed-ups over an opponent; None where it was never timed."""
+    found = [s for cell in cells if (s := cell.speed_up(opponent)) is not None]
+    return statistics.geometric_mean(found) if found else None
+
+
+def mean_speed_ups(cells: Sequence[Cell]) -> dict[str, dict[str, float | None]]:
+    """Geometric means by direction, then by opponent; "all" has them over all directions."""
+    groups = {
+        d: [c for c in cells if c.case.direction == d] for d in dict.fromkeys(c.case.direction for c in cells)
+    }
+    groups["all"] = list(cells)
+    return {name: {o: mean_speed_up(group, o) for o in opponents(cells)} for name, group in groups.items()}
+
+
+def slower_cells(cells: Iterable[Cell]) -> list[tuple[Cell, str]]:
+    """The cells where somebody is faster than fastact, and who; the worst first."""
+    fastest = [(cell, min(cell.nanoseconds, key=lambda name: cell.nanoseconds[name])) for cell in cells]
+    slower = [(cell, name) for cell, name in fastest if name != OURS]
+    return sorted(slower, key=lambda pair: pair[0].nanoseconds[pair[1]] / pair[0].nanoseconds[OURS])
