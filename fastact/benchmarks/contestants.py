@@ -7,6 +7,7 @@ not know how time is measured.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, Protocol
 
@@ -30,8 +31,8 @@ class Contestant(Protocol):
     def limit(self) -> int | None:
         """Largest size worth timing; beyond, its time per element at this size stands for the others."""
 
-    def use_threads(self, n: int) -> None:
-        """Compute with at most n threads from now on."""
+    def threads(self, n: int) -> AbstractContextManager[None]:
+        """Within it, the contestant computes with at most n threads."""
 
     def callable(self, case: Case) -> Call | None:
         """What does the work of a case, its result preallocated where possible; None if it cannot."""
@@ -43,9 +44,9 @@ class Fastact:
     name = "fastact"
     limit = None
 
-    def use_threads(self, n: int) -> None:
-        """Set fastact's own limit."""
-        fastact.set_num_threads(n)
+    def threads(self, n: int) -> AbstractContextManager[None]:
+        """fastact's own limit."""
+        return fastact.num_threads(n)
 
     def callable(self, case: Case) -> Call:
         """The method of the activation, arguments and result bound to it."""
@@ -63,8 +64,9 @@ class NumpyIdiom:
     name = "NumPy"
     limit = None
 
-    def use_threads(self, n: int) -> None:
-        """Nothing to set: element-wise NumPy and SciPy run on one thread."""
+    def threads(self, n: int) -> AbstractContextManager[None]:
+        """Nothing to limit: element-wise NumPy and SciPy run on one thread."""
+        return nullcontext()
 
     def callable(self, case: Case) -> Call:
         """The array expression, arguments bound to it."""
@@ -77,8 +79,9 @@ class PurePython:
     name = "Python"
     limit = 1_000  # its time per element hardly depends on the size
 
-    def use_threads(self, n: int) -> None:
-        """Nothing to set: it runs on one thread."""
+    def threads(self, n: int) -> AbstractContextManager[None]:
+        """Nothing to limit: it runs on one thread."""
+        return nullcontext()
 
     def callable(self, case: Case) -> Call:
         """The list comprehension, arguments bound to it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -15,7 +16,7 @@ from rich.text import Text
 from fastact.benchmarks.digits import LAYERS, Training
 from fastact.benchmarks.results import OURS, Cell, mean_speed_ups, opponents, slower_cells
 
-_SHORT = {"backward_from_output": "from output", "value_and_derivative": "value + deriv."}
+_SHORT = {"backward_from_output": "from output", "value_and_derivative": "value+deriv"}
 _MOST_SLOWER = 30  # slower cells that are listed one by one
 
 
@@ -23,10 +24,10 @@ def cells_table(cells: Sequence[Cell]) -> Table:
     """One line per cell: fastact's time per element, and how many times slower each opponent is."""
     names = opponents(cells)
     several = len({cell.threads for cell in cells}) > 1
-    table = Table(title=_cells_title(cells), caption=_cells_caption(cells), title_justify="left")
+    table = _table(_cells_title(cells), _cells_caption(cells))
     for heading in ("activation", "direction", "dtype"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("n", *(["threads"] if several else []), f"{OURS} ns", *names):
+    for heading in ("n", *(["threads"] if several else []), "ns", *names):
         table.add_column(heading, justify="right", no_wrap=True)
     for before, cell in zip([None, *cells], cells, strict=False):
         if before is not None and before.case.activation != cell.case.activation:
@@ -38,15 +39,29 @@ def cells_table(cells: Sequence[Cell]) -> Table:
             f"{cell.case.n:,}",
             *([str(cell.threads)] if several else []),
             f"{cell.per_element:.3f}",
-            *(speed_up(cell.speed_up(name), f"{name}" in cell.failed) for name in names),
+            *(speed_up(cell.speed_up(name), name in cell.failed) for name in names),
         )
     return table
+
+
+def _table(title: str, caption: str | None = None) -> Table:
+    """An empty table, narrow enough for 80 columns."""
+    return Table(
+        title=f"\n{title}",
+        title_justify="left",
+        title_style="bold",
+        caption=caption,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
 
 
 def _cells_title(cells: Sequence[Cell]) -> str:
     threads = sorted({cell.threads for cell in cells})
     counted = " and ".join(map(str, threads)) + (" thread" if threads == [1] else " threads")
-    return f"Nanoseconds of {OURS} per element ({counted}), and its speed-up over others"
+    return f"{OURS}: ns per element with {counted}, speed-up over others"
 
 
 def _cells_caption(cells: Sequence[Cell]) -> str | None:
@@ -67,7 +82,7 @@ def summary(cells: Sequence[Cell]) -> Group:
     """Geometric means by direction, and the cells where somebody is faster than fastact."""
     means = mean_speed_ups(cells)
     names = opponents(cells)
-    table = Table(title=f"Geometric mean of the speed-up of {OURS}", title_justify="left")
+    table = _table("Geometric mean of the speed-ups")
     table.add_column("direction")
     for name in names:
         table.add_column(f"over {name}", justify="right")
@@ -93,10 +108,7 @@ def _slower(cells: Sequence[Cell]) -> Iterator[Text]:
 def digits_table(trainings: Mapping[str, Training], activation: str, epochs: int) -> Table:
     """Time per epoch and accuracy of each network."""
     layers = "-".join(map(str, LAYERS))
-    table = Table(
-        title=f"Handwritten digits: a dense {layers} network with {activation}, {epochs} epochs",
-        title_justify="left",
-    )
+    table = _table(f"Digits: dense {layers} network, {activation}, {epochs} epochs")
     table.add_column("activation by")
     for heading in ("ms per epoch", "test accuracy", f"speed-up of {OURS}"):
         table.add_column(heading, justify="right")

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-import fastact
 from fastact.benchmarks.cases import Case
 from fastact.benchmarks.contestants import Contestant, Fastact
 from fastact.benchmarks.timing import Plan, measure
@@ -68,16 +68,12 @@ def measure_cells(
     Cell
         In the order of `threads`, then of `cases`.
     """
-    before = fastact.get_num_threads()
-    try:
-        for count in threads:
+    for count in threads:
+        with ExitStack() as limits:
             for contestant in contestants:
-                contestant.use_threads(count)
+                limits.enter_context(contestant.threads(count))
             for case in cases:
                 yield _measure_cell(case, contestants, count, plan)
-    finally:
-        for contestant in contestants:
-            contestant.use_threads(before)
 
 
 def _measure_cell(case: Case, contestants: Sequence[Contestant], threads: int, plan: Plan) -> Cell:

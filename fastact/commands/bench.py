@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,8 @@ _QUICK_SIZES = (1_000, 100_000)
 _QUICK_DTYPES = ("float32",)
 _EPOCHS = 30
 _QUICK_EPOCHS = 10
+_FILE_WIDTH = 120  # columns, where standard output is not a terminal
+_BUSY = 0.5  # load per CPU; threads wait for each other, so that one busy CPU slows them all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,15 +86,19 @@ def run(options: argparse.Namespace) -> int:
         except ModuleNotFoundError as error:
             print(f"fastact bench: --plot needs {_missing(error)}", file=sys.stderr)
             return 1
-    console = Console()
+    console = _console()
     facts = machine.facts()
     console.print(report.machine_line(facts), style="bold", soft_wrap=True)
+    load = os.getloadavg()[0]
+    if load > _BUSY * facts["cpus"]:
+        console.print(f"Others keep this machine busy (load {load:.1f}): expect noise", style="yellow")
     cells = _measure(options)
     console.print(report.cells_table(cells), report.summary(cells))
     trained = _train(options, console)
     if options.json is not None:
         content = {
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "load": load,
             "machine": facts,
             "quick": options.quick,
             "cells": [cell.as_json() for cell in cells],
@@ -102,6 +109,11 @@ def run(options: argparse.Namespace) -> int:
     if options.plot is not None:
         picture.draw(cells, options.plot, report.machine_line(facts))
     return 0
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=_FILE_WIDTH)
 
 
 def _missing(error: ModuleNotFoundError) -> str:

@@ -1,0 +1,387 @@
+"""python -m fastact bench and info: every case gives the right result, the clock is read as it should be,
+the files hold what they promise. Knows no timing: how fast anything is depends on the machine.
+"""
+
+import builtins
+import json
+import sys
+from contextlib import nullcontext
+from itertools import count
+
+import numpy as np
+import pytest
+
+import fastact
+from fastact.__main__ import main
+from fastact.benchmarks import cases, digits, idiom, results, timing
+from fastact.benchmarks.cases import Case
+from fastact.benchmarks.contestants import Fastact, NumpyIdiom, PurePython
+
+ALL = list(cases.all_cases(sizes=[10]))
+
+
+# Cases ---------------------------------------------------------------------------------------------
+
+
+def test_cases_cover_every_row_direction_and_dtype():
+    found = {(case.activation, case.direction, case.dtype) for case in ALL}
+    for row in fastact.names():
+        for dtype in ("float32", "float64"):
+            for direction in ("forward", "backward", "value_and_derivative"):
+                assert (row, direction, dtype) in found
+
+
+@pytest.mark.parametrize("name", fastact.names())
+def test_from_output_is_a_case_where_it_can_be_called(name):
+    function, ones = fastact.get(name), np.ones(3)
+    try:
+        function.backward_from_output(ones, ones)
+        possible = True
+    except TypeError:
+        possible = False
+    assert ("backward_from_output" in cases.directions(name)) == possible
+
+
+def test_an_unknown_activation_is_an_error():
+    with pytest.raises(ValueError, match="unknown activation 'geluu'; nearest: gelu"):
+        list(cases.all_cases(["geluu"]))
+
+
+def test_inputs_are_reproducible_and_protected():
+    x = Case("relu", "forward", "float32", 1000).x
+    cases._normal.cache_clear()
+    again = Case("relu", "forward", "float32", 1000).x
+    assert x is not again
+    assert np.array_equal(x, again)
+    assert 1.8 < x.std() < 2.2
+    assert not x.flags.writeable
+
+
+# Contestants ---------------------------------------------------------------------------------------
+
+
+def close(got, want, dtype):
+    """Equal but for the rounding of a formula that is evaluated step by step."""
+    tolerance = 1e3 * np.finfo(dtype).eps
+    np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_contestants_compute_the_same(case):
+    with np.errstate(all="ignore"):
+        ours, by_numpy = Fastact().callable(case)(), NumpyIdiom().callable(case)()
+    pure = PurePython().callable(case)()
+    close(ours, by_numpy, case.dtype)
+    close(ours, np.transpose(pure), case.dtype)
+
+
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_numpy_idiom_keeps_the_dtype_and_makes_new_arrays(case):
+    with np.errstate(all="ignore"):
+        got = NumpyIdiom().callable(case)()
+    for array in got if isinstance(got, tuple) else (got,):
+        assert array.dtype == case.dtype
+        assert array.shape == (case.n,)
+        assert not any(np.shares_memory(array, argument) for argument in case.arguments)
+
+
+def test_fastact_writes_to_preallocated_results():
+    call = Fastact().callable(Case("gelu", "value_and_derivative", "float32", 10))
+    first, second = call(), call()
+    assert first[0] is second[0]
+    assert first[1] is second[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("x*sqrt(4)", "x * 2.0"),
+        ("where(x > 0, 1, slope)", "where(x > 0, 1, 0.5)"),
+        ("x**2 + 1/slope", "x ** 2 + 2.0"),
+        ("x", "x"),
+        ("-slope", "-0.5"),
+    ],
+)
+def test_constants_are_computed_beforehand(text, folded):
+    assert idiom.fold_constants(text, ("x",), {"slope": 0.5}) == folded
+
+
+# Timing --------------------------------------------------------------------------------------------
+
+
+class Simulation:
+    """A clock that advances only when a call says that it took time."""
+
+    def __init__(self):
+        self.now = 0
+        self.order = []
+
+    def clock(self):
+        return self.now
+
+    def call(self, name, durations):
+        durations = iter(durations)
+
+        def work():
+            self.now += next(durations)
+            self.order.append(name)
+
+        return work
+
+
+def constant(value):
+    return (value for _ in count())
+
+
+def test_measure_gives_the_time_of_one_call():
+    simulation = Simulation()
+    calls = {name: simulation.call(name, constant(ns)) for name, ns in (("a", 7), ("b", 4000))}
+    plan = timing.Plan(rounds=5, batch_ns=1000, budget_ns=10**9)
+    assert timing.measure(calls, plan, simulation.clock) == {"a": 7, "b": 4000}
+
+
+def test_measure_takes_turns_and_each_is_first_in_turn():
+    simulation = Simulation()
+    calls = {name: simulation.call(name, constant(1000)) for name in "abc"}
+    timing.measure(calls, timing.Plan(rounds=3, batch_ns=1000, budget_ns=10**9), simulation.clock)
+    assert "".join(simulation.order) == "abc" + "abc" + "bca" + "cab"  # calibration, then three rounds
+
+
+def test_measure_repeats_fast_calls_until_the_batch_is_long_enough():
+    simulation = Simulation()
+    calls = {"a": simulation.call("a", constant(10))}
+    timing.measure(calls, timing.Plan(rounds=1, batch_ns=1000, budget_ns=0), simulation.clock)
+    assert len(simulation.order) > 100
+
+
+def test_measure_is_not_misled_by_one_slow_round():
+    simulation = Simulation()
+    durations = [1000, 1000, 1000, 900_000, 1000, 1000]
+    calls = {"a": simulation.call("a", durations)}
+    plan = timing.Plan(rounds=5, batch_ns=1000, budget_ns=10**9)
+    assert timing.measure(calls, plan, simulation.clock) == {"a": 1000}
+
+
+def test_measure_stops_at_its_budget_after_three_rounds():
+    simulation = Simulation()
+    calls = {"a": simulation.call("a", constant(1000))}
+    timing.measure(calls, timing.Plan(rounds=50, batch_ns=1000, budget_ns=2000), simulation.clock)
+    assert len(simulation.order) == 1 + 3
+
+
+def test_measure_collects_no_garbage_meanwhile_and_restores_that():
+    import gc
+
+    seen = []
+    timing.measure({"a": lambda: seen.append(gc.isenabled())}, timing.Plan(rounds=1, batch_ns=1, budget_ns=0))
+    assert not any(seen)
+    assert gc.isenabled()
+
+
+# Results -------------------------------------------------------------------------------------------
+
+
+def cell(direction, **nanoseconds):
+    return results.Cell(Case("relu", direction, "float32", 10), 1, nanoseconds)
+
+
+def test_speed_ups_and_their_geometric_means():
+    found = [
+        cell("forward", fastact=10, NumPy=20),
+        cell("forward", fastact=10, NumPy=80),
+        cell("backward", fastact=5),
+    ]
+    assert [one.speed_up("NumPy") for one in found] == [2, 8, None]
+    means = results.mean_speed_ups(found)
+    assert means["forward"]["NumPy"] == pytest.approx(4)
+    assert means["backward"]["NumPy"] is None
+    assert means["all"]["NumPy"] == pytest.approx(4)
+
+
+def test_slower_cells_names_who_is_faster_worst_first():
+    found = [cell("forward", fastact=10, NumPy=9), cell("backward", fastact=10, NumPy=11, Python=5)]
+    assert results.slower_cells(found) == [(found[1], "Python"), (found[0], "NumPy")]
+
+
+class Overflowing:
+    """A contestant that cannot finish, and one that has no such function."""
+
+    limit = None
+
+    def __init__(self, name):
+        self.name = name
+
+    def threads(self, n):
+        return nullcontext()
+
+    def callable(self, case):
+        return (lambda: 1e308**2) if self.name == "overflows" else None
+
+
+def test_contestants_that_fail_or_lack_a_function_are_told_apart():
+    plan = timing.Plan(rounds=1, batch_ns=1, budget_ns=0)
+    who = [Fastact(), Overflowing("overflows"), Overflowing("lacks it")]
+    (found,) = results.measure_cells([Case("relu", "forward", "float32", 10)], who, [1], plan)
+    assert set(found.nanoseconds) == {"fastact"}
+    assert "OverflowError" in found.failed["overflows"]
+    assert "lacks it" not in found.failed
+
+
+def test_slow_contestants_are_timed_on_fewer_elements():
+    plan = timing.Plan(rounds=1, batch_ns=1, budget_ns=0)
+    case = Case("relu", "forward", "float32", 100 * PurePython.limit)
+    (found,) = results.measure_cells([case], [Fastact(), PurePython()], [1], plan)
+    assert found.scaled_from == {"Python": PurePython.limit}
+    assert found.nanoseconds["Python"] > found.nanoseconds["fastact"] > 0
+
+
+def test_measuring_leaves_the_number_of_threads_as_it_was():
+    fastact.set_num_threads(None)
+    before = fastact._core.thread_limits()
+    plan = timing.Plan(rounds=1, batch_ns=1, budget_ns=0)
+    list(results.measure_cells([Case("relu", "forward", "float32", 10)], [Fastact()], [1], plan))
+    assert fastact._core.thread_limits() == before
+
+
+# Digits --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def data():
+    pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
+    return digits.load()
+
+
+@pytest.mark.parametrize("activation", ["gelu", "relu", "tanh"])
+def test_both_networks_learn_to_read_digits(data, activation):
+    ticks = count(step=1000)
+    trained = digits.compare(digits.pairs(activation), data, 6, clock=lambda: next(ticks))
+    ours, theirs = trained["fastact"], trained["NumPy"]
+    assert ours.accuracy > 0.9
+    assert theirs.accuracy > 0.9
+    assert abs(ours.accuracy - theirs.accuracy) <= 0.03
+    assert ours.seconds_per_epoch == pytest.approx(1e-6)
+
+
+def test_a_wrong_backward_does_not_learn(data):
+    right = digits.pairs("relu")["fastact"]
+    wrong = digits.Pair(right.forward, lambda grad_y, x: -right.backward(grad_y, x))
+    trained = digits.compare({"right": right, "wrong": wrong}, data, 3)
+    assert trained["wrong"].accuracy < trained["right"].accuracy - 0.05
+
+
+def test_digits_are_split_without_overlap(data):
+    assert len(data.train_y) + len(data.test_y) == 1797
+    assert set(data.test_y) == set(range(10))
+    assert 0 <= data.train_x.min() < data.train_x.max() == 1
+
+
+def test_gain_is_that_of_he_for_relu():
+    assert digits._gain(digits.pairs("relu")["fastact"]) == pytest.approx(np.sqrt(2), rel=1e-6)
+
+
+# Commands ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(tmp_path, capsys):
+    """A quick run on two activations: its output, its JSON file and its picture."""
+    pytest.importorskip("rich", reason="the tables are rich's")
+    file, picture = tmp_path / "run.json", tmp_path / "run.png"
+    options = ["--activations", "gelu", "relu", "--sizes", "100", "5000", "--threads", "1", "all"]
+    assert main(["bench", "--quick", *options, "--json", str(file), "--plot", str(picture)]) == 0
+    return capsys.readouterr().out, json.loads(file.read_text()), picture.read_bytes()
+
+
+def test_bench_reports_what_it_measured(quick):
+    out, content, picture = quick
+    threads = len({1, fastact.get_num_threads()})
+    assert len(content["cells"]) == threads * 2 * (
+        len(cases.directions("gelu")) + len(cases.directions("relu"))
+    )
+    for one in content["cells"]:
+        assert set(one["nanoseconds"]) == {"fastact", "NumPy", "Python"}
+        assert all(ns > 0 for ns in one["nanoseconds"].values())
+        assert one["scaled_from"] == ({"Python": PurePython.limit} if one["n"] == 5000 else {})
+    assert content["machine"]["isa"] == fastact.isa()
+    assert content["date"].startswith("20")
+    assert content["geometric_means"]["all"]["NumPy"] > 0
+    assert content["digits"]["networks"]["fastact"]["accuracy"] > 0.9
+    assert content["digits"]["networks"]["NumPy"]["accuracy"] > 0.9
+    assert picture.startswith(b"\x89PNG")
+    for expected in ("gelu", "from output", "5,000", "Geometric mean", "ms per epoch", "test accuracy"):
+        assert expected in out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--activations", "geluu"], "unknown activation 'geluu'; nearest: gelu"),
+        (["--sizes", "0"], "'0' is not a whole number of at least 1"),
+        (["--threads", "some"], "'some' is not a whole number of at least 1"),
+        (["--json", "no/such/folder/file"], "expected a file in a folder that exists"),
+    ],
+)
+def test_bad_options_are_explained(options, message, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["bench", *options])
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Make a package look as if it were not installed."""
+
+    def hide(package):
+        real = builtins.__import__
+
+        def limited(name, *args, **kwargs):
+            if name.partition(".")[0] == package:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+            return real(name, *args, **kwargs)
+
+        monkeypatch.setattr(builtins, "__import__", limited)
+
+    return hide
+
+
+SMALL = ["bench", "--quick", "--activations", "relu", "--sizes", "10"]
+
+
+def test_without_scikit_learn_the_digits_are_left_out(without, tmp_path, capsys):
+    without("sklearn")
+    assert main([*SMALL, "--json", str(tmp_path / "run.json")]) == 0
+    assert "digits are left out: they need sklearn" in " ".join(capsys.readouterr().out.split())
+    assert "sklearn" in json.loads((tmp_path / "run.json").read_text())["digits"]["left_out"]
+
+
+def test_without_matplotlib_only_the_picture_is_refused(without, tmp_path, monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "fastact.benchmarks.picture", raising=False)
+    monkeypatch.delattr("fastact.benchmarks.picture", raising=False)
+    without("matplotlib")
+    assert main([*SMALL, "--plot", str(tmp_path / "run.png")]) == 1
+    assert "--plot needs matplotlib" in capsys.readouterr().err
+
+
+def test_info_needs_no_extra(without, capsys):
+    without("threadpoolctl")
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    for expected in (fastact.__version__, np.__version__, fastact.isa(), "threads", "OpenMP", "BLAS"):
+        assert expected in out
+
+
+def test_info_json_tells_the_same(capsys):
+    assert main(["info", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["fastact"] == fastact.__version__
+    assert found["threads"] == fastact.get_num_threads()
+    assert found["isas"] == list(fastact.isas())
+    assert {"thread_limits", "threads_limited_by", "openmp", "blas", "cpu"} <= set(found)
+
+
+def test_info_names_what_limits_the_threads(capsys):
+    with fastact.num_threads(1):
+        main(["info", "--json"])
+    assert "set_num_threads" in json.loads(capsys.readouterr().out)["threads_limited_by"]
