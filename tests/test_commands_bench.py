@@ -13,7 +13,7 @@ import pytest
 
 import fastact
 from fastact.__main__ import main
-from fastact.benchmarks import cases, digits, idiom, results, timing
+from fastact.benchmarks import cases, digits, idiom, peers, results, timing
 from fastact.benchmarks.cases import Case
 from fastact.benchmarks.contestants import Fastact, NumpyIdiom, PurePython
 
@@ -144,7 +144,9 @@ def test_measure_takes_turns_and_each_is_first_in_turn():
     simulation = Simulation()
     calls = {name: simulation.call(name, constant(1000)) for name in "abc"}
     timing.measure(calls, timing.Plan(rounds=3, batch_ns=1000, budget_ns=10**9), simulation.clock)
-    assert "".join(simulation.order) == "abc" + "abc" + "bca" + "cab"  # calibration, then three rounds
+    assert (
+        "".join(simulation.order) == "abc" + "aabbcc" + "bbccaa" + "ccaabb"
+    )  # calibration, then three rounds
 
 
 def test_measure_repeats_fast_calls_until_the_batch_is_long_enough():
@@ -156,9 +158,16 @@ def test_measure_repeats_fast_calls_until_the_batch_is_long_enough():
 
 def test_measure_is_not_misled_by_one_slow_round():
     simulation = Simulation()
-    durations = [1000, 1000, 1000, 900_000, 1000, 1000]
+    durations = [1000, *[1000, 1000] * 2, 1000, 900_000, *[1000, 1000] * 2]
     calls = {"a": simulation.call("a", durations)}
     plan = timing.Plan(rounds=5, batch_ns=1000, budget_ns=10**9)
+    assert timing.measure(calls, plan, simulation.clock) == {"a": 1000}
+
+
+def test_the_call_before_each_batch_is_not_measured():
+    simulation = Simulation()
+    calls = {"a": simulation.call("a", [1000, *[900_000, 1000] * 3])}
+    plan = timing.Plan(rounds=3, batch_ns=1000, budget_ns=10**9)
     assert timing.measure(calls, plan, simulation.clock) == {"a": 1000}
 
 
@@ -166,7 +175,7 @@ def test_measure_stops_at_its_budget_after_three_rounds():
     simulation = Simulation()
     calls = {"a": simulation.call("a", constant(1000))}
     timing.measure(calls, timing.Plan(rounds=50, batch_ns=1000, budget_ns=2000), simulation.clock)
-    assert len(simulation.order) == 1 + 3
+    assert len(simulation.order) == 1 + 2 * 3
 
 
 def test_measure_collects_no_garbage_meanwhile_and_restores_that():
@@ -198,9 +207,10 @@ def test_speed_ups_and_their_geometric_means():
     assert means["all"]["NumPy"] == pytest.approx(4)
 
 
-def test_slower_cells_names_who_is_faster_worst_first():
+def test_slower_cells_come_worst_first():
     found = [cell("forward", fastact=10, NumPy=9), cell("backward", fastact=10, NumPy=11, Python=5)]
-    assert results.slower_cells(found) == [(found[1], "Python"), (found[0], "NumPy")]
+    assert results.slower_cells(found) == [(found[1], 0.5), (found[0], 0.9)]
+    assert [one.fastest for one in found] == ["NumPy", "Python"]
 
 
 class Overflowing:
@@ -241,6 +251,45 @@ def test_measuring_leaves_the_number_of_threads_as_it_was():
     plan = timing.Plan(rounds=1, batch_ns=1, budget_ns=0)
     list(results.measure_cells([Case("relu", "forward", "float32", 10)], [Fastact()], [1], plan))
     assert fastact._core.thread_limits() == before
+
+
+# Peers ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=peers.MODULES)
+def peer(request):
+    found, absent = peers.installed()
+    if request.param in absent:
+        pytest.skip(f"{request.param} needs {absent[request.param]}, which is not installed")
+    return next(one for one in found if one.name == request.param)
+
+
+@pytest.mark.filterwarnings("ignore")  # those of the peers are theirs
+def test_peers_compute_the_same(peer):
+    compared = 0
+    with peer.threads(1):
+        for case in ALL:
+            call = peer.callable(case)
+            if call is None:
+                continue
+            with np.errstate(all="ignore"):
+                want = NumpyIdiom().callable(case)()
+            got = call()
+            for one, wanted in zip(got, want, strict=True) if isinstance(want, tuple) else [(got, want)]:
+                one = one.numpy() if hasattr(one, "numpy") else np.asarray(one)
+                assert one.dtype == case.dtype
+                np.testing.assert_allclose(one, wanted, rtol=2e-4, atol=2e-5, err_msg=f"{peer.name} {case}")
+            compared += 1
+    assert compared > 0
+
+
+def test_absent_peers_are_named(without, monkeypatch):
+    monkeypatch.delitem(sys.modules, "fastact.benchmarks.peers.numexpr_text", raising=False)
+    without("numexpr")
+    found, absent = peers.installed()
+    assert absent["numexpr"] == "numexpr"
+    assert "numexpr" not in {one.name for one in found}
+    assert "SciPy" in {one.name for one in found}
 
 
 # Digits --------------------------------------------------------------------------------------------

@@ -50,20 +50,30 @@ def idiom(
     >>> idiom(fa.relu, "backward", "python", "float64")([5.0, 5.0], [-1.0, 2.0])
     [0.0, 5.0]
     """
+    found, arguments = texts(function, direction)
+    if arithmetic == "numpy":
+        return _over_arrays(found, arguments, dtype)
+    element = compile_formula(_pack(found), arguments, "python")
+    return lambda *lists: list(map(element, *lists))
+
+
+def texts(function: Activation, direction: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The formula of each result of a direction, without parameters, and the names of its arguments.
+
+    Examples
+    --------
+    >>> import fastact as fa
+    >>> texts(fa.abs, "backward")
+    (('grad_y * sign(x)',), ('grad_y', 'x'))
+    """
     arguments = _ARGUMENTS[direction]
-    texts = {
+    found = {
         "forward": (function.formula,),
-        "backward": (function.derivative_formula,),
-        "backward_from_output": (str(function.output_formula),),
+        "backward": (f"grad_y*({function.derivative_formula})",),
+        "backward_from_output": (f"grad_y*({function.output_formula})",),
         "value_and_derivative": (function.formula, function.derivative_formula),
     }[direction]
-    texts = tuple(fold_constants(text, arguments, function.parameters) for text in texts)
-    if arguments[0] == "grad_y":
-        texts = tuple(f"grad_y*({text})" for text in texts)
-    if arithmetic == "numpy":
-        return _over_arrays(texts, arguments, dtype)
-    element = compile_formula(_pack(texts), arguments, "python")
-    return lambda *lists: list(map(element, *lists))
+    return tuple(fold_constants(text, arguments, function.parameters) for text in found), arguments
 
 
 def fold_constants(text: str, variables: Collection[str], parameters: Mapping[str, float]) -> str:
@@ -79,9 +89,9 @@ def fold_constants(text: str, variables: Collection[str], parameters: Mapping[st
     return ast.unparse(_Folder(variables, parameters).visit(ast.parse(text, mode="eval")))
 
 
-def _pack(texts: Iterable[str]) -> str:
+def _pack(expressions: Iterable[str]) -> str:
     """One expression for one result or a tuple of them."""
-    return f"({', '.join(texts)})"
+    return f"({', '.join(expressions)})"
 
 
 class _Folder(ast.NodeTransformer):
@@ -103,7 +113,7 @@ class _Folder(ast.NodeTransformer):
         return names.isdisjoint(self._variables)
 
 
-def _over_arrays(texts: tuple[str, ...], arguments: tuple[str, ...], dtype: str) -> Callable[..., Any]:
+def _over_arrays(found: tuple[str, ...], arguments: tuple[str, ...], dtype: str) -> Callable[..., Any]:
     scalar = np.dtype(dtype).type
 
     def where(condition: Any, a: Any, b: Any) -> Any:
@@ -120,4 +130,4 @@ def _over_arrays(texts: tuple[str, ...], arguments: tuple[str, ...], dtype: str)
         value = compile_formula(text, arguments, "numpy", **names)(probe)
         return text if isinstance(value, np.ndarray) and value is not probe else f"full_like(x, {text})"
 
-    return compile_formula(_pack(map(new_array, texts)), arguments, "numpy", **names)
+    return compile_formula(_pack(map(new_array, found)), arguments, "numpy", **names)

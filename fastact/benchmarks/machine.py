@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,34 @@ def blas_libraries() -> list[dict[str, Any]]:
         for library in threadpool_info()
         if library["user_api"] == "blas"
     ]
+
+
+class Neighbours:
+    """How many CPUs other processes keep busy, from when this object is made.
+
+    Threads that work on one array wait for the slowest: with a busy neighbour, timings of several threads
+    are those of the neighbour.
+    """
+
+    def __init__(self) -> None:
+        """Begin to count."""
+        self._start = _clocks()
+
+    def busy_cpus(self) -> float | None:
+        """Their mean number so far; None where the system does not tell."""
+        now = _clocks()
+        if now is None or self._start is None:
+            return None
+        wall, own, everybody = (after - before for before, after in zip(self._start, now, strict=True))
+        return max(everybody - own, 0.0) / wall if wall > 0 else 0.0
+
+
+def _clocks() -> tuple[float, float, float] | None:
+    """Seconds: of wall time, of CPU time of this process, and of CPU time of all."""
+    try:
+        first = Path("/proc/stat").read_text().partition("\n")[0]
+    except OSError:
+        return None
+    user, nice, system, _, _, irq, softirq, steal, *_ = (int(field) for field in first.split()[1:])
+    ticks = user + nice + system + irq + softirq + steal
+    return time.perf_counter(), time.process_time(), ticks / os.sysconf("SC_CLK_TCK")

@@ -13,21 +13,23 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from fastact.benchmarks.contestants import NumpyIdiom, PurePython
 from fastact.benchmarks.digits import LAYERS, Training
 from fastact.benchmarks.results import OURS, Cell, mean_speed_ups, opponents, slower_cells
 
 _SHORT = {"backward_from_output": "from output", "value_and_derivative": "value+deriv"}
+_OWN_COLUMNS = (NumpyIdiom.name, PurePython.name)
 _MOST_SLOWER = 30  # slower cells that are listed one by one
 
 
 def cells_table(cells: Sequence[Cell]) -> Table:
     """One line per cell: fastact's time per element, and how many times slower each opponent is."""
-    names = opponents(cells)
+    names, peers = columns(cells)
     several = len({cell.threads for cell in cells}) > 1
     table = _table(_cells_title(cells), _cells_caption(cells))
     for heading in ("activation", "direction", "dtype"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("n", *(["threads"] if several else []), "ns", *names):
+    for heading in ("n", *(["threads"] if several else []), "ns", *names, *(["best peer"] if peers else [])):
         table.add_column(heading, justify="right", no_wrap=True)
     for before, cell in zip([None, *cells], cells, strict=False):
         if before is not None and before.case.activation != cell.case.activation:
@@ -40,8 +42,25 @@ def cells_table(cells: Sequence[Cell]) -> Table:
             *([str(cell.threads)] if several else []),
             f"{cell.per_element:.3f}",
             *(speed_up(cell.speed_up(name), name in cell.failed) for name in names),
+            *([_best(cell, peers)] if peers else []),
         )
     return table
+
+
+def columns(cells: Sequence[Cell]) -> tuple[list[str], list[str]]:
+    """The opponents that have a column of their own, and the peers that share one."""
+    found = opponents(cells)
+    own = [name for name in found if name in _OWN_COLUMNS]
+    return own, [name for name in found if name not in own]
+
+
+def _best(cell: Cell, peers: Sequence[str]) -> Text:
+    """The fastest peer of a cell and its factor."""
+    timed = [name for name in peers if name in cell.nanoseconds]
+    if not timed:
+        return speed_up(None)
+    best = min(timed, key=lambda name: cell.nanoseconds[name])
+    return Text(f"{best} ").append_text(speed_up(cell.speed_up(best)))
 
 
 def _table(title: str, caption: str | None = None) -> Table:
@@ -81,26 +100,22 @@ def speed_up(factor: float | None, failed: bool = False) -> Text:
 def summary(cells: Sequence[Cell]) -> Group:
     """Geometric means by direction, and the cells where somebody is faster than fastact."""
     means = mean_speed_ups(cells)
-    names = opponents(cells)
     table = _table("Geometric mean of the speed-ups")
     table.add_column("direction")
-    for name in names:
+    for name in means["all"]:
         table.add_column(f"over {name}", justify="right")
     for direction, by_opponent in means.items():
         if direction == "all":
             table.add_section()
-        table.add_row(_SHORT.get(direction, direction), *(speed_up(by_opponent[name]) for name in names))
+        table.add_row(_SHORT.get(direction, direction), *map(speed_up, by_opponent.values()))
     return Group(table, *_slower(cells))
 
 
 def _slower(cells: Sequence[Cell]) -> Iterator[Text]:
     found = slower_cells(cells)
     yield Text(f"{OURS} is the fastest in {len(cells) - len(found)} of {len(cells)} cells", style="bold")
-    for cell, name in found[:_MOST_SLOWER]:
-        case = cell.case
-        yield Text(f"  {case.activation} {case.direction} {case.dtype} n={case.n:,}: {name} ").append_text(
-            speed_up(cell.speed_up(name))
-        )
+    for cell, factor in found[:_MOST_SLOWER]:
+        yield Text(f"  {cell}: {cell.fastest} ").append_text(speed_up(factor))
     if len(found) > _MOST_SLOWER:
         yield Text(f"  and {len(found) - _MOST_SLOWER} more")
 

@@ -18,6 +18,7 @@ from fastact.benchmarks.contestants import Contestant, Fastact
 from fastact.benchmarks.timing import Plan, measure
 
 OURS = Fastact.name
+FASTEST = "the fastest"  # in place of an opponent's name: whoever is the fastest in each cell
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,26 @@ class Cell:
     scaled_from: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """Which cell it is, in words."""
+        case = self.case
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return f"{case.activation} {case.direction} {case.dtype}, n = {case.n:,}, {threads}"
+
     @property
     def per_element(self) -> float:
         """Nanoseconds of fastact per element."""
         return self.nanoseconds[OURS] / self.case.n
 
-    def speed_up(self, opponent: str) -> float | None:
-        """The opponent's time over fastact's; None where it was not timed."""
-        theirs = self.nanoseconds.get(opponent)
+    @property
+    def fastest(self) -> str | None:
+        """The fastest opponent; None where there is none."""
+        theirs = {name: ns for name, ns in self.nanoseconds.items() if name != OURS}
+        return min(theirs, key=lambda name: theirs[name], default=None)
+
+    def speed_up(self, opponent: str | None) -> float | None:
+        """The time of an opponent, or of the FASTEST, over fastact's; None where there is no such time."""
+        theirs = self.nanoseconds.get((self.fastest if opponent == FASTEST else opponent) or "")
         return None if theirs is None else theirs / self.nanoseconds[OURS]
 
     def as_json(self) -> dict[str, Any]:
@@ -112,15 +125,16 @@ def mean_speed_up(cells: Iterable[Cell], opponent: str) -> float | None:
 
 def mean_speed_ups(cells: Sequence[Cell]) -> dict[str, dict[str, float | None]]:
     """Geometric means by direction, then by opponent; "all" has them over all directions."""
-    groups = {
-        d: [c for c in cells if c.case.direction == d] for d in dict.fromkeys(c.case.direction for c in cells)
-    }
+    directions = dict.fromkeys(cell.case.direction for cell in cells)
+    groups = {d: [cell for cell in cells if cell.case.direction == d] for d in directions}
     groups["all"] = list(cells)
-    return {name: {o: mean_speed_up(group, o) for o in opponents(cells)} for name, group in groups.items()}
+    columns = [*opponents(cells), FASTEST]
+    return {name: {o: mean_speed_up(group, o) for o in columns} for name, group in groups.items()}
 
 
-def slower_cells(cells: Iterable[Cell]) -> list[tuple[Cell, str]]:
-    """The cells where somebody is faster than fastact, and who; the worst first."""
-    fastest = [(cell, min(cell.nanoseconds, key=lambda name: cell.nanoseconds[name])) for cell in cells]
-    slower = [(cell, name) for cell, name in fastest if name != OURS]
-    return sorted(slower, key=lambda pair: pair[0].nanoseconds[pair[1]] / pair[0].nanoseconds[OURS])
+def slower_cells(cells: Iterable[Cell]) -> list[tuple[Cell, float]]:
+    """The cells where somebody is faster than fastact, and the speed-up there; the worst first."""
+    found = [
+        (cell, factor) for cell in cells if (factor := cell.speed_up(FASTEST)) is not None and factor < 1
+    ]
+    return sorted(found, key=lambda pair: pair[1])

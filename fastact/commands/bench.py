@@ -7,7 +7,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import fastact
-from fastact.benchmarks import cases, digits, machine, report, timing
+from fastact.benchmarks import cases, digits, machine, peers, report, timing
 from fastact.benchmarks.contestants import Contestant, Fastact, NumpyIdiom, PurePython
 from fastact.benchmarks.results import Cell, mean_speed_ups, measure_cells
 
@@ -26,7 +25,7 @@ _QUICK_DTYPES = ("float32",)
 _EPOCHS = 30
 _QUICK_EPOCHS = 10
 _FILE_WIDTH = 120  # columns, where standard output is not a terminal
-_BUSY = 0.5  # load per CPU; threads wait for each other, so that one busy CPU slows them all
+_TOLERATED = 0.1  # CPUs that others may keep busy without a warning
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[fastact.get_num_threads()],
         help="numbers of threads, one run each; 'all' is the default",
     )
+    add("--peers", action="store_true", help="time PyTorch, JAX, ONNX Runtime, numba, numexpr, SciPy too")
     add("--activation", metavar="NAME", type=_activation, default="gelu", help="of the digits' network")
     add("--json", metavar="FILE", type=_file, help="write the machine's facts and every measurement")
     add("--plot", metavar="FILE.png", type=_file, help="draw the speed-ups")
@@ -89,16 +89,20 @@ def run(options: argparse.Namespace) -> int:
     console = _console()
     facts = machine.facts()
     console.print(report.machine_line(facts), style="bold", soft_wrap=True)
-    load = os.getloadavg()[0]
-    if load > _BUSY * facts["cpus"]:
-        console.print(f"Others keep this machine busy (load {load:.1f}): expect noise", style="yellow")
-    cells = _measure(options)
+    neighbours = machine.Neighbours()
+    cells = _measure(options, console)
+    busy = neighbours.busy_cpus()
     console.print(report.cells_table(cells), report.summary(cells))
+    if busy is not None and busy + max(options.threads) > facts["cpus"] + _TOLERATED:
+        message = (
+            f"Other processes kept {busy:.1f} of {facts['cpus']} CPUs busy: run it again on an idle machine"
+        )
+        console.print(message, style="yellow")
     trained = _train(options, console)
     if options.json is not None:
         content = {
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "load": load,
+            "cpus_busy_with_others": busy,
             "machine": facts,
             "quick": options.quick,
             "cells": [cell.as_json() for cell in cells],
@@ -120,7 +124,7 @@ def _missing(error: ModuleNotFoundError) -> str:
     return f"{error.name}, which is not installed: pip install 'fastact[bench]'"
 
 
-def _measure(options: argparse.Namespace) -> list[Cell]:
+def _measure(options: argparse.Namespace, console: Console) -> list[Cell]:
     chosen = list(
         cases.all_cases(
             options.activations,
@@ -130,6 +134,12 @@ def _measure(options: argparse.Namespace) -> list[Cell]:
     )
     threads = list(dict.fromkeys(options.threads))
     contestants: list[Contestant] = [Fastact(), NumpyIdiom(), PurePython()]
+    if options.peers:
+        found, absent = peers.installed()
+        contestants += found
+        for name, package in absent.items():
+            message = f"{name} is absent: {package} is not installed (pip install 'fastact[peers]')"
+            console.print(message, style="yellow", markup=False)
     cells = []
     with _progress() as progress:
         task = progress.add_task("", total=len(chosen) * len(threads))
