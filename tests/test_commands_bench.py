@@ -13,7 +13,7 @@ import pytest
 
 import fastact
 from fastact.__main__ import main
-from fastact.benchmarks import cases, digits, idiom, peers, results, timing
+from fastact.benchmarks import cases, digits, idiom, machine, peers, results, timing
 from fastact.benchmarks.cases import Case
 from fastact.benchmarks.contestants import Fastact, NumpyIdiom, PurePython
 
@@ -292,6 +292,20 @@ def test_absent_peers_are_named(without, monkeypatch):
     assert "SciPy" in {one.name for one in found}
 
 
+# Machine -------------------------------------------------------------------------------------------
+
+
+def test_neighbours_are_counted_without_this_process(monkeypatch):
+    clocks = iter([(100.0, 3.0, 50.0), (110.0, 8.0, 62.0)])  # wall, own and everybody's CPU time
+    monkeypatch.setattr(machine, "_clocks", lambda: next(clocks))
+    assert machine.Neighbours().busy_cpus() == pytest.approx(0.7)
+
+
+def test_neighbours_are_unknown_where_the_system_does_not_tell(monkeypatch):
+    monkeypatch.setattr(machine, "_clocks", lambda: None)
+    assert machine.Neighbours().busy_cpus() is None
+
+
 # Digits --------------------------------------------------------------------------------------------
 
 
@@ -368,6 +382,7 @@ def test_bench_reports_what_it_measured(quick):
         (["--activations", "geluu"], "unknown activation 'geluu'; nearest: gelu"),
         (["--sizes", "0"], "'0' is not a whole number of at least 1"),
         (["--threads", "some"], "'some' is not a whole number of at least 1"),
+        (["--threads", "100000"], "'100000' is more than this process may use"),
         (["--json", "no/such/folder/file"], "expected a file in a folder that exists"),
     ],
 )
@@ -380,13 +395,13 @@ def test_bad_options_are_explained(options, message, capsys):
 
 @pytest.fixture
 def without(monkeypatch):
-    """Make a package look as if it were not installed."""
+    """Make packages look as if they were not installed."""
 
-    def hide(package):
+    def hide(*packages):
         real = builtins.__import__
 
         def limited(name, *args, **kwargs):
-            if name.partition(".")[0] == package:
+            if name.partition(".")[0] in packages:
                 raise ModuleNotFoundError(f"No module named {name!r}", name=name)
             return real(name, *args, **kwargs)
 
@@ -413,8 +428,18 @@ def test_without_matplotlib_only_the_picture_is_refused(without, tmp_path, monke
     assert "--plot needs matplotlib" in capsys.readouterr().err
 
 
+def test_without_rich_the_extra_is_named(without, monkeypatch, capsys):
+    for module in ("commands.bench", "benchmarks.report"):
+        monkeypatch.delitem(sys.modules, f"fastact.{module}", raising=False)
+    without("rich")
+    assert main(SMALL) == 1
+    error = capsys.readouterr().err
+    assert "needs rich" in error
+    assert "fastact[bench]" in error
+
+
 def test_info_needs_no_extra(without, capsys):
-    without("threadpoolctl")
+    without("threadpoolctl", "rich")
     assert main(["info"]) == 0
     out = capsys.readouterr().out
     for expected in (fastact.__version__, np.__version__, fastact.isa(), "threads", "OpenMP", "BLAS"):

@@ -51,7 +51,7 @@ class Fastact:
     def callable(self, case: Case) -> Call:
         """The method of the activation, arguments and result bound to it."""
         function = case.function
-        method = function if case.direction == "forward" else getattr(function, case.direction)
+        method: Any = function if case.direction == "forward" else getattr(function, case.direction)
         out = np.empty_like(case.x)
         if case.direction == "value_and_derivative":
             return partial(method, *case.arguments, (out, np.empty_like(out)))

@@ -66,7 +66,12 @@ def _count(text: str) -> int:
 
 
 def _threads(text: str) -> int:
-    return fastact.get_num_threads() if text == "all" else _count(text)
+    most = fastact.get_num_threads()
+    wanted = most if text == "all" else _count(text)
+    if wanted > most:
+        message = f"{text!r} is more than this process may use, {most}; python -m fastact info tells why"
+        raise argparse.ArgumentTypeError(message)
+    return wanted
 
 
 def _file(text: str) -> Path:

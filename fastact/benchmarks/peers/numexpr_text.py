@@ -17,10 +17,13 @@ import numpy as np
 from fastact.benchmarks.cases import Case
 from fastact.benchmarks.idiom import texts
 
-_RENAMED = {"min": "minimum", "max": "maximum", "atan": "arctan"}
-_WRITTEN_OUT = {
+_RENAMED = {"atan": "arctan"}
+_WRITTEN_OUT = {  # what it lacks, or has in float64 only
+    "min": "where(v < w, v, w)",
+    "max": "where(v > w, v, w)",
+    "sign": "where(v > 0, 1, where(v < 0, -1, 0))",
     "sigmoid": "1/(1 + exp(-v))",
-    "softplus": "log1p(exp(-abs(v))) + maximum(v, 0)",
+    "softplus": "log1p(exp(-abs(v))) + where(v > 0, v, 0)",
     "phi": "exp(-0.5*v*v)*0.3989422804014327",
 }
 _TYPES = {"float32": float, "float64": np.float64}  # numexpr's own way to name them
@@ -48,11 +51,16 @@ class Peer:
         trees = [ast.parse(text, mode="eval") for text in found]
         if any(isinstance(n, ast.Name) and n.id in _MISSING for tree in trees for n in ast.walk(tree)):
             return None
-        signature = [(name, _TYPES[case.dtype]) for name in arguments]
+        kind = _TYPES[case.dtype]
         calls = []
         for tree in trees:
-            expression = numexpr.NumExpr(ast.unparse(_Translator().visit(tree)), signature)
-            calls.append(partial(expression, *case.arguments, out=np.empty_like(case.x), ex_uses_vml=False))
+            constants = _Constants()
+            text = ast.unparse(constants.visit(_Translator().visit(tree)))
+            names = [*arguments, *(f"c{i}" for i in range(len(constants.values)))]
+            values = [np.array(value, case.dtype) for value in constants.values]
+            expression = numexpr.NumExpr(text, [(name, kind) for name in names])
+            result = np.empty_like(case.x)
+            calls.append(partial(expression, *case.arguments, *values, out=result, ex_uses_vml=False))
         return calls[0] if len(calls) == 1 else lambda: tuple(call() for call in calls)
 
 
@@ -64,16 +72,35 @@ class _Translator(ast.NodeTransformer):
         self.generic_visit(node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name in _WRITTEN_OUT:
-            return _Substitution(node.args[0]).visit(ast.parse(_WRITTEN_OUT[name], mode="eval").body)
+            return _Substitution(*node.args).visit(ast.parse(_WRITTEN_OUT[name], mode="eval").body)
         return ast.Call(ast.Name(_RENAMED.get(name, name)), node.args, [])
 
 
 class _Substitution(ast.NodeTransformer):
-    """Puts an expression in place of v."""
+    """Puts expressions in place of v and w."""
 
-    def __init__(self, value: ast.expr) -> None:
-        self._value = value
+    def __init__(self, v: ast.expr, w: ast.expr | None = None) -> None:
+        self._values = {"v": v, "w": w}
 
     def visit_Name(self, node: ast.Name) -> Any:
-        """The value, if this is v."""
-        return self._value if node.id == "v" else node
+        """The expression, if the name is one of the two."""
+        return self._values.get(node.id, node)
+
+
+class _Constants(ast.NodeTransformer):
+    """Makes numbers variables c0, c1, ..., which have the arrays' dtype; literals would make it float64."""
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
+        """A whole power stays a literal: it becomes multiplications."""
+        node.left = self.visit(node.left)
+        if not isinstance(node.op, ast.Pow):
+            node.right = self.visit(node.right)
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Name:
+        """The variable that stands for it."""
+        self.values.append(float(str(node.value)))
+        return ast.Name(f"c{len(self.values) - 1}")
