@@ -6,7 +6,7 @@ Made from the table; does not know any activation, nor how time is measured.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numexpr
 import numpy as np
 
-from fastact.benchmarks.cases import Case
+from fastact.benchmarks.cases import Array, Case
 from fastact.benchmarks.idiom import texts
 
 _RENAMED = {"atan": "arctan"}
@@ -47,21 +47,26 @@ class Peer:
 
     def callable(self, case: Case) -> Callable[[], Any] | None:
         """The expression with its arrays; for value and derivative, one after the other."""
-        found, arguments = texts(case.function, case.direction)
-        trees = [ast.parse(text, mode="eval") for text in found]
-        if any(isinstance(n, ast.Name) and n.id in _MISSING for tree in trees for n in ast.walk(tree)):
+        found, names = texts(case.function, case.direction)
+        arrays = dict(zip(names, case.arguments, strict=True))
+        calls = [_call(ast.parse(text, mode="eval"), arrays) for text in found]
+        if None in calls:
             return None
-        kind = _TYPES[case.dtype]
-        calls = []
-        for tree in trees:
-            constants = _Constants()
-            text = ast.unparse(constants.visit(_Translator().visit(tree)))
-            names = [*arguments, *(f"c{i}" for i in range(len(constants.values)))]
-            values = [np.array(value, case.dtype) for value in constants.values]
-            expression = numexpr.NumExpr(text, [(name, kind) for name in names])
-            result = np.empty_like(case.x)
-            calls.append(partial(expression, *case.arguments, *values, out=result, ex_uses_vml=False))
-        return calls[0] if len(calls) == 1 else lambda: tuple(call() for call in calls)
+        return calls[0] if len(calls) == 1 else lambda: tuple(call() for call in calls if call)
+
+
+def _call(tree: ast.Expression, arrays: Mapping[str, Array]) -> Callable[[], Any] | None:
+    """The compiled expression with its arrays; None where numexpr lacks a function, or none is needed."""
+    constants = _Constants()
+    text = ast.unparse(constants.visit(_Translator().visit(tree)))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    operands = {name: array for name, array in arrays.items() if name in used}
+    if not operands or used & _MISSING:
+        return None
+    result = np.empty_like(next(iter(operands.values())))
+    operands |= {f"c{i}": np.array(value, result.dtype) for i, value in enumerate(constants.values)}
+    expression = numexpr.NumExpr(text, [(name, _TYPES[result.dtype.name]) for name in operands])
+    return partial(expression, *operands.values(), out=result, ex_uses_vml=False)
 
 
 class _Translator(ast.NodeTransformer):
