@@ -76,7 +76,9 @@ _NAMES: Mapping[Arithmetic, Callable[[], dict[str, Any]]] = {
 }
 
 
-def compile_formula(text: str, arguments: tuple[str, ...], arithmetic: Arithmetic) -> Callable[..., Any]:
+def compile_formula(
+    text: str, arguments: tuple[str, ...], arithmetic: Arithmetic, **names: Any
+) -> Callable[..., Any]:
     """Make a formula text a function of the named arguments.
 
     Parameters
@@ -88,13 +90,17 @@ def compile_formula(text: str, arguments: tuple[str, ...], arithmetic: Arithmeti
     arithmetic : {"mpmath", "numpy", "python"}
         ``"mpmath"`` evaluates at mpmath's working precision, ``"numpy"`` on arrays with the functions a
         NumPy and SciPy user would reach for, ``"python"`` on single floats with :mod:`math`.
+    **names
+        Further names that the text may use, such as fixed parameters; they hide what it meant before.
 
     Examples
     --------
     >>> silu = compile_formula("x*sigmoid(x)", ("x",), "python")
     >>> silu(0.0), silu(1000.0)
     (0.0, 1000.0)
+    >>> compile_formula("max(x, slope*x)", ("x",), "python", slope=0.5)(-4.0)
+    -2.0
     """
     source = f"lambda {', '.join(arguments)}: {text}"
-    function: Callable[..., Any] = eval(source, {"__builtins__": {}, **_NAMES[arithmetic]()})
+    function: Callable[..., Any] = eval(source, {"__builtins__": {}, **_NAMES[arithmetic](), **names})
     return function

@@ -1,0 +1,140 @@
+"""Measured cells, and what follows from them: speed-ups, geometric means, the content of a JSON file.
+
+Knows cases and contestants as such. Does not know how results are shown.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from fastact.benchmarks.cases import Case
+from fastact.benchmarks.contestants import Contestant, Fastact
+from fastact.benchmarks.timing import Plan, measure
+
+OURS = Fastact.name
+FASTEST = "the fastest"  # in place of an opponent's name: whoever is the fastest in each cell
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The times of all contestants on one case with one number of threads.
+
+    Attributes
+    ----------
+    case : Case
+    threads : int
+    nanoseconds : dict
+        Of one call, by contestant.
+    scaled_from : dict
+        By contestant, the smaller size that was timed in place of the case's, where that is so.
+    failed : dict
+        By contestant, the error that kept it from finishing.
+    """
+
+    case: Case
+    threads: int
+    nanoseconds: dict[str, float]
+    scaled_from: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Which cell it is, in words."""
+        case = self.case
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return f"{case.activation} {case.direction} {case.dtype}, n = {case.n:,}, {threads}"
+
+    @property
+    def per_element(self) -> float:
+        """Nanoseconds of fastact per element."""
+        return self.nanoseconds[OURS] / self.case.n
+
+    @property
+    def fastest(self) -> str | None:
+        """The fastest opponent; None where there is none."""
+        theirs = {name: ns for name, ns in self.nanoseconds.items() if name != OURS}
+        return min(theirs, key=lambda name: theirs[name], default=None)
+
+    def speed_up(self, opponent: str | None) -> float | None:
+        """The time of an opponent, or of the FASTEST, over fastact's; None where there is no such time."""
+        theirs = self.nanoseconds.get((self.fastest if opponent == FASTEST else opponent) or "")
+        return None if theirs is None else theirs / self.nanoseconds[OURS]
+
+    def as_json(self) -> dict[str, Any]:
+        """A dict of plain values, the case's fields among the others."""
+        fields = asdict(self)
+        return {**fields.pop("case"), **fields}
+
+
+def measure_cells(
+    cases: Sequence[Case], contestants: Sequence[Contestant], threads: Sequence[int], plan: Plan
+) -> Iterator[Cell]:
+    """Time every case with every number of threads, one cell at a time.
+
+    Yields
+    ------
+    Cell
+        In the order of `threads`, then of `cases`.
+    """
+    for count in threads:
+        with ExitStack() as limits:
+            for contestant in contestants:
+                limits.enter_context(contestant.threads(count))
+            for case in cases:
+                yield _measure_cell(case, contestants, count, plan)
+
+
+def _measure_cell(case: Case, contestants: Sequence[Contestant], threads: int, plan: Plan) -> Cell:
+    calls, scaled_from, failed = {}, {}, {}
+    with np.errstate(all="ignore"):
+        for contestant in contestants:
+            name, limit = contestant.name, contestant.limit
+            timed = case if limit is None or case.n <= limit else replace(case, n=limit)
+            call = contestant.callable(timed)
+            if call is None:
+                continue
+            try:
+                call()
+            except ArithmeticError as error:  # math.exp raises where arrays hold infinity
+                failed[name] = f"{type(error).__name__}: {error}"
+                continue
+            calls[name] = call
+            if timed.n != case.n:
+                scaled_from[name] = timed.n
+        nanoseconds = measure(calls, plan)
+    for name, size in scaled_from.items():
+        nanoseconds[name] *= case.n / size
+    return Cell(case, threads, nanoseconds, scaled_from, failed)
+
+
+def opponents(cells: Iterable[Cell]) -> list[str]:
+    """Everyone timed against fastact, in order of appearance."""
+    return list(dict.fromkeys(name for cell in cells for name in cell.nanoseconds if name != OURS))
+
+
+def mean_speed_up(cells: Iterable[Cell], opponent: str) -> float | None:
+    """Geometric mean of the speed-ups over an opponent; None where it was never timed."""
+    found = [s for cell in cells if (s := cell.speed_up(opponent)) is not None]
+    return statistics.geometric_mean(found) if found else None
+
+
+def mean_speed_ups(cells: Sequence[Cell]) -> dict[str, dict[str, float | None]]:
+    """Geometric means by direction, then by opponent; "all" has them over all directions."""
+    directions = dict.fromkeys(cell.case.direction for cell in cells)
+    groups = {d: [cell for cell in cells if cell.case.direction == d] for d in directions}
+    groups["all"] = list(cells)
+    columns = [*opponents(cells), FASTEST]
+    return {name: {o: mean_speed_up(group, o) for o in columns} for name, group in groups.items()}
+
+
+def slower_cells(cells: Iterable[Cell]) -> list[tuple[Cell, float]]:
+    """The cells where somebody is faster than fastact, and the speed-up there; the worst first."""
+    found = [
+        (cell, factor) for cell in cells if (factor := cell.speed_up(FASTEST)) is not None and factor < 1
+    ]
+    return sorted(found, key=lambda pair: pair[1])

@@ -1,0 +1,292 @@
+"""The parts of the benchmarks: every case gives the right result for every contestant, and the clock is read
+as it should be. Knows no timing: how fast anything is depends on the machine.
+"""
+
+import gc
+from contextlib import nullcontext
+from itertools import count
+
+import numpy as np
+import pytest
+
+import fastact
+from fastact.benchmarks import cases, idiom, machine, peers, results, timing
+from fastact.benchmarks.cases import Case
+from fastact.benchmarks.contestants import Fastact, NumpyIdiom, PurePython
+
+ALL = list(cases.all_cases(sizes=[10]))
+
+
+# Cases ---------------------------------------------------------------------------------------------
+
+
+def test_cases_cover_every_row_direction_and_dtype():
+    found = {(case.activation, case.direction, case.dtype) for case in ALL}
+    for row in fastact.names():
+        for dtype in ("float32", "float64"):
+            for direction in ("forward", "backward", "value_and_derivative"):
+                assert (row, direction, dtype) in found
+
+
+@pytest.mark.parametrize("name", fastact.names())
+def test_from_output_is_a_case_where_it_can_be_called(name):
+    function, ones = fastact.get(name), np.ones(3)
+    try:
+        function.backward_from_output(ones, ones)
+        possible = True
+    except TypeError:
+        possible = False
+    assert ("backward_from_output" in cases.directions(name)) == possible
+
+
+def test_an_unknown_activation_is_an_error():
+    with pytest.raises(ValueError, match="unknown activation 'geluu'; nearest: gelu"):
+        list(cases.all_cases(["geluu"]))
+
+
+def test_inputs_are_reproducible_and_protected():
+    x = Case("relu", "forward", "float32", 1000).x
+    cases._normal.cache_clear()
+    again = Case("relu", "forward", "float32", 1000).x
+    assert x is not again
+    assert np.array_equal(x, again)
+    assert 1.8 < x.std() < 2.2
+    assert not x.flags.writeable
+
+
+# Contestants ---------------------------------------------------------------------------------------
+
+
+def close(got, want, dtype):
+    """Equal but for the rounding of a formula that is evaluated step by step."""
+    tolerance = 1e3 * np.finfo(dtype).eps
+    np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_contestants_compute_the_same(case):
+    with np.errstate(all="ignore"):
+        ours, by_numpy = Fastact().callable(case)(), NumpyIdiom().callable(case)()
+    pure = PurePython().callable(case)()
+    close(ours, by_numpy, case.dtype)
+    close(ours, np.transpose(pure), case.dtype)
+
+
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_numpy_idiom_keeps_the_dtype_and_makes_new_arrays(case):
+    with np.errstate(all="ignore"):
+        got = NumpyIdiom().callable(case)()
+    for array in got if isinstance(got, tuple) else (got,):
+        assert array.dtype == case.dtype
+        assert array.shape == (case.n,)
+        assert not any(np.shares_memory(array, argument) for argument in case.arguments)
+
+
+def test_fastact_writes_to_preallocated_results():
+    call = Fastact().callable(Case("gelu", "value_and_derivative", "float32", 10))
+    first, second = call(), call()
+    assert first[0] is second[0]
+    assert first[1] is second[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("x*sqrt(4)", "x * 2.0"),
+        ("where(x > 0, 1, slope)", "where(x > 0, 1, 0.5)"),
+        ("x**2 + 1/slope", "x ** 2 + 2.0"),
+        ("x", "x"),
+        ("-slope", "-0.5"),
+    ],
+)
+def test_constants_are_computed_beforehand(text, folded):
+    assert idiom.fold_constants(text, ("x",), {"slope": 0.5}) == folded
+
+
+# Timing --------------------------------------------------------------------------------------------
+
+
+class Simulation:
+    """A clock that advances only when a call says that it took time."""
+
+    def __init__(self):
+        self.now = 0
+        self.order = []
+
+    def clock(self):
+        return self.now
+
+    def call(self, name, durations):
+        durations = iter(durations)
+
+        def work():
+            self.now += next(durations)
+            self.order.append(name)
+
+        return work
+
+
+def constant(value):
+    return (value for _ in count())
+
+
+def test_measure_gives_the_time_of_one_call():
+    simulation = Simulation()
+    calls = {name: simulation.call(name, constant(ns)) for name, ns in (("a", 7), ("b", 4000))}
+    plan = timing.Plan(rounds=5, batch_ns=1000, budget_ns=10**9)
+    assert timing.measure(calls, plan, simulation.clock) == {"a": 7, "b": 4000}
+
+
+def test_measure_takes_turns_and_each_is_first_in_turn():
+    simulation = Simulation()
+    calls = {name: simulation.call(name, constant(1000)) for name in "abc"}
+    timing.measure(calls, timing.Plan(rounds=3, batch_ns=1000, budget_ns=10**9), simulation.clock)
+    assert (
+        "".join(simulation.order) == "abc" + "aabbcc" + "bbccaa" + "ccaabb"
+    )  # calibration, then three rounds
+
+
+def test_measure_repeats_fast_calls_until_the_batch_is_long_enough():
+    simulation = Simulation()
+    calls = {"a": simulation.call("a", constant(10))}
+    timing.measure(calls, timing.Plan(rounds=1, batch_ns=1000, budget_ns=0), simulation.clock)
+    assert len(simulation.order) > 100
+
+
+def test_measure_is_not_misled_by_one_slow_round():
+    simulation = Simulation()
+    durations = [1000, *[1000, 1000] * 2, 1000, 900_000, *[1000, 1000] * 2]
+    calls = {"a": simulation.call("a", durations)}
+    plan = timing.Plan(rounds=5, batch_ns=1000, budget_ns=10**9)
+    assert timing.measure(calls, plan, simulation.clock) == {"a": 1000}
+
+
+def test_the_call_before_each_batch_is_not_measured():
+    simulation = Simulation()
+    calls = {"a": simulation.call("a", [1000, *[900_000, 1000] * 3])}
+    plan = timing.Plan(rounds=3, batch_ns=1000, budget_ns=10**9)
+    assert timing.measure(calls, plan, simulation.clock) == {"a": 1000}
+
+
+def test_measure_stops_at_its_budget_after_three_rounds():
+    simulation = Simulation()
+    calls = {"a": simulation.call("a", constant(1000))}
+    timing.measure(calls, timing.Plan(rounds=50, batch_ns=1000, budget_ns=2000), simulation.clock)
+    assert len(simulation.order) == 1 + 2 * 3
+
+
+def test_measure_collects_no_garbage_meanwhile_and_restores_that():
+    seen = []
+    timing.measure({"a": lambda: seen.append(gc.isenabled())}, timing.Plan(rounds=1, batch_ns=1, budget_ns=0))
+    assert not any(seen)
+    assert gc.isenabled()
+
+
+# Results -------------------------------------------------------------------------------------------
+
+
+def cell(direction, **nanoseconds):
+    return results.Cell(Case("relu", direction, "float32", 10), 1, nanoseconds)
+
+
+def test_speed_ups_and_their_geometric_means():
+    found = [
+        cell("forward", fastact=10, NumPy=20),
+        cell("forward", fastact=10, NumPy=80),
+        cell("backward", fastact=5),
+    ]
+    assert [one.speed_up("NumPy") for one in found] == [2, 8, None]
+    means = results.mean_speed_ups(found)
+    assert means["forward"]["NumPy"] == pytest.approx(4)
+    assert means["backward"]["NumPy"] is None
+    assert means["all"]["NumPy"] == pytest.approx(4)
+
+
+def test_slower_cells_come_worst_first():
+    found = [cell("forward", fastact=10, NumPy=9), cell("backward", fastact=10, NumPy=11, Python=5)]
+    assert results.slower_cells(found) == [(found[1], 0.5), (found[0], 0.9)]
+    assert [one.fastest for one in found] == ["NumPy", "Python"]
+
+
+class Overflowing:
+    """A contestant that cannot finish, and one that has no such function."""
+
+    limit = None
+
+    def __init__(self, name):
+        self.name = name
+
+    def threads(self, n):
+        return nullcontext()
+
+    def callable(self, case):
+        return (lambda: 1e308**2) if self.name == "overflows" else None
+
+
+def test_contestants_that_fail_or_lack_a_function_are_told_apart():
+    plan = timing.Plan(rounds=1, batch_ns=1, budget_ns=0)
+    who = [Fastact(), Overflowing("overflows"), Overflowing("lacks it")]
+    (found,) = results.measure_cells([Case("relu", "forward", "float32", 10)], who, [1], plan)
+    assert set(found.nanoseconds) == {"fastact"}
+    assert "OverflowError" in found.failed["overflows"]
+    assert "lacks it" not in found.failed
+
+
+def test_slow_contestants_are_timed_on_fewer_elements():
+    plan = timing.Plan(rounds=1, batch_ns=1, budget_ns=0)
+    case = Case("relu", "forward", "float32", 100 * PurePython.limit)
+    (found,) = results.measure_cells([case], [Fastact(), PurePython()], [1], plan)
+    assert found.scaled_from == {"Python": PurePython.limit}
+    assert found.nanoseconds["Python"] > found.nanoseconds["fastact"] > 0
+
+
+def test_measuring_leaves_the_number_of_threads_as_it_was():
+    fastact.set_num_threads(None)
+    before = fastact._core.thread_limits()
+    plan = timing.Plan(rounds=1, batch_ns=1, budget_ns=0)
+    list(results.measure_cells([Case("relu", "forward", "float32", 10)], [Fastact()], [1], plan))
+    assert fastact._core.thread_limits() == before
+
+
+# Peers ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=peers.MODULES)
+def peer(request):
+    found, absent = peers.installed()
+    if request.param in absent:
+        pytest.skip(f"{request.param} needs {absent[request.param]}, which is not installed")
+    return next(one for one in found if one.name == request.param)
+
+
+@pytest.mark.filterwarnings("ignore")  # those of the peers are theirs
+def test_peers_compute_the_same(peer):
+    compared = 0
+    with peer.threads(1):
+        for case in ALL:
+            call = peer.callable(case)
+            if call is None:
+                continue
+            with np.errstate(all="ignore"):
+                want = NumpyIdiom().callable(case)()
+            got = call()
+            for one, wanted in zip(got, want, strict=True) if isinstance(want, tuple) else [(got, want)]:
+                one = one.numpy() if hasattr(one, "numpy") else np.asarray(one)
+                assert one.dtype == case.dtype
+                np.testing.assert_allclose(one, wanted, rtol=2e-4, atol=2e-5, err_msg=f"{peer.name} {case}")
+            compared += 1
+    assert compared > 0
+
+
+# Machine -------------------------------------------------------------------------------------------
+
+
+def test_neighbours_are_counted_without_this_process(monkeypatch):
+    clocks = iter([(100.0, 3.0, 50.0), (110.0, 8.0, 62.0)])  # wall, own and everybody's CPU time
+    monkeypatch.setattr(machine, "_clocks", lambda: next(clocks))
+    assert machine.Neighbours().busy_cpus() == pytest.approx(0.7)
+
+
+def test_neighbours_are_unknown_where_the_system_does_not_tell(monkeypatch):
+    monkeypatch.setattr(machine, "_clocks", lambda: None)
+    assert machine.Neighbours().busy_cpus() is None
