@@ -7,7 +7,7 @@ error above the bound is measured in ULP of the largest term instead (products m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,10 +17,10 @@ from fastact.measure.bits import Floats
 from fastact.measure.errors import Errors, errors_in_ulp, gather, ulp64
 from fastact.measure.points import roots, sample
 from fastact.measure.subjects import Subject
+from fastact.measure.sweep import Function
 from fastact.measure.terms import largest_term
 from fastact.measure.truth import Oracle, truth
 
-Kernel = Callable[[Floats], Floats]
 NEAR_ROOT = 2.0**-20
 SLICE = 4096  # points to a job
 
@@ -71,7 +71,7 @@ def term_ratio(subject: Subject, points: Floats, floor: Floats) -> Floats:
     return np.maximum(ulp64(largest) / ulp64(floor), 1.0)
 
 
-def measure(job: Job, kernel: Kernel | None = None) -> tuple[Errors, int]:
+def measure(job: Job, kernel: Function | None = None) -> tuple[Errors, int]:
     """The errors of a job, and at how many points they were measured in ULP of the largest term.
 
     Parameters
@@ -79,10 +79,11 @@ def measure(job: Job, kernel: Kernel | None = None) -> tuple[Errors, int]:
     job : Job
         Where to look.
     kernel : callable, optional
-        What is measured, if not fastact's own kernel: a function of an array of float64.
+        What is measured, if not fastact's own kernel: a function of x and of the array to write to.
     """
     subject, points = job.subject, job.points
-    got = np.asarray((kernel or subject)(points), dtype=np.float64)
+    got = np.empty_like(points)
+    (kernel or subject)(points, got)
     want = truth(subject.text, subject.activation.parameters, points, job.oracle)
     errors = errors_in_ulp(got, want)
     eased = near_roots(points, job.roots) & (errors > subject.bound("float64"))

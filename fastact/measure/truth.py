@@ -20,7 +20,9 @@ from fastact.measure.bits import LARGEST, Floats
 Oracle = Literal["flint", "mpmath"]
 ENOUGH = 80  # bits: the error of a truth, 2^-80 of it, is then 2^-28 of a float64 ULP
 FIRST, LAST = 128, 8192  # bits: to begin with, and when to give up
-ZERO_FROM = 4400  # bits at which mpmath's zero is believed: sums of float64 numbers and their squares are exact
+ZERO_FROM = (
+    4400  # bits at which mpmath's zero is believed: sums of float64 numbers and their squares are exact
+)
 NEGLIGIBLE = -1200  # a truth below 2^-1200 is 0 to every float64
 OVERFLOW = 1100
 
@@ -125,9 +127,7 @@ def _by_mpmath(text: str, arguments: tuple[str, ...], parameters: list[float]) -
 _ORACLES: Mapping[Oracle, Any] = {"flint": _by_flint, "mpmath": _by_mpmath}
 
 
-def truth(
-    text: str, parameters: Mapping[str, float], points: Floats, oracle: Oracle | None = None
-) -> Truth:
+def truth(text: str, parameters: Mapping[str, float], points: Floats, oracle: Oracle | None = None) -> Truth:
     """The exact values of a formula at float64 points.
 
     Parameters
