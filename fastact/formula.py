@@ -57,9 +57,8 @@ def _flint_names() -> dict[str, Any]:
         pi, root_half = arb.pi(), arb(0.5).sqrt()
         density = 1 / (2 * pi).sqrt()
     exp, log1p, erfc = growing("exp"), of_ball("log1p"), of_ball("erfc")
-    names = {name: of_ball(name) for name in _SHARED + ("erf", "atan")}
     return {
-        **names,
+        **{name: of_ball(name) for name in (*_SHARED, "erf", "atan")},
         **{name: growing(name) for name in ("exp", "expm1", "cosh")},
         "abs": abs,
         "where": lambda condition, a, b: a if condition else b,

@@ -36,7 +36,6 @@ from fastact.measure.sweep import chunks
 from fastact.measure.truth import default_oracle
 
 STRIDE, POINTS = 997, 2000  # defaults
-WIDE = 170  # columns of a terminal that holds what was got and wanted, too
 
 
 def _share(text: str) -> tuple[int, int]:
@@ -147,7 +146,7 @@ def _about(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _report(console: Console, options: argparse.Namespace, results: Sequence[Result]) -> int:
-    console.print(table(results, wide=console.width >= WIDE))
+    console.print(table(results, console.width))
     if options.json:
         write_json(options.json, results, _about(options))
     if options.markdown:
@@ -182,7 +181,7 @@ def run(options: argparse.Namespace, override: Override | None = None) -> int:
         if options.plot:
             return _draw(named(options.plot), options)
         activations = [named(text) for text in options.names or fastact.names()]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     peers, absent = find_peers() if options.peers else ([], [])

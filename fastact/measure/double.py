@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastact.formula import compile_formula
 from fastact.measure.bits import Floats
@@ -55,7 +56,7 @@ def jobs(subject: Subject, points: int, oracle: Oracle | None = None) -> Iterato
         yield Job(subject, chosen[first : first + SLICE], own, oracle)
 
 
-def near_roots(points: Floats, found: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def near_roots(points: Floats, found: Floats) -> NDArray[np.bool_]:
     """Which points are within 2^-20, relatively, of one of the roots."""
     near = np.zeros(points.shape, bool)
     for root in found:

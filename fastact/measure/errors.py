@@ -42,6 +42,7 @@ class Errors:
     worst: tuple[float, float, float] | None = None
 
     def __add__(self, other: Errors) -> Errors:
+        """What was found over both sets of points."""
         larger = self if self.max_ulp >= other.max_ulp else other
         return Errors(
             self.points + other.points,

@@ -1,4 +1,4 @@
-"""Other libraries' activations, to be measured by the same code: PyTorch, JAX, ONNX Runtime, NumPy with SciPy.
+"""Other libraries' activations, measured by the same code: PyTorch, JAX, ONNX Runtime, NumPy with SciPy.
 
 Each peer is a dict from fastact's names to its functions of x and of the row's parameters in their order;
 derivatives are its own automatic ones, where it has any. A name that fastact lacks is never asked for. Does
@@ -102,8 +102,8 @@ def _torch() -> Make:
         def derivative(x: Floats, out: Floats) -> None:
             tensor = torch.from_numpy(x).requires_grad_()
             y = f(tensor, *values)
-            y.backward(torch.ones_like(y))
-            out[:] = tensor.grad.numpy()
+            (gradient,) = torch.autograd.grad(y, tensor, torch.ones_like(y))
+            out[:] = gradient.numpy()
 
         return forward if subject.direction == "f" else derivative
 

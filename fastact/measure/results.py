@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from fastact.measure.errors import Errors
@@ -104,11 +105,11 @@ def ulps(value: float) -> str:
 
     Examples
     --------
-    >>> ulps(0.0), ulps(0.56789), ulps(12345.6), ulps(1e39)
-    ('0', '0.568', '12346', '1e+39')
+    >>> ulps(0.0), ulps(1.25e-5), ulps(0.56789), ulps(12345.6), ulps(1e39)
+    ('0', '1.2e-05', '0.568', '12346', '1e+39')
     """
-    if value == 0:
-        return "0"
+    if value < 5e-4:
+        return f"{value:.2g}"
     return f"{value:.3f}" if value < 100 else f"{value:.0f}" if value < 1e6 else f"{value:.3g}"
 
 
@@ -118,27 +119,47 @@ def wrongs(errors: Errors) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
-def table(results: Iterable[Result], wide: bool) -> Table:
-    """A table for the terminal, with what was got and wanted at the worst point if it may be wide."""
-    made = Table(header_style="bold", caption_justify="left")
-    for heading in ("activation", "", "dtype", "by"):
-        made.add_column(heading, no_wrap=True)
-    for heading in ("points", "max ULP", "mean", "> 1 ULP"):
-        made.add_column(heading, justify="right", no_wrap=True)
-    made.add_column("worst x", no_wrap=True)
-    for heading in ("got", "want") if wide else ():
-        made.add_column(heading, no_wrap=True)
-    made.add_column("bound", justify="right", no_wrap=True)
-    made.add_column("", no_wrap=True)
+def _verdict(result: Result) -> str:
+    e = result.errors
+    rest = ", ".join(filter(None, (f"{e.over_one:,} > 1 ULP" if e.over_one else "", wrongs(e))))
+    if result.bound is None:
+        return f"[yellow]{rest}[/]"
+    return f"[green]ok[/] {rest}" if result.ok else f"[bold red]FAIL[/] {rest}"
+
+
+def table(results: Sequence[Result], width: int) -> Table:
+    """A table for a terminal of so many columns: wide ones also see the points, and the worst results."""
+    peers = any(r.by != OURS for r in results)
+    values = width >= (170 if peers else 150)
+    wanted = {
+        "activation": True,
+        "": True,
+        "dtype": True,
+        "by": peers,
+        "points": width >= 100,
+        "max ULP": True,
+    }
+    wanted |= {"mean": True, "worst x": True, "got": values, "want": values, "bound": True, "verdict": True}
+    shown = [heading for heading, wants in wanted.items() if wants]
+    made = Table(box=SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in shown:
+        right = heading in ("points", "max ULP", "mean", "bound")
+        folds = heading in ("activation", "by", "verdict")
+        made.add_column(heading, no_wrap=not folds, overflow="fold", justify="right" if right else "left")
+    before = ""
     for r in results:
         e = r.errors
-        places = worst_hex(e, r.dtype)[: 3 if wide else 1]
-        verdict = "[green]ok[/]" if r.ok else f"[bold red]FAIL[/] {wrongs(e)}"
-        if r.bound is None:
-            verdict = f"[yellow]{wrongs(e)}[/]"
-        cells = [r.name, r.direction, r.dtype, r.by, f"{e.points:,}", ulps(e.max_ulp), ulps(e.mean_ulp)]
-        cells += [f"{e.over_one:,}", *places, "" if r.bound is None else f"{r.bound:g}", verdict]
-        made.add_row(*cells, style="" if r.by == OURS else "dim")
+        x, got, want = worst_hex(e, r.dtype)
+        cells = {"activation": "" if r.name == before else r.name, "": r.direction, "dtype": r.dtype}
+        cells |= {
+            "by": r.by.rpartition(" ")[0] or r.by,
+            "points": f"{e.points:,}",
+            "max ULP": ulps(e.max_ulp),
+        }
+        cells |= {"mean": ulps(e.mean_ulp), "worst x": x, "got": got, "want": want}
+        cells |= {"bound": "" if r.bound is None else f"{r.bound:g}", "verdict": _verdict(r)}
+        made.add_row(*(cells[heading] for heading in shown), style="" if r.by == OURS else "dim")
+        before = r.name
     return made
 
 
@@ -164,17 +185,18 @@ result counts as the next number above the largest one.
 {float32_how}
 """
 
-_PROOF = """The float64 kernels are measured first, against the exact values of the table's formulas ({oracle}), at
-steps through all of bit space, random bit patterns, binade edges, kinks and roots of derivatives. Within their
-bounds there, they then serve as the reference for float32, whose ULP is 2^29 times as large. Within 2^-20 of a
-root of f', errors above the bound are in ULP of the largest term of the derivative's sum; "eased" counts them.
+_PROOF = """The float64 kernels are measured first, against the exact values of the table's formulas
+({oracle}), at steps through all of bit space, random bit patterns, binade edges, kinks and roots of
+derivatives. Within their bounds there, they then serve as the reference for float32, whose ULP is 2^29
+times as large. Within 2^-20 of a root of f', errors above the bound are in ULP of the largest term of the
+derivative's sum, products multiplied out; "eased" counts them.
 """
-_NO_PROOF = """The float64 kernels serve as the reference for float32, after their own proof, which this run left out
-(`python -m fastact accuracy` gives it).
+_NO_PROOF = """The float64 kernels serve as the reference for float32, after their own proof, which this run
+left out (`python -m fastact accuracy` gives it).
 """
-_FLOAT32 = """float32 is measured at {which} input bit patterns, with the parameters' defaults rounded to float32. "lost" is a
-zero where the truth is at least the smallest subnormal, "sign" a result of the wrong sign, "NaN" a NaN for a
-number or the other way round; for peers, NaN inputs are not counted.
+_FLOAT32 = """float32 is measured at {which} input bit patterns, with the parameters rounded to float32.
+"lost" is a zero where the truth is at least the smallest subnormal, "sign" a result of the wrong sign,
+"NaN" a NaN for a number or the other way round; for peers, NaN inputs are not counted.
 """
 
 

@@ -80,19 +80,25 @@ class Run:
     def _float32(self, subject: Subject, peer: Peer | None) -> Result | None:
         """A sweep of fastact's kernel or of a peer's function; None where the peer has none."""
         rounded = subject.rounded("float32")
-        function: Function | None = self.override(rounded) if self.override else rounded
-        chunks, by, bound = self.float32_chunks, OURS, subject.bound("float32")
-        if peer is not None:
-            function, chunks, by = peer.function(rounded), self.peer_chunks, peer.name
-            if function is None:
+        if peer is None:
+            function, chunks, by = (
+                self.override(rounded) if self.override else rounded,
+                self.float32_chunks,
+                OURS,
+            )
+        else:
+            theirs = peer.function(rounded)
+            if theirs is None:
                 return None
-            function = numbers_only(function)
+            function, chunks, by = numbers_only(theirs), self.peer_chunks, peer.name
         name = label(subject.activation)
         task = self.progress.add_task(f"{name} {subject.direction} float32 {by}", total=sum(map(len, chunks)))
         with num_threads(1):
             found = sweep(function, rounded, chunks, self.jobs, lambda n: self.progress.advance(task, n))
         self.progress.remove_task(task)
-        return Result(name, subject.direction, "float32", by, found, bound if peer is None else None)
+        return Result(
+            name, subject.direction, "float32", by, found, None if peer else subject.bound("float32")
+        )
 
     def _float64(self, subject: Subject, pool: Executor | None) -> Result:
         """fastact's kernel against exact values, in slices that processes share."""
