@@ -141,11 +141,12 @@ def table(results: Sequence[Result], width: int) -> Table:
     }
     wanted |= {"mean": True, "worst x": True, "got": values, "want": values, "bound": True, "verdict": True}
     shown = [heading for heading, wants in wanted.items() if wants]
-    made = Table(box=SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
+    made = Table(box=SIMPLE_HEAD, header_style="bold", padding=0, pad_edge=False)
     for heading in shown:
         right = heading in ("points", "max ULP", "mean", "bound")
         folds = heading in ("activation", "by", "verdict")
-        made.add_column(heading, no_wrap=not folds, overflow="fold", justify="right" if right else "left")
+        title = "" if heading == "verdict" else heading
+        made.add_column(title, no_wrap=not folds, overflow="fold", justify="right" if right else "left")
     before = ""
     for r in results:
         e = r.errors
