@@ -14,6 +14,8 @@ from fastact import _core
 from fastact.measure.bits import LARGEST, Floats
 from fastact.measure.truth import Truth
 
+SMALLEST_NORMAL = 2.0**-1022
+
 
 @dataclass(frozen=True)
 class Errors:
@@ -89,7 +91,8 @@ def ulp64(x: Floats) -> Floats:
     >>> ulp64(np.array([0.0, -1.0, 1.5])).tolist()
     [5e-324, 2.220446049250313e-16, 2.220446049250313e-16]
     """
-    spacing: Floats = np.spacing(np.abs(x))
+    _, exponent = np.frexp(np.maximum(np.abs(x), SMALLEST_NORMAL))
+    spacing: Floats = np.ldexp(1.0, exponent - 53)
     return spacing
 
 
@@ -98,12 +101,14 @@ def errors_in_ulp(got: Floats, want: Truth) -> Floats:
 
     An infinite result counts as 2^1024, the next number above the largest.
     """
+    unit = np.copysign(ulp64(want.floor), want.floor)
     largest = np.copysign(LARGEST, got)
-    finite = np.where(np.isinf(got), largest, got)
     with np.errstate(all="ignore"):
-        steps = (finite - want.floor) / ulp64(want.floor) * np.copysign(1.0, want.floor)
-        beyond = ulp64(largest) / ulp64(want.floor) * np.sign(got) * np.copysign(1.0, want.floor)
-        found = np.abs(steps + np.where(np.isinf(got), beyond, 0.0) - want.fraction)
+        finite, beyond = np.where(
+            np.isinf(got), (largest, np.copysign(ulp64(largest), got)), (got, np.zeros_like(got))
+        )
+        # quotients by a power of two, so that nothing overflows that need not
+        found = np.abs(finite / unit - want.floor / unit + beyond / unit - want.fraction)
     both = np.isnan(got) & np.isnan(want.floor)
     found = np.where(np.isnan(found), np.where(both, 0.0, np.inf), found)
     return found

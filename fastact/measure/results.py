@@ -105,7 +105,7 @@ def ulps(value: float) -> str:
 
     Examples
     --------
-    >>> ulps(0.0), ulps(1.25e-5), ulps(0.56789), ulps(12345.6), ulps(1e39)
+    >>> ulps(0.0), ulps(1.2e-5), ulps(0.56789), ulps(12345.6), ulps(1e39)
     ('0', '1.2e-05', '0.568', '12346', '1e+39')
     """
     if value < 5e-4:

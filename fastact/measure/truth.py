@@ -49,7 +49,8 @@ class Truth:
     def near(self) -> Floats:
         """The values rounded to nearest, for display."""
         away = np.where(self.fraction >= 0.5, np.copysign(np.inf, self.floor), self.floor)
-        return np.nextafter(self.floor, away)
+        with np.errstate(over="ignore"):
+            return np.nextafter(self.floor, away)
 
 
 def default_oracle() -> Oracle:
@@ -105,16 +106,21 @@ def _by_mpmath(text: str, arguments: tuple[str, ...], parameters: list[float]) -
     f = compile_formula(text, arguments, "mpmath")
     exact = [mp.mpf(p) for p in parameters]
 
+    negligible = mp.ldexp(1, NEGLIGIBLE)
+
     def agree(a: Any, b: Any, bits: int) -> bool:
-        if a == 0 or b == 0:
-            return bool(a == b) and bits >= ZERO_FROM
-        return bool(abs(a - b) <= mp.ldexp(abs(b), -ENOUGH))
+        if a != 0 and abs(a - b) <= mp.ldexp(abs(b), -ENOUGH):
+            return True
+        return bool(abs(a) < negligible and abs(b) < negligible and bits >= ZERO_FROM)
 
     def at(x: float) -> tuple[float, float]:
         bits, before = FIRST, None
         while bits <= LAST:
             with mp.workprec(bits):
-                value = mp.mpf(f(mp.mpf(x), *exact))
+                try:
+                    value = mp.mpf(f(mp.mpf(x), *exact))
+                except (MemoryError, OverflowError) as error:
+                    raise UndecidedError(f"{text} at x = {x!r}: too large for mpmath") from error
                 if before is not None and agree(before, value, bits):
                     mantissa, exponent = value.man_exp
                     return _split(int(mantissa) * (-1 if value < 0 else 1), int(exponent))
