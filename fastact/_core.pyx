@@ -72,7 +72,7 @@ cdef extern from "internal.h" nogil:
     const char *fa__openmp_runtime()
     ctypedef struct fa__ulp_stats:
         double max_ulp, sum_ulp
-        size_t count, worst
+        size_t count, worst, over_one, wrong_nan, lost, wrong_sign
     void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp_stats *stats)
 
 
@@ -475,12 +475,22 @@ def openmp_runtime():
 # Measuring ---------------------------------------------------------------------------------------
 
 
-def measure_ulp(const float[::1] got, const double[::1] want):
-    """(largest error in float32 ULP, its index, sum of errors) of `got` against the truth `want`."""
+cdef fa__ulp_stats ulp_stats(const float[::1] got, const double[::1] want) except *:
     if got.shape[0] != want.shape[0]:
         raise ValueError(f"got has {got.shape[0]} elements and want {want.shape[0]}; expected as many")
-    cdef fa__ulp_stats stats = fa__ulp_stats(0, 0, 0, 0)
+    cdef fa__ulp_stats stats = fa__ulp_stats(0, 0, 0, 0, 0, 0, 0, 0)
     if got.shape[0]:
         with nogil:
             fa__measure_ulp_f32(&got[0], &want[0], <size_t>got.shape[0], &stats)
+    return stats
+
+
+def measure_ulp(const float[::1] got, const double[::1] want):
+    """(largest error in float32 ULP, its index, sum of errors) of `got` against the truth `want`."""
+    cdef fa__ulp_stats stats = ulp_stats(got, want)
     return stats.max_ulp, stats.worst, stats.sum_ulp
+
+
+def count_errors(const float[::1] got, const double[::1] want):
+    """All that the C library's fa__ulp_stats tells of `got` against the truth `want`, by name."""
+    return ulp_stats(got, want)

@@ -1,8 +1,9 @@
-"""The formula texts of the table, made into functions: exact (mpmath), NumPy, or pure Python.
+"""The formula texts of the table, made into functions: exact (mpmath, flint), NumPy, or pure Python.
 
 Knows the few names that a formula may use and what they mean in each arithmetic. Does not know any
 activation, nor the compiled kernels: what it computes is independent of them, so it serves as the
-oracle of the tests (mpmath) and as the opponent in benchmarks (NumPy, pure Python).
+oracle of the tests (mpmath), as the truth where millions of points are tried (flint), and as the opponent
+in benchmarks (NumPy, pure Python).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-Arithmetic = Literal["mpmath", "numpy", "python"]
+Arithmetic = Literal["mpmath", "flint", "numpy", "python"]
 
 
 def _mpmath_names() -> dict[str, Any]:
@@ -33,6 +34,45 @@ def _mpmath_names() -> dict[str, Any]:
         "phi": lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
         "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),
         "softplus": lambda x: mp.log1p(mp.exp(-abs(x))) + max(x, mp.zero),
+    }
+
+
+def _flint_names() -> dict[str, Any]:
+    """Balls that hold the exact value, whatever their size says of it (Johansson's Arb).
+
+    The exponential functions are taken at no more than 2^40 in size, where a ball would become all numbers:
+    exp(2^40) and its inverse are as good as their limits to anything that float64 can hold. Comparisons are
+    between x and parameters, which are exact; a constant such as pi has more bits than are ever asked for.
+    """
+    from flint import arb, ctx
+
+    far = arb(2) ** 40
+
+    def of_ball(name: str) -> Callable[[Any], Any]:
+        method = getattr(arb, name)
+        return lambda x: method(arb(x))
+
+    def growing(name: str) -> Callable[[Any], Any]:
+        method = getattr(arb, name)
+        return lambda x: method(x if abs(x) < far else arb(x).max(-far).min(far))
+
+    with ctx.workprec(_MOST_BITS):
+        pi, root_half = arb.pi(), arb(0.5).sqrt()
+        density = 1 / (2 * pi).sqrt()
+    exp, log1p, erfc = growing("exp"), of_ball("log1p"), of_ball("erfc")
+    return {
+        **{name: of_ball(name) for name in (*_SHARED, "erf", "atan")},
+        **{name: growing(name) for name in ("exp", "expm1", "cosh")},
+        "abs": abs,
+        "where": lambda condition, a, b: a if condition else b,
+        "min": lambda a, b: arb(a).min(arb(b)),
+        "max": lambda a, b: arb(a).max(arb(b)),
+        "sign": of_ball("sgn"),
+        "pi": pi,
+        "Phi": lambda x: erfc(-x * root_half) / 2,
+        "phi": lambda x: exp(-x * x / 2) * density,
+        "sigmoid": lambda x: 1 / (1 + exp(-x)),
+        "softplus": lambda x: log1p(exp(-abs(x))) + arb(x).max(arb(0)),
     }
 
 
@@ -69,8 +109,10 @@ def _python_names() -> dict[str, Any]:
 
 
 _SHARED = ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh", "cosh")
+_MOST_BITS = 8192  # of the constants of balls: more than the 2100 that sums of float64 numbers span
 _NAMES: Mapping[Arithmetic, Callable[[], dict[str, Any]]] = {
     "mpmath": _mpmath_names,
+    "flint": _flint_names,
     "numpy": _numpy_names,
     "python": _python_names,
 }
@@ -87,9 +129,10 @@ def compile_formula(
         A formula as the table writes it, such as ``"x*sigmoid(x)"``.
     arguments : tuple of str
         Names of the function's arguments, in order, such as ``("x", "beta")``.
-    arithmetic : {"mpmath", "numpy", "python"}
-        ``"mpmath"`` evaluates at mpmath's working precision, ``"numpy"`` on arrays with the functions a
-        NumPy and SciPy user would reach for, ``"python"`` on single floats with :mod:`math`.
+    arithmetic : {"mpmath", "flint", "numpy", "python"}
+        ``"mpmath"`` evaluates at mpmath's working precision, ``"flint"`` in balls (``flint.arb``) at
+        ``flint.ctx.prec`` bits, ``"numpy"`` on arrays with the functions a NumPy and SciPy user would reach
+        for, ``"python"`` on single floats with :mod:`math`.
     **names
         Further names that the text may use, such as fixed parameters; they hide what it meant before.
 

@@ -105,8 +105,12 @@ const char *fa__openmp_runtime(void);
 
 /* Errors in ULP of float32 results against float64 truth, accumulated over calls */
 typedef struct {
-    double max_ulp, sum_ulp;
-    size_t count, worst; /* worst: index, over all calls, of the largest error */
+    double max_ulp, sum_ulp; /* the sum leaves out infinite errors, which are wrong_nan */
+    size_t count, worst;     /* worst: index, over all calls, of the largest error */
+    size_t over_one;         /* error above 1 ULP */
+    size_t wrong_nan;        /* NaN against a number, either way */
+    size_t lost;             /* zero for a truth that is at least the smallest subnormal */
+    size_t wrong_sign;       /* of the other sign than the truth, neither being zero */
 } fa__ulp_stats;
 void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp_stats *stats);
 
