@@ -39,9 +39,10 @@ FA_INLINE fa__pair fa__pair_of(double h) {
     return (fa__pair){h, 0.0};
 }
 
+/* the sum, rounded; -0 + 0 would lose the sign of a product that underflowed */
 FA_INLINE double fa__value(fa__pair a) {
 #if FA_COMPENSATE
-    return a.h + a.l;
+    return a.h == 0 ? a.h : a.h + a.l;
 #else
     return a.h;
 #endif
