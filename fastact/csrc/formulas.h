@@ -51,7 +51,7 @@ FA_INLINE real leaky_relu_derivative_from_output(real y, real negative_slope) {
 
 FA_INLINE double elu_forward(double x, double alpha) {
     fa__pair below = fa__mul_double(fa__expm1_nonpositive(fa__pair_of(fa__min(x, 0))), alpha);
-    return x > 0 ? x : fa__value(below);
+    return x >= 0 ? x : fa__value(below); /* -0 stays -0 */
 }
 
 FA_INLINE double elu_derivative(double x, double alpha) {
@@ -166,7 +166,7 @@ FA_INLINE double gelu_forward(double x) {
     fa__pair q = fa__mul(e.m, fa__mills(a));
     double left = fa__scale(fa__value(fa__mul_double(q, -a)), e.power);
     fa__pair phi = fa__add_double(fa__negate(fa__scale_pair(q, e.power)), 1.0);
-    double right = fa__value(fa__mul_double(phi, a));
+    double right = fa__value(fa__mul_double(phi, fa__min(x, FA__GAUSS_FAR))); /* not a: -0 stays -0 */
     return x < 0 ? left : x > FA__GAUSS_FAR ? x : right;
 }
 
