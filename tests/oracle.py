@@ -20,6 +20,7 @@ ROWS = {row["name"]: row for row in _core.rows()}
 PRECISION = 300  # bits; doubled until two evaluations agree
 AGREEMENT = 2.0**-110
 INFINITY_AT = (mpf(2) ** 400, mpf(2) ** 12)  # the second where exp(exp(x)) is beyond any arithmetic
+UNDERFLOWS = mpf(2) ** -2000
 
 Real = mpf | None
 
@@ -69,13 +70,16 @@ def defaults(name: str, dtype: type = np.float64) -> tuple[float, ...]:
 
 
 def limit(name: str, key: str, sign: int, parameters: tuple[float, ...]) -> Real:
-    """The limit of f or f' at sign * infinity, as a very far value; None if it has none."""
+    """The limit of f or f' at sign * infinity; None if it has none. A limit of zero is given as a number
+    beyond every dtype, with the sign of the values on the way there."""
     for far in INFINITY_AT:
         values = [truth(name, key, sign * far * k, parameters) for k in (1, mpf("1.1"), 16)]
         if None in values:
             continue
         a, b, c = values
-        if max(abs(a), abs(b), abs(c)) < 1e-3 or abs(a - b) + abs(a - c) < 1e-2 * abs(a):
+        if abs(c) < abs(a) / 2 and (a > 0) == (b > 0) == (c > 0):
+            return mp.sign(a) * UNDERFLOWS
+        if abs(a - b) + abs(a - c) <= 1e-2 * abs(a):
             return a
         growing = abs(c) > 2 * abs(a) and abs(b) > abs(a) and (a > 0) == (b > 0) == (c > 0)
         return mp.inf * mp.sign(a) if growing else None
@@ -226,5 +230,7 @@ def points(name: str, key: str, parameters: tuple[float, ...], kinks: tuple[floa
     near = [y for x in special for y in neighbours(x, dtype, 5)]
     with np.errstate(over="ignore"):
         near += [float(dtype(x + s * 2.0**-k)) for x in special for k in range(2, 50, 3) for s in (1, -1)]
-    dense = np.linspace(-20, 20, 301).astype(dtype).tolist()
-    return np.array(sorted({*bit_steps(dtype, 150), *binade_edges(dtype), *near, *dense}), dtype)
+    generator = np.random.default_rng(20)
+    dense = generator.choice([-1, 1], 2500) * 2.0 ** generator.uniform(-40, 10, 2500)
+    everywhere = [*bit_steps(dtype, 150), *binade_edges(dtype), *dense.astype(dtype).tolist()]
+    return np.array(sorted({*everywhere, *near, *np.linspace(-20, 20, 801).astype(dtype).tolist()}), dtype)
