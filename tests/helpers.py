@@ -49,6 +49,10 @@ def calls() -> list[Call]:
     return every + [Call(name, "backward_from_output", 2, 1) for name in from_output]
 
 
+def activation_of(call: Call) -> fa.Activation:
+    return fa.get(call.name)
+
+
 def each(result: Any) -> tuple[Any, ...]:
     """One array or a pair, as a tuple."""
     return result if isinstance(result, tuple) else (result,)
