@@ -247,7 +247,10 @@ class Activation(_core.Elementwise):
         condition = self._row["condition"]
         if condition != "True":
             values = {**self.parameters, **{k: v for k, v in kwargs.items() if k in self.parameter_names}}
-            holds = compile_formula(condition, tuple(values), "numpy")(*map(np.asarray, values.values()))
+            try:
+                holds = compile_formula(condition, tuple(values), "numpy")(*map(np.asarray, values.values()))
+            except (TypeError, ValueError) as error:
+                errors.explain(blame, values, None, error)
             if not np.all(holds):
                 listed = ", ".join(f"{k}={v!r}" for k, v in values.items())
                 raise TypeError(f"{blame}: the output does not determine it for {listed}; needs {condition}")
