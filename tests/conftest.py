@@ -5,12 +5,16 @@ Does not know any activation.
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Iterator
+from types import ModuleType
 
-import fastact as fa
 import helpers
 import numpy as np
 import pytest
+
+import fastact as fa
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +49,13 @@ def restore_threads() -> Iterator[None]:
     """Whatever the test sets, the default number of threads afterwards."""
     yield
     fa.set_num_threads(None)
+
+
+@pytest.fixture(scope="session")
+def build() -> ModuleType:
+    """setup.py as a module; it builds only when run."""
+    specification = importlib.util.spec_from_file_location("build_script", helpers.ROOT / "setup.py")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["build_script"] = module  # dataclasses look it up
+    specification.loader.exec_module(module)
+    return module

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import fastact as fa
 import numpy as np
+
+import fastact as fa
 
 ROOT = Path(__file__).resolve().parent.parent
 DTYPES = (np.float32, np.float64)
@@ -65,8 +66,16 @@ def arguments(call: Call, shape: Any, dtype: type, seed: int = 0) -> list[np.nda
     for _ in range(call.inputs):
         values = np.asarray(generator.normal(0, 3, shape))
         rare = generator.random(values.shape)
-        for share, value in ((0.97, 0.0), (0.975, -0.0), (0.98, np.inf), (0.985, -np.inf), (0.99, np.nan),
-                             (0.993, 1e-40), (0.996, -3e30), (0.998, 1e30)):
+        for share, value in (
+            (0.97, 0.0),
+            (0.975, -0.0),
+            (0.98, np.inf),
+            (0.985, -np.inf),
+            (0.99, np.nan),
+            (0.993, 1e-40),
+            (0.996, -3e30),
+            (0.998, 1e30),
+        ):
             values[rare > share] = value
         with np.errstate(under="ignore"):  # 1e-40 becomes subnormal
             made.append(values.astype(dtype))
@@ -79,7 +88,13 @@ def python(code: str, timeout: float = 120, **environment: str | None) -> subpro
     kept = {key: value for key, value in merged.items() if value is not None}
     command = [sys.executable, "-W", "error", "-c", code]
     return subprocess.run(
-        command, env=kept, capture_output=True, text=True, timeout=timeout, cwd=Path(__file__).parent, check=False
+        command,
+        env=kept,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=Path(__file__).parent,
+        check=False,
     )
 
 

@@ -12,9 +12,10 @@ from functools import lru_cache
 
 import mpmath
 import numpy as np
+from mpmath import mp, mpf
+
 from fastact import _core
 from fastact.formula import compile_formula
-from mpmath import mp, mpf
 
 ROWS = {row["name"]: row for row in _core.rows()}
 PRECISION = 300  # bits; doubled until two evaluations agree
@@ -197,7 +198,9 @@ def _kind(name: str, key: str, x: float, parameters: tuple[float, ...], dtype: t
 def turning_points(name: str, key: str, parameters: tuple[float, ...], dtype: type) -> tuple[float, ...]:
     """Floats just before a change of class, found by bisection between coarse steps; for functions that
     have very many, those nearest to zero."""
-    steps = [x for x in bit_steps(dtype, 120) if abs(x) < 2.0**40] + [s * k / 4 for k in range(40) for s in (1, -1)]
+    steps = [x for x in bit_steps(dtype, 120) if abs(x) < 2.0**40] + [
+        s * k / 4 for k in range(40) for s in (1, -1)
+    ]
     steps = sorted({0.0, *steps})
     kinds = [_kind(name, key, x, parameters, dtype) for x in steps]
     brackets = [i for i in range(len(steps) - 1) if kinds[i] != kinds[i + 1]]
@@ -224,7 +227,9 @@ def roots(name: str, parameters: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(signs)
 
 
-def points(name: str, key: str, parameters: tuple[float, ...], kinks: tuple[float, ...], dtype: type) -> np.ndarray:
+def points(
+    name: str, key: str, parameters: tuple[float, ...], kinks: tuple[float, ...], dtype: type
+) -> np.ndarray:
     """Finite inputs for one row and direction: everywhere, and closely around whatever is special."""
     special = [*turning_points(name, key, parameters, dtype), *(float(dtype(k)) for k in kinks)]
     near = [y for x in special for y in neighbours(x, dtype, 5)]

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import bisect
 
-import fastact as fa
 import numpy as np
 import oracle
 import pytest
 from mpmath import mpf
+
+import fastact as fa
 
 KEYS = {"forward": "formula", "derivative": "derivative_formula"}
 PARAMETER_VALUES = (-3.0, -1.0, -0.25, -1e-3, 0.0, 1e-30, 1e-3, 0.3, 1.7, 5.0, 1e3, 1e30)
@@ -53,7 +54,9 @@ def measure(activation: fa.Activation, direction: str, x: np.ndarray) -> tuple[f
     """
     dtype = x.dtype.type
     parameters = tuple(float(dtype(v)) for v in activation.parameters.values())
-    near_root = Nearby(activation.name, parameters) if (direction, dtype) == ("derivative", np.float64) else None
+    near_root = (
+        Nearby(activation.name, parameters) if (direction, dtype) == ("derivative", np.float64) else None
+    )
     worst, where, wrong, known = 0.0, "", [], 0
     for point, got in zip(x.tolist(), compute(activation, direction, x), strict=True):
         want = oracle.truth(activation.name, KEYS[direction], point, parameters)

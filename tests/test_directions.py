@@ -6,10 +6,11 @@ Does not know any activation, nor true values except for that bound.
 
 from __future__ import annotations
 
-import fastact as fa
 import helpers
 import numpy as np
 import oracle
+
+import fastact as fa
 
 
 def inputs(name: str, dtype: type, n: int = 5000) -> tuple[np.ndarray, np.ndarray]:

@@ -10,9 +10,10 @@ import importlib
 import pkgutil
 import re
 
-import fastact as fa
 import helpers
 import pytest
+
+import fastact as fa
 
 README = (helpers.ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import fastact as fa
 import helpers
 import numpy as np
 import pytest
-from fastact.formula import compile_formula
 from oracle import ROWS
+
+import fastact as fa
+from fastact.formula import compile_formula
 
 WITH = [n for n in fa.names() if fa.get(n).parameters]
 NOT_REAL = {
@@ -60,7 +61,9 @@ def test_not_an_array_of_numbers(call: helpers.Call) -> None:
 def test_shapes_that_do_not_broadcast(call: helpers.Call, dtype: type) -> None:
     """Both shapes printed, for two arrays or for an array and a parameter."""
     if call.inputs == 2:
-        with pytest.raises(ValueError, match=r"do not broadcast together: grad_y \(2, 3\), [xy] \(4,\)") as caught:
+        with pytest.raises(
+            ValueError, match=r"do not broadcast together: grad_y \(2, 3\), [xy] \(4,\)"
+        ) as caught:
             call(np.zeros((2, 3), dtype), np.zeros(4, dtype))
         assert str(caught.value).startswith(blamed(call))
     for parameter in helpers.activation_of(call).parameters:
@@ -106,7 +109,9 @@ def test_out_that_is_no_array(call: helpers.Call) -> None:
 def test_out_of_a_pair_that_is_no_pair(activation: fa.Activation) -> None:
     x = np.ones(4, np.float32)
     for bad in (x.copy(), (x.copy(),), [x.copy(), x.copy()], (x, x, x)):
-        with pytest.raises(TypeError, match=rf"{activation.name}.value_and_derivative: out .*expected a pair of arrays"):
+        with pytest.raises(
+            TypeError, match=rf"{activation.name}.value_and_derivative: out .*expected a pair of arrays"
+        ):
             activation.value_and_derivative(x, out=bad)
 
 
@@ -125,7 +130,9 @@ def test_misspelt_parameter_is_told_the_nearest() -> None:
     for name in WITH:
         for parameter in fa.get(name).parameters:
             if len(parameter) > 3:
-                with pytest.raises(TypeError, match=rf"unexpected keyword '{parameter}s'.*nearest: .*{parameter}"):
+                with pytest.raises(
+                    TypeError, match=rf"unexpected keyword '{parameter}s'.*nearest: .*{parameter}"
+                ):
                     fa.get(name)(1.0, **{parameter + "s": 1})
 
 
@@ -135,7 +142,9 @@ def test_binding_what_cannot_be_bound(how: object, activation: fa.Activation) ->
         how(activation.name, nonsense=1)
     for parameter in activation.parameters:
         for bad in ("text", 1j, None, object()):
-            with pytest.raises(TypeError, match=rf"{activation.name}: {parameter} is .*expected real numbers"):
+            with pytest.raises(
+                TypeError, match=rf"{activation.name}: {parameter} is .*expected real numbers"
+            ):
                 how(activation.name, **{parameter: bad})
 
 
@@ -209,7 +218,10 @@ def test_set_num_threads(n: object) -> None:
 def test_environment_of_threads(value: str) -> None:
     done = helpers.python("import fastact", FASTACT_NUM_THREADS=value)
     assert done.returncode == 1
-    assert f"environment variable FASTACT_NUM_THREADS is '{value}'; expected a positive whole number" in done.stderr
+    assert (
+        f"environment variable FASTACT_NUM_THREADS is '{value}'; expected a positive whole number"
+        in done.stderr
+    )
 
 
 def test_inputs_are_never_modified(call: helpers.Call, dtype: type) -> None:
@@ -223,6 +235,8 @@ def test_inputs_are_never_modified(call: helpers.Call, dtype: type) -> None:
 
 
 def test_unknown_command() -> None:
-    done = subprocess.run([sys.executable, "-m", "fastact", "nonsense"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "fastact", "nonsense"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2
     assert "unknown command 'nonsense'" in done.stderr

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import fastact as fa
 import numpy as np
 import oracle
-from fastact.formula import compile_formula
 from mpmath import mp, mpf
+
+import fastact as fa
+from fastact.formula import compile_formula
 
 POINTS = tuple(s * (k + 0.3711) * 2.0**e for e in range(-7, 4) for k in (1, 1.37, 1.81) for s in (1, -1))
 STEP = mpf(2) ** -150
@@ -63,7 +64,9 @@ def test_derivative_text_holds_for_other_parameters(activation: fa.Activation) -
     exact = tuple(map(mpf, parameters))
     f = oracle.compiled(activation.name, "formula")
     for x in POINTS:
-        around = [oracle.truth(activation.name, "derivative_formula", x + h, parameters) for h in (-1e-9, 0, 1e-9)]
+        around = [
+            oracle.truth(activation.name, "derivative_formula", x + h, parameters) for h in (-1e-9, 0, 1e-9)
+        ]
         if abs(around[0] - around[2]) > 1e-6 * (1 + abs(around[1])):
             continue  # a break is near
         with mp.workprec(oracle.PRECISION):
@@ -82,7 +85,9 @@ def test_derivative_at_a_kink_is_the_subgradient_of_least_norm(activation: fa.Ac
 def test_derivative_jumps_at_a_kink(activation: fa.Activation) -> None:
     """With default parameters, or at least with others."""
     default = oracle.defaults(activation.name)
-    moved = activation.bind(**dict(zip(activation.parameters, (v * 1.25 + 0.015625 for v in default), strict=True)))
+    moved = activation.bind(
+        **dict(zip(activation.parameters, (v * 1.25 + 0.015625 for v in default), strict=True))
+    )
     for one, other in zip(activation.kinks, moved.kinks, strict=True):
         jumps = []
         for kink, parameters in ((one, default), (other, tuple(moved.parameters.values()))):
@@ -114,10 +119,14 @@ def test_output_formula_gives_the_derivative(activation: fa.Activation) -> None:
         if not condition_holds(row, parameters):
             continue
         for x in (*POINTS, *activation.kinks) if scale == 1 else POINTS:
-            y, want = (oracle.truth(activation.name, k, x, parameters) for k in ("formula", "derivative_formula"))
+            y, want = (
+                oracle.truth(activation.name, k, x, parameters) for k in ("formula", "derivative_formula")
+            )
             with mp.workprec(oracle.PRECISION):
                 got = mpf(from_output(y, *map(mpf, parameters)))
-                assert abs(got - want) <= mpf(2) ** -120 * (1 + abs(want)), f"x = {x}, parameters {parameters}"
+                assert abs(got - want) <= mpf(2) ** -120 * (1 + abs(want)), (
+                    f"x = {x}, parameters {parameters}"
+                )
 
 
 def condition_holds(row: dict[str, Any], parameters: tuple[float, ...]) -> bool:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import fastact as fa
 import helpers
 import numpy as np
 import oracle
 import pytest
+
+import fastact as fa
 from fastact import runtime
 
 CURRENT = fa.isa()
@@ -24,9 +25,7 @@ def other(request: pytest.FixtureRequest) -> Iterator[str]:
     fa.set_isa(CURRENT)
 
 
-def test_agrees_with_the_others_within_the_bound(
-    other: str, activation: fa.Activation, dtype: type
-) -> None:
+def test_agrees_with_the_others_within_the_bound(other: str, activation: fa.Activation, dtype: type) -> None:
     """Two results within the bound of the truth differ by at most the two bounds, and one rounding."""
     x = helpers.arguments(helpers.Call("", "", 1, 1), 20_000, dtype)[0]
     here = activation.value_and_derivative(x)

@@ -11,7 +11,9 @@ import oracle
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-EFFORT = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EFFORT = settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 CALLS = st.sampled_from(helpers.calls())
 DTYPES = st.sampled_from(helpers.DTYPES)
 EXTENTS = st.sampled_from([0, 1, 2, 3, 5, 15, 16, 17, 33])
@@ -73,7 +75,9 @@ def test_views_of_inputs_and_parameters(data: st.DataObject, call: helpers.Call,
 
 @EFFORT
 @given(data=st.data(), call=CALLS, dtype=DTYPES, shape=st.lists(EXTENTS, max_size=4).map(tuple))
-def test_views_of_results(data: st.DataObject, call: helpers.Call, dtype: type, shape: tuple[int, ...]) -> None:
+def test_views_of_results(
+    data: st.DataObject, call: helpers.Call, dtype: type, shape: tuple[int, ...]
+) -> None:
     """Results go to the view, and nowhere else in the memory it is a view of."""
     inputs = helpers.arguments(call, shape, dtype)
     want = call(*inputs)

@@ -11,11 +11,12 @@ import pickle
 import sys
 
 import dask.array as da
-import fastact as fa
 import helpers
 import numpy as np
 import oracle
 import pytest
+
+import fastact as fa
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
@@ -79,7 +80,9 @@ def test_bind(activation: fa.Activation, dtype: type) -> None:
         want = helpers.each(call(*arrays, **other.parameters))
         for got, one in zip(helpers.each(direct(*arrays)), want, strict=True):
             oracle.assert_same_bits(got, one)
-        for got, one in zip(helpers.each(direct(*arrays, **before)), helpers.each(call(*arrays)), strict=True):
+        for got, one in zip(
+            helpers.each(direct(*arrays, **before)), helpers.each(call(*arrays)), strict=True
+        ):
             oracle.assert_same_bits(got, one)
     assert dict(activation.parameters) == before
     assert dict(other.bind(**before).parameters) == before

@@ -6,13 +6,15 @@ values nearby; an exact zero is +0; NaN gives NaN. Does not know any activation.
 
 from __future__ import annotations
 
-import fastact as fa
 import helpers
 import numpy as np
 import oracle
 import pytest
 
+import fastact as fa
+
 KEYS = ("formula", "derivative_formula")
+
 
 def value(activation: fa.Activation, key: str, x: object) -> np.ndarray:
     """f or f' of one number, through the array path, which is that of every number."""
@@ -63,12 +65,20 @@ def test_extremes_do_not_overflow(activation: fa.Activation, dtype: type) -> Non
     """The largest and smallest finite numbers and their neighbours, against the truth within 1 ULP of
     infinity and zero too; never NaN."""
     info = np.finfo(dtype)
-    x = [s * v for b in (info.max, info.tiny, info.smallest_subnormal) for s in (1, -1)
-         for v in oracle.neighbours(float(b), dtype, 2) if v != 0]
+    x = [
+        s * v
+        for b in (info.max, info.tiny, info.smallest_subnormal)
+        for s in (1, -1)
+        for v in oracle.neighbours(float(b), dtype, 2)
+        if v != 0
+    ]
     parameters = oracle.defaults(activation.name, dtype)
     for key in KEYS:
         for point in x:
-            got, want = value(activation, key, dtype(point)), oracle.truth(activation.name, key, point, parameters)
+            got, want = (
+                value(activation, key, dtype(point)),
+                oracle.truth(activation.name, key, point, parameters),
+            )
             if want is not None:
                 assert oracle.error_in_ulp(got, want, dtype) <= 1, (key, point)
             assert not np.isnan(got)

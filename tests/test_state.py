@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import fastact as fa
 import helpers
 import numpy as np
 import oracle
 import pytest
+
+import fastact as fa
 
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="MXCSR is x86's")
 
@@ -69,7 +70,9 @@ def subnormals(call: helpers.Call, dtype: type, n: int) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("mode", [FLUSH_AND_DENORMALS_ARE_ZERO, ROUND_UP])
 @pytest.mark.parametrize("n", [37, 100_000])
-def test_same_bits_whatever_the_state(state: State, call: helpers.Call, dtype: type, mode: int, n: int) -> None:
+def test_same_bits_whatever_the_state(
+    state: State, call: helpers.Call, dtype: type, mode: int, n: int
+) -> None:
     """On the calling thread and, for the longer array, on all others too."""
     arrays = subnormals(call, dtype, n)
     want = helpers.each(call(*arrays))

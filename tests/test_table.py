@@ -5,29 +5,18 @@ Knows where these are; does not know any row.
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
 import sys
 from types import ModuleType
 
-import fastact as fa
 import helpers
-import pytest
-from fastact import _core
 from oracle import ROWS
 
+import fastact as fa
+from fastact import _core
+
 PACKAGE = helpers.ROOT / "fastact"
-
-
-@pytest.fixture(scope="module")
-def build() -> ModuleType:
-    """setup.py as a module; it builds only when run."""
-    specification = importlib.util.spec_from_file_location("build_script", helpers.ROOT / "setup.py")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["build_script"] = module  # dataclasses look it up
-    specification.loader.exec_module(module)
-    return module
 
 
 def test_the_build_reads_what_c_compiled(build: ModuleType) -> None:
@@ -89,7 +78,13 @@ def test_flags_forbid_what_numerics_forbids(build: ModuleType) -> None:
             assert flags[f"CFLAGS_{isa}"]
     every = [flag for listed in flags.values() for flag in listed]
     assert "-ffp-contract=off" in every
-    forbidden = {"-ffast-math", "-Ofast", "-ffinite-math-only", "-fassociative-math", "-funsafe-math-optimizations"}
+    forbidden = {
+        "-ffast-math",
+        "-Ofast",
+        "-ffinite-math-only",
+        "-fassociative-math",
+        "-funsafe-math-optimizations",
+    }
     assert not forbidden & set(every)
 
 

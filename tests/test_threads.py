@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 from multiprocessing.pool import ThreadPool
 
-import fastact as fa
 import helpers
 import numpy as np
 import oracle
 import pytest
 import threadpoolctl
+
+import fastact as fa
 from fastact import _core
 
 MANY = 5 * 32768 + 77  # elements: enough for several threads, and no round number

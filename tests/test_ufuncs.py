@@ -5,11 +5,12 @@ Knows NumPy's protocols; does not know any activation.
 
 from __future__ import annotations
 
-import fastact as fa
 import helpers
 import numpy as np
 import oracle
 import pytest
+
+import fastact as fa
 
 BUILTIN = [np.dtype(c) for c in "?bBhHiIlLqQefd"]
 
@@ -58,8 +59,9 @@ def test_results_have_the_dtype_of_exp(call: helpers.Call, dtype: np.dtype) -> N
     for result in helpers.each(call(*[x] * call.inputs)):
         assert result.dtype == want
     converted = x.astype(want)
-    for got, one in zip(helpers.each(call(*[x] * call.inputs)), helpers.each(call(*[converted] * call.inputs)),
-                        strict=True):
+    for got, one in zip(
+        helpers.each(call(*[x] * call.inputs)), helpers.each(call(*[converted] * call.inputs)), strict=True
+    ):
         oracle.assert_same_bits(got, one)
 
 
@@ -86,7 +88,9 @@ def test_python_parameters_are_weak(call: helpers.Call) -> None:
             assert result.dtype == np.float32
 
 
-def test_parameters_beyond_float32_become_infinite_or_an_error_but_never_garbage(activation: fa.Activation) -> None:
+def test_parameters_beyond_float32_become_infinite_or_an_error_but_never_garbage(
+    activation: fa.Activation,
+) -> None:
     """As NumPy treats a Python float that float32 cannot hold: by its rules, in the ufunc."""
     x = np.array([-1, 1], np.float32)
     for parameter in activation.parameters:
@@ -170,8 +174,11 @@ def test_array_ufunc_protocol(call: helpers.Call) -> None:
             seen.append((ufunc, method, len(inputs)))
             return "answered"
 
-    answers = helpers.each(call(*[Duck()] * call.inputs) if call.direction != "value_and_derivative" else
-                           (call.function.__self__.ufunc(Duck(), *parameters_of(call)),))
+    answers = helpers.each(
+        call(*[Duck()] * call.inputs)
+        if call.direction != "value_and_derivative"
+        else (call.function.__self__.ufunc(Duck(), *parameters_of(call)),)
+    )
     assert set(answers) == {"answered"}
     assert all(isinstance(u, np.ufunc) and method == "__call__" for u, method, _ in seen)
 
