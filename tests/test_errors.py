@@ -207,7 +207,7 @@ def test_backward_from_output_tells_the_condition(activation: fa.Activation) -> 
 @pytest.mark.parametrize("n", [0, -1, 1.5, "2", np.float64(2), True])
 def test_set_num_threads(n: object) -> None:
     before = fa.get_num_threads()
-    with pytest.raises(ValueError, match="n is .*; expected a whole number of at least 1"):
+    with pytest.raises(ValueError, match=r"n is .*; expected a whole number of at least 1"):
         fa.set_num_threads(n)
     with pytest.raises(ValueError, match="n is"), fa.num_threads(n):
         pass

@@ -68,7 +68,7 @@ def test_what_cannot_run_is_told(isa: str) -> None:
     """By the function and at import, with the names that can; and nothing changes."""
     reason = "this machine cannot run it" if isa in runtime.ISAS else "unknown"
     expected = f"{isa!r}: {reason}; expected one of {', '.join(fa.isas())}"
-    with pytest.raises(ValueError, match="fastact.set_isa: name is") as caught:
+    with pytest.raises(ValueError, match=r"fastact\.set_isa: name is") as caught:
         fa.set_isa(isa)
     assert expected in str(caught.value)
     assert fa.isa() == CURRENT

@@ -82,7 +82,8 @@ def test_every_loop_is_vectorised(build: ModuleType, tmp_path: Path, position: i
 
 def test_the_report_names_a_loop_that_cannot_be_vectorised(tmp_path: Path) -> None:
     """Were GCC to word its report otherwise, the test above would see nothing."""
-    source = '#line 7 "activations.def"\nvoid f(double *x, int n) { for (int i = 1; i < n; i++) x[i] += x[i-1]; }\n'
+    loop = "void f(double *x, int n) { for (int i = 1; i < n; i++) x[i] += x[i-1]; }"
+    source = f'#line 7 "activations.def"\n{loop}\n'
     (tmp_path / "loop.c").write_text(source)
     command = ["cc", "-O3", f"-fopt-info-vec-optimized-missed={tmp_path / 'report'}", "-c", "loop.c"]
     subprocess.run(command, cwd=tmp_path, check=True)
