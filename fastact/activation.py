@@ -266,7 +266,7 @@ def _typed(inputs: tuple[Any, ...], values: Iterable[Any]) -> list[Any]:
     dtypes = [getattr(x, "dtype", None) or np.asarray(x).dtype for x in inputs]
     if not all(isinstance(dtype, np.dtype) and dtype.kind in "biu" for dtype in dtypes):
         return list(values)
-    result = np.exp.resolve_dtypes((np.result_type(*dtypes), None))[-1]  # type: ignore[arg-type]
+    result = np.exp.resolve_dtypes((np.result_type(*dtypes), None))[-1]
     return [result.type(value) if type(value) in (int, float) else value for value in values]
 
 
