@@ -109,11 +109,16 @@ class BuildWithLibrary(build_ext):
     def build_extension(self, ext: Extension) -> None:
         """Build the library first, then the extension that contains it."""
         library = self.build_library()
-        package = Path("fastact") if self.inplace else Path(self.build_lib, "fastact")
-        (package / "lib").mkdir(parents=True, exist_ok=True)
-        shutil.copy(library, package / "lib")
+        shipped = Path(self.build_lib, "fastact/lib")
+        shipped.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, shipped)
         ext.extra_objects = [library]
         super().build_extension(ext)
+
+    def copy_extensions_to_source(self) -> None:
+        """For builds in place and editable installs: the library too goes where the sources are."""
+        shutil.copytree(Path(self.build_lib, "fastact/lib"), ROOT / "fastact/lib", dirs_exist_ok=True)
+        super().copy_extensions_to_source()
 
     def build_library(self) -> str:
         """Compile every object with its flags and archive them."""

@@ -7,19 +7,11 @@ what it cannot pass straight to C it hands to the ufunc, which follows NumPy's r
 
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_CheckExact
-from libc.math cimport INFINITY
 from libc.stdlib cimport malloc
 cimport numpy as cnp
 
 cnp.import_array()
 cnp.import_ufunc()
-
-
-cdef extern from *:
-    """
-    #define FA__FLOAT_MAX 3.4028234663852886e38
-    """
-    const double FLOAT_MAX "FA__FLOAT_MAX"
 
 cdef extern from "numpy/arrayobject.h":
     cnp.ndarray PyArray_NewLikeArray(cnp.ndarray like, cnp.NPY_ORDER order, void *descr, bint subok)
@@ -63,6 +55,7 @@ cdef extern from "internal.h" nogil:
         char *base[8]
         ptrdiff_t stride[8][64]
     void fa__execute(const fa__call *call)
+    int fa__narrow(double value, float *result)
     void fa__execute_1d(int row, direction_t direction, dtype_t dtype, char **base,
                         const ptrdiff_t *stride, size_t n)
     void fa__execute_contiguous(int row, direction_t direction, dtype_t dtype, char **base, size_t n)
@@ -364,9 +357,7 @@ cdef class Elementwise:
                 call.base[i] = <char *>&fixed[i - n_inputs]
                 if number == cnp.NPY_DOUBLE:
                     fixed[i - n_inputs] = value
-                elif -FLOAT_MAX <= value <= FLOAT_MAX or value != value or value in (INFINITY, -INFINITY):
-                    (<float *>&fixed[i - n_inputs])[0] = <float>value
-                else:
+                elif not fa__narrow(value, <float *>&fixed[i - n_inputs]):
                     return False
         return True
 

@@ -7,7 +7,7 @@ Knows what follows from a row of the table. Does not know any row, nor how array
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -220,7 +220,7 @@ class Activation(_core.Elementwise):
         if out is not None:
             keywords["out"] = out
         try:
-            return ufunc(*inputs, *values.values(), **keywords)
+            return ufunc(*inputs, *_typed(inputs, values.values()), **keywords)
         except (TypeError, ValueError) as error:
             names = ("x",) if len(inputs) == 1 else ("grad_y", "y" if ufunc.__name__.endswith("output") else "x")
             operands = {**dict(zip(names, inputs, strict=True)), **values}
@@ -251,7 +251,10 @@ class Activation(_core.Elementwise):
         condition = self._row["condition"]
         if condition != "True":
             values = {**self.parameters, **{k: v for k, v in kwargs.items() if k in self.parameter_names}}
-            holds = compile_formula(condition, tuple(values), "numpy")(*map(np.asarray, values.values()))
+            try:
+                holds = compile_formula(condition, tuple(values), "numpy")(*map(np.asarray, values.values()))
+            except (TypeError, ValueError) as error:
+                errors.explain(blame, values, None, error)
             if not np.all(holds):
                 listed = ", ".join(f"{k}={v!r}" for k, v in values.items())
                 raise TypeError(f"{blame}: the output does not determine it for {listed}; needs {condition}")
@@ -260,6 +263,16 @@ class Activation(_core.Elementwise):
 
     def _blame(self, ufunc: np.ufunc) -> str:
         return f"fastact.{self.name}{ufunc.__name__[len(self.name) :].replace('_', '.', 1)}"
+
+
+def _typed(inputs: tuple[Any, ...], values: Iterable[Any]) -> list[Any]:
+    """Parameter values as the ufunc is to see them. For integer inputs, Python numbers get the dtype that
+    ``numpy.exp`` would compute in; left untyped they would make every result float64."""
+    dtypes = [getattr(x, "dtype", None) or np.asarray(x).dtype for x in inputs]
+    if not all(isinstance(dtype, np.dtype) and dtype.kind in "biu" for dtype in dtypes):
+        return list(values)
+    result = np.exp.resolve_dtypes((np.result_type(*dtypes), None))[-1]
+    return [result.type(value) if type(value) in (int, float) else value for value in values]
 
 
 _UNBOUND: dict[str, Activation] = {name: Activation(name) for name in _ROWS}

@@ -7,6 +7,7 @@
  *    copies of its last element: no scalar tails, so an element's bits do not depend on its position.
  * C. All operands of a block are read before its results are written, so in-place calls are safe.
  */
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -235,6 +236,16 @@ void fa__execute_contiguous(int row, fa__direction direction, fa__dtype dtype, c
     for (int i = 0; i < p.operands; i++)
         stride[i] = i >= p.inputs && i < p.inputs + p.params ? 0 : (ptrdiff_t)p.stored;
     fa__execute_1d(row, direction, dtype, base, stride, n);
+}
+
+int fa__narrow(double value, float *result) {
+    fa__state caller = fa__enter();
+    volatile double wide = value; /* volatile: keeps the conversion between enter and leave */
+    volatile float narrow = (float)wide;
+    fa__leave(caller);
+    if (isinf(narrow) && !isinf(value)) return 0;
+    *result = narrow;
+    return 1;
 }
 
 /* Many dimensions -------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@ FA_INLINE fa__pair fa__product(double beta, double x) {
 
 FA_INLINE double elu_forward(double x, double alpha) {
     fa__pair below = fa__mul_double(fa__expm1_small(fa__pair_of(fa__min(x, 0))), alpha);
-    return x > 0 ? x : fa__value(below);
+    return x >= 0 ? x : fa__value(below); /* -0 stays -0 */
 }
 
 FA_INLINE double elu_derivative(double x, double alpha) {
@@ -40,7 +40,7 @@ FA_INLINE double elu_derivative_alpha(double x, double alpha) {
 FA_INLINE double selu_forward(double x) {
     fa__pair scale = fa__two_prod(FA__SELU_SCALE, FA__SELU_ALPHA);
     fa__pair below = fa__mul(fa__expm1_small(fa__pair_of(fa__min(x, 0))), scale);
-    return x > 0 ? FA__SELU_SCALE * x : fa__value(below);
+    return x >= 0 ? FA__SELU_SCALE * x : fa__value(below);
 }
 
 FA_INLINE double selu_derivative(double x) {
@@ -56,7 +56,7 @@ FA_INLINE double selu_derivative_from_output(double y) {
 FA_INLINE double celu_forward(double x, double alpha) {
     fa__scaled e = fa__expm1(fa__div(fa__pair_of(fa__min(x, 0)), fa__pair_of(alpha)));
     e.m = fa__mul_double(e.m, alpha);
-    return x > 0 ? x : fa__rounded(e);
+    return x >= 0 ? x : fa__rounded(e);
 }
 
 FA_INLINE double celu_derivative(double x, double alpha) {

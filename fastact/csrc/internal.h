@@ -86,6 +86,10 @@ void fa__execute_1d(int row, fa__direction direction, fa__dtype dtype, char *con
 void fa__execute_contiguous(int row, fa__direction direction, fa__dtype dtype, char *const *base,
                             size_t n);
 
+/* `value` as a float, rounded to nearest and without a trace in the caller's floating-point state. Returns 0
+ * where a finite value is too large for a float; then nothing is written. */
+int fa__narrow(double value, float *result);
+
 /* Run body over [0, n), cut into one range per thread; ranges start at multiples of `quantum` and hold at
  * least `grain` elements. Serial where threads would not pay, or could not be had safely. */
 typedef void fa__body(const void *context, size_t begin, size_t end);

@@ -1,0 +1,96 @@
+"""Zeros, infinities and NaN, compared by bits, for every row.
+
+Knows the rules: infinity means the limit; at a zero, and where a limit is zero, the sign is that of the
+values nearby; an exact zero is +0; NaN gives NaN. Does not know any activation.
+"""
+
+from __future__ import annotations
+
+import helpers
+import numpy as np
+import oracle
+import pytest
+
+import fastact as fa
+
+KEYS = ("formula", "derivative_formula")
+
+
+def value(activation: fa.Activation, key: str, x: object) -> np.ndarray:
+    """f or f' of one number, through the array path, which is that of every number."""
+    function = activation if key == "formula" else activation.derivative
+    return function(np.array([x]))[0]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_infinity_is_the_limit(activation: fa.Activation, dtype: type, key: str, sign: int) -> None:
+    want = oracle.limit(activation.name, key, sign, oracle.defaults(activation.name, dtype))
+    expected = dtype(np.nan) if want is None else oracle.rounded(want, dtype)
+    oracle.assert_same_bits(value(activation, key, dtype(sign * np.inf)), expected)
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_zero(activation: fa.Activation, dtype: type, key: str, sign: int) -> None:
+    parameters = oracle.defaults(activation.name, dtype)
+    exact = oracle.rounded(oracle.truth(activation.name, key, 0.0, parameters), dtype)
+    if exact == 0:
+        near = oracle.truth(activation.name, key, sign * oracle.UNDERFLOWS, parameters)
+        exact = dtype(-0.0) if near < 0 and oracle.rounded(near, dtype) == 0 else dtype(0)
+    oracle.assert_same_bits(value(activation, key, dtype(sign * 0.0)), exact)
+
+
+def test_nan_gives_nan(activation: fa.Activation, dtype: type) -> None:
+    """Of either sign, in every direction; for values and gradients that matter."""
+    for nan in (dtype(np.nan), -dtype(np.nan)):
+        x = np.full(3, nan)
+        assert np.isnan(activation(x)).all()
+        assert np.isnan(activation.derivative(x)).all()
+        assert np.isnan(activation.backward(np.ones(3, dtype), x)).all()
+        assert all(np.isnan(r).all() for r in activation.value_and_derivative(x))
+        if activation.output_formula is not None:
+            assert np.isnan(activation.backward_from_output(np.ones(3, dtype), x)).all()
+
+
+def test_nan_parameter_gives_nan_where_it_matters(activation: fa.Activation, dtype: type) -> None:
+    """NaN for some x at least: a parameter that could be NaN unseen would not be used."""
+    x = np.linspace(-9, 9, 101).astype(dtype)
+    for parameter in activation.parameters:
+        both = activation.value_and_derivative(x, **{parameter: np.nan})
+        assert np.isnan(both).any()
+
+
+def test_extremes_do_not_overflow(activation: fa.Activation, dtype: type) -> None:
+    """The largest and smallest finite numbers and their neighbours, against the truth within 1 ULP of
+    infinity and zero too; never NaN."""
+    info = np.finfo(dtype)
+    x = [
+        s * v
+        for b in (info.max, info.tiny, info.smallest_subnormal)
+        for s in (1, -1)
+        for v in oracle.neighbours(float(b), dtype, 2)
+        if v != 0
+    ]
+    parameters = oracle.defaults(activation.name, dtype)
+    for key in KEYS:
+        for point in x:
+            got, want = (
+                value(activation, key, dtype(point)),
+                oracle.truth(activation.name, key, point, parameters),
+            )
+            if want is not None:
+                assert oracle.error_in_ulp(got, want, dtype) <= 1, (key, point)
+            assert not np.isnan(got)
+
+
+def test_backward_selects(activation: fa.Activation, dtype: type) -> None:
+    """Where f' is 0 nothing passes, not even infinity or NaN; elsewhere they pass."""
+    x = helpers.arguments(helpers.Call(activation.name, "derivative", 1, 1), 4000, dtype)[0]
+    derivative = activation.derivative(x)
+    dead = derivative == 0
+    for gradient in (np.inf, -np.inf, np.nan):
+        got = activation.backward(np.full(x.shape, gradient, dtype), x)
+        oracle.assert_same_bits(got[dead], np.zeros(dead.sum(), dtype))
+        with np.errstate(all="ignore"):
+            oracle.assert_same_bits(got[~dead], (dtype(gradient) * derivative)[~dead])
