@@ -255,7 +255,8 @@ FA_INLINE fa__scaled fa__softplus(fa__pair x) {
 FA_INLINE fa__pair fa__tanh_abs(fa__pair x) {
     fa__pair minus_2a = fa__times_power(fa__select(x.h < 0, x, fa__negate(x)), 2.0);
     fa__pair m = fa__expm1_small(minus_2a);
-    return fa__div(fa__negate(m), fa__add_double(m, 2.0));
+    fa__pair top = {0.0 - m.h, 0.0 - m.l}; /* +0 at 0, which -m would not be */
+    return fa__div(top, fa__add_double(m, 2.0));
 }
 
 /* 1 - tanh^2(x) = 4 e/(1 + e)^2, e = exp(-2 abs x) */

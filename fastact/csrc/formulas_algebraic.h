@@ -38,13 +38,13 @@ FA_INLINE double softsign_derivative_from_output(double y) {
 
 /* squareplus ------------------------------------------------------------------------------------- */
 
-/* right: (x + r)/2, r = sqrt(x^2 + b); left: (b/2)/(r + a), a = -x */
+/* right: (x + r)/2, r = sqrt(x^2 + b); left: (b/2)/(r + a), a = -x; far left r is a */
 FA_INLINE double squareplus_forward(double x, double b) {
-    double a = fa__min(fa__abs(x), 0x1p1000);
+    double a = fa__min(fa__abs(x), FA__QUOTIENT_FAR);
     fa__pair sum = fa__add_double(fa__hypotenuse(a, b), a);
-    double left = fa__value(fa__div(fa__pair_of(b / 2), sum));
+    double left = fa__value(fa__div(fa__pair_of(b / 2), sum)), far_left = b / 4 / -x;
     double right = fa__value(sum) / 2;
-    return x < 0 ? left : x > 0x1p1000 ? x : right;
+    return x < 0 ? (x < -FA__QUOTIENT_FAR ? far_left : left) : x > FA__QUOTIENT_FAR ? x : right;
 }
 
 /* right: (r + x)/(2 r); left: b/(2 r (r + a)) */
@@ -129,11 +129,11 @@ FA_INLINE double isrlu_derivative_alpha(double x, double alpha) {
 
 /* x/2 (1 + x/r), r = sqrt(1 + x^2); left, with a = -x: 1 - a/r = 1/(r (r + a)) */
 FA_INLINE double dish_forward(double x) {
-    double a = fa__min(fa__abs(x), 0x1p1000);
+    double a = fa__min(fa__abs(x), FA__QUOTIENT_FAR);
     fa__pair r = fa__hypotenuse(a, 1.0), sum = fa__add_double(r, a), c = fa__div(fa__pair_of(a), r);
-    double left = fa__value(fa__div(c, sum)) / -2;
-    double right = fa__value(fa__mul_double(fa__div(sum, r), a)) / 2;
-    return x < 0 ? left : x > 0x1p1000 ? x : right;
+    double left = fa__value(fa__div(c, sum)) / -2, far_left = 0.25 / x;
+    double right = fa__copysign(fa__value(fa__mul_double(fa__div(sum, r), a)) / 2, x);
+    return x < 0 ? (x < -FA__QUOTIENT_FAR ? far_left : left) : x > FA__QUOTIENT_FAR ? x : right;
 }
 
 /* With c = a/r: left (1 - 2 c + c^3)/2 = (1 - c)(1 - c - c^2)/2, right (1 + 2 c - c^3)/2 */

@@ -190,8 +190,9 @@ FA_INLINE double tanh_shrink_forward(double x) {
     fa__pair p = fa__with_constant(FA_TANH_SHRINK_CONSTANT_HI, FA_TANH_SHRINK_CONSTANT_LO, square.h,
                                    FA_POLY(square.h, FA_TANH_SHRINK_POLY));
     double series = fa__value(fa__mul(fa__mul_double(square, near), p));
-    double difference = fa__value(fa__add_double(fa__negate(fa__tanh_abs(fa__pair_of(x))), a));
-    return fa__copysign(a < 0.75 ? series : difference, x);
+    double far = fa__min(a, 0x1p60); /* from where on tanh is below the last bit */
+    double difference = fa__value(fa__add_double(fa__negate(fa__tanh_abs(fa__pair_of(far))), far));
+    return fa__copysign(a < 0.75 ? series : a > 0x1p60 ? a : difference, x);
 }
 
 FA_INLINE double tanh_shrink_derivative(double x) {

@@ -8,7 +8,8 @@
 /* sin -------------------------------------------------------------------------------------------- */
 
 FA_INLINE double sin_forward(double x) {
-    return fa__value(fa__sin_shifted(fa__pair_of(x), 0));
+    double s = fa__value(fa__sin_shifted(fa__pair_of(x), 0));
+    return x == 0 ? x : s; /* -0 stays -0 */
 }
 
 FA_INLINE double sin_derivative(double x) {
