@@ -16,10 +16,11 @@
     0x1.6c16c16c162d6p-10, 0x1.11111111100dfp-7, 0x1.5555555555556p-5, \
     0x1.5555555555557p-3, 0x1.0000000000000p-1
 
-/* (e^r - 1 - r - ... - r^6/720)/r^7 on [-0.346574, 0.346574], degree 6:
- * relative error 2^-40.7 */
-#define FA_EXP_TAIL_POLY 0x1.617eeb625d0e7p-33, 0x1.1f42721e67115p-29, 0x1.ae644b9edd574p-26, \
-    0x1.27e4f144da7bap-22, 0x1.71de3a55c0114p-19, 0x1.a01a01a0b6ce2p-16, \
+/* (e^r - 1 - r - ... - r^6/720)/r^7 on [-0.346574, 0.346574], degree 9:
+ * relative error 2^-58.6 */
+#define FA_EXP_TAIL_POLY 0x1.aeeb72a34c1a7p-45, 0x1.aef8faf0af8d1p-41, 0x1.93973f2c4a070p-37, \
+    0x1.6124546e92376p-33, 0x1.1eed8f000a73fp-29, 0x1.ae6456806d63cp-26, \
+    0x1.27e4fb7789f20p-22, 0x1.71de3a556c6adp-19, 0x1.a01a01a01a01ap-16, \
     0x1.a01a01a01a01ap-13
 
 #define FA_INV_6_HI 0x1.5555555555555p-3

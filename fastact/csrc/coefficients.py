@@ -219,7 +219,7 @@ def main() -> None:
     define("LN2_REST", ln2 - mpf(float(ln2)))
     define("LOG2_E", 1 / ln2)
     emit("EXP_POLY", exp_rest, -ln2 / 2, ln2 / 2, 10, "(e^r - 1 - r)/r^2")
-    emit("EXP_TAIL_POLY", exp_tail, -ln2 / 2, ln2 / 2, 6, "(e^r - 1 - r - ... - r^6/720)/r^7")
+    emit("EXP_TAIL_POLY", exp_tail, -ln2 / 2, ln2 / 2, 9, "(e^r - 1 - r - ... - r^6/720)/r^7")
     print()
     for n in (6, 24, 120, 720, 5040):
         define_pair(f"INV_{n}", 1 / mpf(n))

@@ -6,6 +6,8 @@
 #ifndef FA_FORMULAS_GATED_H
 #define FA_FORMULAS_GATED_H
 
+#include <float.h>
+
 #include "formulas_logistic.h"
 #include "normal.h"
 
@@ -16,9 +18,8 @@ FA_INLINE double fa__near(double x) {
 
 /* x * gate, for a positive gate that reaches 0 on the left, and its limit on the right, before FA__FAR */
 FA_INLINE double fa__gated(double x, fa__scaled gate) {
-    double far = gate.m.h * x;
-    gate.m = fa__mul_double(gate.m, fa__max(fa__min(x, 0x1p900), -FA__FAR));
-    return x > 0x1p900 ? far : fa__rounded(gate);
+    gate.m = fa__mul_double(gate.m, fa__max(fa__min(x, DBL_MAX), -FA__FAR));
+    return x > DBL_MAX ? x : fa__rounded(gate);
 }
 
 /* silu, swish, quick_gelu ------------------------------------------------------------------------ */
