@@ -179,7 +179,8 @@ FA_INLINE double clipped_linear_derivative(double x, double slope, double offset
     fa__pair u = fa__affine(slope, x, offset);
     /* a product that underflows still says on which side of a bound u lies */
     double least = fa__min(fa__min(fa__abs(slope), fa__abs(x)), DBL_TRUE_MIN);
-    u.l = u.l == 0 ? fa__copysign(least, slope * x) : u.l;
+    double product = slope * x;
+    u.l = product == 0 ? fa__copysign(least, product) : u.l;
     return fa__slope_inside(u, slope, min_value, max_value);
 }
 
