@@ -88,7 +88,8 @@ FA_INLINE double fa__rounded(fa__scaled e) {
 /* exp --------------------------------------------------------------------------------------------- */
 
 /* e^x = (1 + t) * 2^k with abs(t) < 0.42. Beyond +-FA__FAR x is clamped there, where float32 (plain) and
- * float64 (compensated) have long under- or overflown. */
+ * float64 (compensated) have long under- or overflown; at -FA__FAR the power is 0, since products that
+ * underflow cost a hundred times what zeros do. */
 typedef struct {
     fa__pair t;
     fa__power power;
@@ -118,12 +119,14 @@ FA_INLINE fa__exp_parts fa__exp_reduce(fa__pair x) {
     e.t = fa__fast_sum(r.h, fa__fma(low, 1.0 + (r.h + e.rest), e.rest));
     e.rest = fa__fma(low, r.h + e.rest, e.rest);
     double half = fa__fma(e.k, 0.5, FA__ROUNDER);
-    e.power.a = fa__exp2_of(half);
-    e.power.b = fa__exp2_of(e.k - (half - FA__ROUNDER) + FA__ROUNDER);
+    double first_half = fa__exp2_of(half);
+    double other_half = fa__exp2_of(e.k - (half - FA__ROUNDER) + FA__ROUNDER);
+    e.power = (fa__power){xh > -FA__FAR ? first_half : 0, xh > -FA__FAR ? other_half : 0};
 #else
     e.r = r;
     e.t = fa__pair_of(r.h + e.rest);
-    e.power = (fa__power){fa__exp2_of(shifted), 1.0};
+    double power = fa__exp2_of(shifted);
+    e.power = (fa__power){xh > -FA__FAR ? power : 0, 1.0};
 #endif
     return e;
 }

@@ -82,7 +82,7 @@ FA_INLINE double gelu_forward(double x) {
 /* Phi(x) + x phi(x). With M Mills' ratio: gelu'(-a) = g = e^(-a^2/2) (M(a) - a/sqrt(2 pi)) and
  * gelu'(a) = 1 - g */
 FA_INLINE double gelu_derivative(double x) {
-    fa__pair a = fa__pair_of(fa__min(fa__abs(x), FA__GAUSS_FAR));
+    fa__pair a = fa__pair_of(fa__min(fa__abs(x), 64.0)); /* from where on e^(-x^2/2) is 0 */
     fa__pair density = fa__mul_double(fa__density_at_0(), a.h);
     fa__scaled e = fa__gauss(a);
     e.m = fa__mul(e.m, fa__add(fa__mills(a), fa__negate(density)));
@@ -246,7 +246,7 @@ FA_INLINE double serf_derivative(double x) {
     double near = fa__near(x);
     fa__scaled s = fa__softplus(fa__pair_of(near)), gate = fa__sigmoid(fa__pair_of(near));
     fa__scaled e = fa__erf_positive(s);
-    fa__pair u = fa__abs_to(fa__unscaled(s), FA__GAUSS_FAR);
+    fa__pair u = fa__abs_to(fa__unscaled(s), 64.0);
     fa__pair bell = fa__unscaled(fa__exp_pair(fa__negate(fa__mul(u, u))));
     fa__pair slope = fa__mul(fa__mul_double((fa__pair){FA_2_SQRT_PI_HI, FA_2_SQRT_PI_LO}, near), bell);
     /* s, e and gate share one power left of 0, where alone it matters; it is 1 once e(s) is not small */
