@@ -48,6 +48,7 @@ def report(build: ModuleType, isa: str, real: str, folder: Path) -> str:
         *flags[f"CFLAGS_{isa}"],
         f"-DFA_REAL={real}",
         "-DFA_TABLE=kernels",
+        "-fno-ipa-icf",  # or of equal loops, such as those of exp and of its derivative, one is reported
     ]
     command += [f"-I{helpers.ROOT / 'include'}", f"-I{CSRC}", f"-DFA__ON_{build.MACHINE}"]
     command += [f"-fopt-info-vec-optimized-missed={folder / 'report'}", "-c", str(CSRC / "loops.c")]
