@@ -10,10 +10,11 @@
 #define FA__ROOT_FAR 0x1p400
 #define FA__QUOTIENT_FAR 0x1p900
 
-/* sqrt(a^2 + b) for a >= 0 */
+/* sqrt(a^2 + b) for a >= 0; for b = 0 the square might underflow */
 FA_INLINE fa__pair fa__hypotenuse(double a, double b) {
     double near = fa__min(a, FA__ROOT_FAR);
     fa__pair root = fa__sqrt(fa__add_double(fa__two_prod(near, near), b));
+    root = fa__select(b == 0, fa__pair_of(a), root);
     return fa__select(a > FA__ROOT_FAR, fa__pair_of(a), root);
 }
 

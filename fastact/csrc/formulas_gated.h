@@ -176,7 +176,7 @@ FA_INLINE double bsilu_forward(double x, double alpha) {
     fa__pair gated = fa__mul_double(fa__unscaled(fa__sigmoid(fa__pair_of(near))), near);
     fa__pair t = fa__mul_double(fa__tanh_abs(fa__pair_of(near / 2)), fa__copysign(1, x) * (alpha / 2));
     double sum = fa__value(fa__add(gated, t));
-    return x > FA__FAR ? x + alpha / 2 : x == 0 ? x : sum;
+    return x > FA__FAR ? x + alpha / 2 : sum == 0 ? fa__copysign(0, x) : sum;
 }
 
 /* s (1 + (x + alpha) (1 - s)) = s (1 + e + (x + alpha) e)/(1 + e) right, e = exp(-abs x);
@@ -184,14 +184,15 @@ FA_INLINE double bsilu_forward(double x, double alpha) {
 FA_INLINE double bsilu_derivative(double x, double alpha) {
     double near = fa__near(x);
     int negative = x < 0;
-    fa__pair shifted = fa__two_sum(near, alpha);
+    fa__pair shifted = fa__two_sum(fa__max(fa__min(x, FA__FAR), -0x1p200), alpha);
     fa__scaled e = fa__exp_of_parts(fa__exp_reduce_accurately(fa__pair_of(-fa__abs(near))));
     fa__scaled one = fa__unit_scaled(fa__pair_of(1.0));
     fa__pair u = fa__unscaled(e), one_plus = fa__add_double(u, 1.0);
     fa__pair top = fa__add(one_plus, fa__select(negative, shifted, fa__mul(shifted, u)));
     fa__scaled s = fa__select_scaled(negative, e, one);
     s.m = fa__div(fa__mul(s.m, top), fa__mul(one_plus, one_plus));
-    return fa__rounded(s);
+    double slope = fa__rounded(s);
+    return slope == 0 ? fa__copysign(0, x + alpha) : slope; /* near may have changed its sign */
 }
 
 /* lisht ------------------------------------------------------------------------------------------ */

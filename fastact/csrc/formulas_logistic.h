@@ -54,9 +54,11 @@ FA_INLINE double selu_derivative_from_output(double y) {
 }
 
 FA_INLINE double celu_forward(double x, double alpha) {
-    fa__scaled e = fa__expm1(fa__div(fa__pair_of(fa__min(x, 0)), fa__pair_of(alpha)));
+    fa__pair z = fa__div(fa__pair_of(fa__min(x, 0)), fa__pair_of(alpha));
+    fa__scaled e = fa__expm1(z);
     e.m = fa__mul_double(e.m, alpha);
-    return x >= 0 ? x : fa__rounded(e);
+    double below = fa__abs(z.h) < 0x1p-60 ? x : fa__rounded(e); /* z may underflow */
+    return x >= 0 ? x : below;
 }
 
 FA_INLINE double celu_derivative(double x, double alpha) {
@@ -247,11 +249,9 @@ FA_INLINE double softclip_derivative(double x, double alpha) {
 
 /* laplace ---------------------------------------------------------------------------------------- */
 
-/* Phi(z), z = (x - mu)/sigma, held where the normal tail has long underflown */
+/* (x - mu)/sigma */
 FA_INLINE fa__pair fa__standardised(double x, double mu, double sigma) {
-    double limit = (FA__GAUSS_FAR + 1) * fa__abs(sigma);
-    double near = fa__max(fa__min(x, mu + limit), mu - limit);
-    return fa__div(fa__two_sum(near, -mu), fa__pair_of(sigma));
+    return fa__div(fa__two_sum(x, -mu), fa__pair_of(sigma));
 }
 
 FA_INLINE double laplace_forward(double x, double mu, double sigma) {
@@ -273,15 +273,15 @@ FA_INLINE double xielu_forward(double x, double alpha_p, double alpha_n, double 
     fa__pair bend = fa__mul_double(fa__expm1_minus_x(below), alpha_n);
     fa__pair line = fa__two_prod(beta, x > 0 ? above : below);
     double sum = fa__value(fa__add(fa__select(x > 0, parabola, bend), line));
-    double far = x > 0 ? alpha_p * x * x : (beta - alpha_n) * x;
-    return (x > 0x1p400) | (x < -0x1p900) ? far : x == 0 ? beta * x : sum;
+    double far = x > 0 ? (alpha_p * x + beta) * x : (beta - alpha_n) * x;
+    return (x > 0x1p400) | (x < -0x1p900) ? far : fa__abs(x) < 0x1p-600 ? beta * x : sum;
 }
 
 FA_INLINE double xielu_derivative(double x, double alpha_p, double alpha_n, double beta) {
     fa__pair bend = fa__mul_double(fa__expm1_accurate(fa__pair_of(fa__min(x, 0))), alpha_n);
     double above = fa__value(fa__add_double(fa__two_prod(2 * alpha_p, fa__min(x, 0x1p900)), beta));
     double below = fa__value(fa__add_double(bend, beta));
-    return x > 0x1p900 ? 2 * alpha_p * x : x > 0 ? above : below;
+    return x > 0x1p900 ? 2 * alpha_p * x + beta : x > 0 ? above : below;
 }
 
 FA_INLINE double xielu_derivative_alpha_p(double x, double alpha_p, double alpha_n, double beta) {

@@ -5,6 +5,8 @@
 #ifndef FA_FORMULAS_PIECEWISE_H
 #define FA_FORMULAS_PIECEWISE_H
 
+#include <float.h>
+
 #include "pair.h"
 
 /* value inside, 0 outside; NaN where x is */
@@ -21,7 +23,8 @@ FA_INLINE real fa__clip(real x, real low, real high) {
 /* slope x + offset, with l kept in float32 kernels too: whether it lies inside a clip must not hang on
  * rounding */
 FA_INLINE fa__pair fa__affine(double slope, double x, double offset) {
-    fa__pair product = fa__two_prod(slope, x), sum = fa__exact_sum(product.h, offset);
+    fa__pair product = fa__two_prod(slope, x);
+    fa__pair sum = fa__exact_sum(product.h, offset);
 #if FA_COMPENSATE
     sum.l += product.l;
 #endif
@@ -173,7 +176,12 @@ FA_INLINE double clipped_linear_forward(double x, double slope, double offset, d
 
 FA_INLINE double clipped_linear_derivative(double x, double slope, double offset, double min_value,
                                            double max_value) {
-    return fa__slope_inside(fa__affine(slope, x, offset), slope, min_value, max_value);
+    fa__pair u = fa__affine(slope, x, offset);
+    /* a product that underflows still says on which side of a bound u lies */
+    double least = fa__min(fa__min(fa__abs(slope), fa__abs(x)), DBL_TRUE_MIN);
+    double product = slope * x;
+    u.l = product == 0 ? fa__copysign(least, product) : u.l;
+    return fa__slope_inside(u, slope, min_value, max_value);
 }
 
 FA_INLINE real clipped_linear_derivative_from_output(real y, real slope, real offset, real min_value,
@@ -324,7 +332,7 @@ FA_INLINE double star_relu_forward(double x, double scale, double offset) {
     double near = fa__min(rectified, FA__SQUARE_FAR);
     fa__pair square = fa__mul_double(fa__two_prod(near, near), scale);
     double sum = fa__value(fa__add_double(square, offset));
-    return rectified > FA__SQUARE_FAR ? scale * rectified * rectified : sum;
+    return rectified > FA__SQUARE_FAR ? scale * rectified * rectified + offset : sum;
 }
 
 FA_INLINE double star_relu_derivative(double x, double scale, double offset) {
