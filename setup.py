@@ -51,9 +51,10 @@ def read_table() -> list[Row]:
     for statement in ast.parse(re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)).body:
         if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)):
             raise SystemExit(f"activations.def: line {statement.lineno} is not a row")
-        name, params, formula, _, _, source, *_ = (ast.unparse(a) for a in statement.value.args)
-        fields = re.findall(r"(\w+), ([-\w.]+)", params.partition(",")[2])
-        rows.append(Row(name, dict(fields), ast.literal_eval(formula), source.startswith("(OUTPUT")))
+        name, _, formula, _, _, source, *_ = (ast.unparse(a) for a in statement.value.args)
+        params = [ast.unparse(e) for e in getattr(statement.value.args[1], "elts", [])]  # (0) is no tuple
+        fields = dict(zip(params[1::3], params[2::3], strict=True))
+        rows.append(Row(name, fields, ast.literal_eval(formula), source.startswith("(OUTPUT")))
     return rows
 
 

@@ -8,6 +8,7 @@ in benchmarks (NumPy, pure Python).
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -24,6 +25,7 @@ def _mpmath_names() -> dict[str, Any]:
         # mpmath refuses arguments such as e^(10^9); there these are what they are below
         "tanh": lambda x: mp.tanh(x) if abs(x) < 2**40 else mp.sign(x),
         "cosh": lambda x: mp.cosh(x) if abs(x) < 2**40 else mp.inf,
+        "number": mp.mpf,
         "abs": abs,
         "where": lambda condition, a, b: a if condition else b,
         "min": min,
@@ -63,6 +65,7 @@ def _flint_names() -> dict[str, Any]:
     return {
         **{name: of_ball(name) for name in (*_SHARED, "erf", "atan")},
         **{name: growing(name) for name in ("exp", "expm1", "cosh")},
+        "number": arb,
         "abs": abs,
         "where": lambda condition, a, b: a if condition else b,
         "min": lambda a, b: arb(a).min(arb(b)),
@@ -118,6 +121,14 @@ _NAMES: Mapping[Arithmetic, Callable[[], dict[str, Any]]] = {
 }
 
 
+class _ExactNumbers(ast.NodeTransformer):
+    """Makes 1.5 in a text number(1.5), or a product of two such would be rounded as floats are."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        """A call of number for floats; integers and text stay."""
+        return ast.Call(ast.Name("number", ast.Load()), [node], []) if isinstance(node.value, float) else node
+
+
 def compile_formula(
     text: str, arguments: tuple[str, ...], arithmetic: Arithmetic, **names: Any
 ) -> Callable[..., Any]:
@@ -144,6 +155,9 @@ def compile_formula(
     >>> compile_formula("max(x, slope*x)", ("x",), "python", slope=0.5)(-4.0)
     -2.0
     """
-    source = f"lambda {', '.join(arguments)}: {text}"
-    function: Callable[..., Any] = eval(source, {"__builtins__": {}, **_NAMES[arithmetic](), **names})
+    source = ast.parse(f"lambda {', '.join(arguments)}: {text}", mode="eval")
+    if arithmetic in ("mpmath", "flint"):
+        source = ast.fix_missing_locations(_ExactNumbers().visit(source))
+    code = compile(source, "<formula>", "eval")
+    function: Callable[..., Any] = eval(code, {"__builtins__": {}, **_NAMES[arithmetic](), **names})
     return function

@@ -1,7 +1,8 @@
-"""The truth of the tests: every row's formula text in multiprecision, errors in ULP, and where to look.
+"""The truth of the tests: every row's formula text in ball arithmetic, errors in ULP, and where to look.
 
-Knows mpmath, IEEE formats and how to find what is special about a function by searching for it. Does not
-know any activation, nor how the library computes.
+Balls (flint) hold the exact value and say how well it is known, however much cancels; mpmath, which does
+not, is the second opinion. Knows both, IEEE formats and how to find what is special about a function by
+searching for it. Does not know any activation, nor how the library computes.
 """
 
 from __future__ import annotations
@@ -9,19 +10,25 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import Any
 
 import mpmath
 import numpy as np
+from flint import arb
 from mpmath import mp, mpf
 
 from fastact import _core
 from fastact.formula import compile_formula
+from fastact.measure import errors as measured
+from fastact.measure.truth import Truth, decided, parts
 
 ROWS = {row["name"]: row for row in _core.rows()}
-PRECISION = 300  # bits; doubled until two evaluations agree
-AGREEMENT = 2.0**-110
-INFINITY_AT = (mpf(2) ** 400, mpf(2) ** 12)  # the second where exp(exp(x)) is beyond any arithmetic
+PRECISION = 400  # bits of mpmath
+SURE_BITS = 200  # of every truth
+ON_THE_WAY = tuple(1024 * mpf(k) for k in ("1", "1.1", "2", "5", "9", "16"))  # all exponentials still differ
+INFINITY_AT = mpf(2) ** 400
 UNDERFLOWS = mpf(2) ** -2000
+NEAR_ZERO = mpf(2) ** -120
 
 Real = mpf | None
 
@@ -30,39 +37,46 @@ Real = mpf | None
 
 
 @lru_cache(None)
-def compiled(name: str, key: str, argument: str = "x") -> Callable[..., mpf]:
-    """A formula text of a row, such as its ``"derivative_formula"``, as a function of mpmath numbers."""
+def compiled(name: str, key: str, arithmetic: str = "mpmath", argument: str = "x") -> Callable[..., Any]:
+    """A formula text of a row, such as its ``"derivative_formula"``, as a function of numbers."""
     row = ROWS[name]
-    return compile_formula(row[key], (argument, *row["parameters"]), "mpmath")
+    return compile_formula(row[key], (argument, *row["parameters"]), arithmetic)
 
 
-def evaluate(function: Callable[..., mpf], *arguments: mpf) -> Real:
-    """function(*arguments) at the working precision; None where the formula says nothing."""
+def evaluate(function: Callable[..., Any], *arguments: mpf) -> Real:
+    """function(*arguments) by mpmath at its precision; None where it can not tell."""
     try:
         value = function(*arguments)
-    except (ZeroDivisionError, OverflowError, ValueError):  # a pole; a number too large to write down
+    except (ArithmeticError, ValueError, MemoryError):  # a pole; a number too large to write down
         return None
     if isinstance(value, mpmath.mpc):  # a root or logarithm of a negative number
         return None
     return mpf(value)
 
 
-def sure(function: Callable[..., mpf], *arguments: mpf) -> Real:
-    """function(*arguments) to at least 100 bits, however much cancels in it."""
-    precision, before = PRECISION, None
-    while precision <= 16384:
-        with mp.workprec(precision):
-            now = evaluate(function, *arguments)
-            if now is None or (before is not None and abs(now - before) <= AGREEMENT * abs(now)):
-                return now
-        before, precision = now, precision * 2 if before is not None else precision + 150
-    raise AssertionError(f"the formula does not converge at {arguments}")
+def from_ball(ball: arb) -> mpf:
+    """The middle, exactly; zero for a ball next to zero whose sign is not known."""
+    if ball.contains(0):
+        return mp.zero
+    mantissa, exponent = ball.mid().man_exp()
+    return mp.make_mpf(mpmath.libmp.from_man_exp(int(mantissa), int(exponent)))
 
 
 @lru_cache(1_000_000)
 def truth(name: str, key: str, x: float | mpf, parameters: tuple[float, ...]) -> Real:
-    """The exact value of f (key "formula") or f' ("derivative_formula") at x; None where undefined."""
-    return sure(compiled(name, key), mpf(x), *map(mpf, parameters))
+    """The value of f (key "formula") or f' ("derivative_formula") at x, to 200 bits; None where undefined."""
+    ball = decided(compiled(name, key, "flint"), arb(x), [arb(p) for p in parameters], SURE_BITS)
+    return None if ball is None else from_ball(ball)
+
+
+def truths(name: str, key: str, x: np.ndarray, parameters: tuple[float, ...]) -> tuple[Truth, np.ndarray]:
+    """The same for an array, as float64 numbers and fractions of an ULP; NaN where undefined. And whether
+    the sign is known: not of all values far below the smallest number."""
+    function, exact = compiled(name, key, "flint"), [arb(p) for p in parameters]
+    balls = [decided(function, arb(point), exact) for point in x.tolist()]
+    both = np.array([(np.nan, np.nan) if ball is None else parts(ball) for ball in balls])
+    signed = [ball is not None and (ball.is_exact() or not ball.contains(0)) for ball in balls]
+    return Truth(both[:, 0], both[:, 1]), np.array(signed)
 
 
 def defaults(name: str, dtype: type = np.float64) -> tuple[float, ...]:
@@ -72,19 +86,19 @@ def defaults(name: str, dtype: type = np.float64) -> tuple[float, ...]:
 
 def limit(name: str, key: str, sign: int, parameters: tuple[float, ...]) -> Real:
     """The limit of f or f' at sign * infinity; None if it has none. A limit of zero is given as a number
-    beyond every dtype, with the sign of the values on the way there."""
-    for far in INFINITY_AT:
-        values = [truth(name, key, sign * far * k, parameters) for k in (1, mpf("1.1"), 16)]
-        if None in values:
-            continue
-        a, b, c = values
-        if abs(c) < abs(a) / 2 and (a > 0) == (b > 0) == (c > 0):
-            return mp.sign(a) * UNDERFLOWS
-        if abs(a - b) + abs(a - c) <= 1e-2 * abs(a):
-            return a
-        growing = abs(c) > 2 * abs(a) and abs(b) > abs(a) and (a > 0) == (b > 0) == (c > 0)
-        return mp.inf * mp.sign(a) if growing else None
-    return None
+    beyond every dtype, with the sign of the values on the way there.
+
+    Of elementary functions, what shrinks or grows steadily on the way does so for ever; what has settled is
+    read off far out; what is still neither there nor here waves.
+    """
+    values = [truth(name, key, sign * x, parameters) for x in ON_THE_WAY]
+    first, last, sizes = values[0], values[-1], [abs(v) for v in values]
+    one_sign = all(v * first > 0 for v in values)
+    if one_sign and sizes == sorted(sizes, reverse=True) and abs(last) < abs(first) / 2:
+        return mp.sign(first) * UNDERFLOWS
+    if one_sign and sizes == sorted(sizes) and abs(last) > 2 * abs(first):
+        return mp.inf * mp.sign(first)
+    return truth(name, key, sign * INFINITY_AT, parameters) if max(values) - min(values) <= 1e-2 else None
 
 
 # IEEE formats ------------------------------------------------------------------------------------
@@ -105,6 +119,19 @@ def error_in_ulp(got: float, want: mpf, dtype: type) -> float:
         return float("inf")
     beyond = mpf(2) ** int(np.finfo(dtype).maxexp)
     return float(abs(clip(mpf(float(got)), beyond) - clip(want, beyond)) / ulp(clip(want, beyond), dtype))
+
+
+def errors_in_ulp(got: np.ndarray, want: Truth) -> np.ndarray:
+    """The same for arrays. The tests of the ``accuracy`` command have float64; float32 is done here."""
+    if got.dtype == np.float64:
+        return measured.errors_in_ulp(got, want)
+    beyond, size = 2.0**128, np.abs(want.floor)
+    _, exponent = np.frexp(np.clip(size, 2.0**-126, beyond / 2))
+    with np.errstate(invalid="ignore", under="ignore"):
+        part = np.where(size < beyond, np.copysign(want.fraction * measured.ulp64(size), want.floor), 0)
+        difference = np.clip(got.astype(np.float64), -beyond, beyond) - np.clip(want.floor, -beyond, beyond)
+        found = np.abs(difference - part) / np.ldexp(1.0, exponent - 24)
+    return np.where(np.isnan(got), np.inf, found)
 
 
 def clip(value: mpf, beyond: mpf) -> mpf:
@@ -173,11 +200,9 @@ def bit_steps(dtype: type, count: int) -> list[float]:
 
 
 def binade_edges(dtype: type) -> list[float]:
-    """Every power of two and the float before it, both signs. In float64 only every eighth beyond 2^+-160,
-    where multiprecision is slow; the published run has them all."""
+    """Every power of two and the float before it, both signs."""
     info = np.finfo(dtype)
-    exponents = range(info.minexp - info.nmant, info.maxexp)
-    powers = [2.0**e for e in exponents if abs(e) <= 160 or e % 8 == 0 or e in (info.minexp, info.maxexp - 1)]
+    powers = [2.0**e for e in range(info.minexp - info.nmant, info.maxexp)]
     before = [from_ordered(ordered(p, dtype) - 1, dtype) for p in powers]
     return [s * x for p, b in zip(powers, before, strict=True) for x in (p, b) for s in (1, -1)]
 

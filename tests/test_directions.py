@@ -89,11 +89,14 @@ def test_varying_parameters_equal_one_call_each(call: helpers.Call, dtype: type)
 
 
 def test_backward_from_output_within_its_absolute_bound(activation: fa.Activation, dtype: type) -> None:
-    """4 eps times the largest abs(f'), against the exact f' at the x that gave y."""
+    """4 eps times the largest abs(f'), against the exact f' at the x that gave y; but for the last few x
+    before a kink, which may share the y of the kink."""
     if activation.output_formula is None:
         return  # that it raises is tested with the errors
     parameters = oracle.defaults(activation.name, dtype)
     x = np.concatenate([np.linspace(-30, 30, 601), np.linspace(-2, 2, 201) ** 5]).astype(dtype)
+    beside = np.array([abs(x - kink) <= 4 * np.finfo(dtype).eps * abs(kink) for kink in activation.kinks])
+    x = x[~(beside & (x != 0)).any(axis=0)] if beside.size else x
     true = [oracle.truth(activation.name, "derivative_formula", p, parameters) for p in x.tolist()]
     got = activation.backward_from_output(np.ones_like(x), activation(x))
     bound = 4 * np.finfo(dtype).eps * float(max(abs(t) for t in true))

@@ -31,7 +31,12 @@ def run_examples(text: str, name: str) -> None:
 
 @pytest.mark.parametrize("module", ["fastact", *(m for m in MODULES if not m.endswith("__main__"))])
 def test_docstrings_of_modules(module: str) -> None:
-    assert doctest.testmod(importlib.import_module(module)).failed == 0
+    try:
+        imported = importlib.import_module(module)
+    except ModuleNotFoundError as error:  # of a library to compare with, which tests do not require
+        assert ".peers." in module
+        pytest.skip(f"{module} needs {error.name}")
+    assert doctest.testmod(imported).failed == 0
 
 
 def test_docstrings_of_activations(activation: fa.Activation) -> None:

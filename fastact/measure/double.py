@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fastact.formula import compile_formula
 from fastact.measure.bits import Floats
-from fastact.measure.errors import Errors, errors_in_ulp, gather, ulp64
+from fastact.measure.errors import SMALLEST_NORMAL, Errors, errors_in_ulp, gather, ulp64
 from fastact.measure.points import roots, sample
 from fastact.measure.subjects import Subject
 from fastact.measure.sweep import Function
@@ -59,7 +59,7 @@ def jobs(subject: Subject, points: int, oracle: Oracle | None = None) -> Iterato
 def near_roots(points: Floats, found: Floats) -> NDArray[np.bool_]:
     """Which points are within 2^-20, relatively, of one of the roots."""
     near = np.zeros(points.shape, bool)
-    for root in found:
+    for root in found[np.abs(found) >= SMALLEST_NORMAL]:  # nothing lies that near to zero
         near |= np.abs(points - root) <= NEAR_ROOT * abs(root)
     return near
 

@@ -59,7 +59,8 @@ def broken_at(kinks: Sequence[float], low: float, high: float) -> Floats:
     [-5e-324, 5e-324]
     """
     inside = np.array([k for k in kinks if low < k < high])
-    beside = [np.nextafter(inside, -np.inf), np.nextafter(inside, np.inf)]
+    with np.errstate(under="ignore"):  # beside zero
+        beside = [np.nextafter(inside, -np.inf), np.nextafter(inside, np.inf)]
     x = np.setdiff1d(np.concatenate([np.linspace(low, high, SAMPLES), *beside]), inside)
     return np.insert(x, np.searchsorted(x, inside), np.nan)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -49,7 +49,7 @@ class Truth:
     def near(self) -> Floats:
         """The values rounded to nearest, for display."""
         away = np.where(self.fraction >= 0.5, np.copysign(np.inf, self.floor), self.floor)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
             return np.nextafter(self.floor, away)
 
 
@@ -74,27 +74,61 @@ def _split(mantissa: int, exponent: int) -> tuple[float, float]:
     return sign * floor, math.ldexp(rest >> excess, excess - shift)
 
 
-def _by_flint(text: str, arguments: tuple[str, ...], parameters: list[float]) -> Callable[[float], Any]:
+def decided(f: Callable[..., Any], x: Any, parameters: Sequence[Any], enough: int = ENOUGH) -> Any:
+    """The ball of f(x), computed with so many bits that at least `enough` of it are sure.
+
+    Parameters
+    ----------
+    f : callable
+        A formula compiled for flint.
+    x : arb
+        Exact.
+    parameters : sequence of arb
+        Exact too.
+    enough : int
+        How many bits. A ball that lies within 2^NEGLIGIBLE of zero or beyond 2^OVERFLOW may have fewer; it
+        contains zero if not even its sign is known.
+
+    Returns
+    -------
+    arb or None
+        None if LAST bits do not tell, or if the formula says nothing there.
+    """
     from flint import arb, ctx
+
+    negligible, overflow = arb(2) ** NEGLIGIBLE, arb(2) ** OVERFLOW
+    bits = FIRST + enough - ENOUGH
+    while bits <= LAST:
+        with ctx.workprec(bits):
+            value = arb(f(x, *parameters))
+        if value.is_finite():
+            size = abs(value)
+            accurate = value.is_exact() or value.rel_accuracy_bits() >= enough
+            if accurate or size < negligible or size > overflow:
+                return value
+        bits *= 2
+    return None
+
+
+def parts(value: Any) -> tuple[float, float]:
+    """The floor and the fraction, as in :class:`Truth`, of a ball that was decided."""
+    mantissa, exponent = (0, 0) if value.contains(0) else value.mid().man_exp()
+    return _split(int(mantissa), int(exponent))
+
+
+def _by_flint(text: str, arguments: tuple[str, ...], parameters: list[float]) -> Callable[[float], Any]:
+    from flint import arb
 
     f = compile_formula(text, arguments, "flint")
     exact = [arb(p) for p in parameters]
-    negligible, overflow = arb(2) ** NEGLIGIBLE, arb(2) ** OVERFLOW
 
     def at(x: float) -> tuple[float, float]:
-        bits = FIRST
-        while bits <= LAST:
-            with ctx.workprec(bits):
-                value = arb(f(arb(x), *exact))
-            if value.is_finite() and (value.is_exact() or value.rel_accuracy_bits() >= ENOUGH):
-                mantissa, exponent = value.mid().man_exp()
-                return _split(int(mantissa), int(exponent))
-            if abs(value) < negligible:
-                return 0.0, 0.0
-            if abs(value) > overflow and value.is_finite():
-                return _split(1 if value > 0 else -1, OVERFLOW)
-            bits *= 2
-        raise UndecidedError(f"{text} at x = {x!r}: not known to {ENOUGH} bits after computing with {LAST}")
+        value = decided(f, arb(x), exact)
+        if value is None:
+            raise UndecidedError(
+                f"{text} at x = {x!r}: not known to {ENOUGH} bits after computing with {LAST}"
+            )
+        return parts(value)
 
     return at
 

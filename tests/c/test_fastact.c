@@ -49,8 +49,8 @@ typedef struct {
 
 /* parameters far enough from the default that a mix-up would show; as the row table gives them, too */
 #define OTHER(default_) ((default_)*1.5 + 0.25)
-#define AS_DEFAULT(i, parameter, default_) , default_
-#define AS_OTHER(i, parameter, default_) , OTHER(default_)
+#define AS_DEFAULT(i, parameter, default_, kind) , default_
+#define AS_OTHER(i, parameter, default_, kind) , OTHER(default_)
 
 #define RUNNERS(name, dtype, suffix, args, from)                                                     \
     static void name##_##dtype##_f_##suffix(const void *g, const void *x, void *a, void *b, size_t n) { \
