@@ -104,7 +104,7 @@ def copy_headers() -> None:
 # The build ----------------------------------------------------------------------------------------
 
 
-class BuildWithLibrary(build_ext):
+class BuildWithLibrary(build_ext):  # type: ignore[misc]
     """Compiles the C library into libfastact.a, ships it with the package, and links the skin to it."""
 
     def build_extension(self, ext: Extension) -> None:
@@ -167,4 +167,5 @@ if __name__ == "__main__":
     write_stub(table)
     write_pxd(table)
     copy_headers()
-    setup(ext_modules=cythonize([core_extension()]), cmdclass={"build_ext": BuildWithLibrary})
+    modules = cythonize([core_extension()])  # type: ignore[no-untyped-call]
+    setup(ext_modules=modules, cmdclass={"build_ext": BuildWithLibrary})

@@ -222,7 +222,8 @@ class Activation(_core.Elementwise):
         try:
             return ufunc(*inputs, *_typed(inputs, values.values()), **keywords)
         except (TypeError, ValueError) as error:
-            names = ("x",) if len(inputs) == 1 else ("grad_y", "y" if ufunc.__name__.endswith("output") else "x")
+            second = "y" if ufunc.__name__.endswith("from_output") else "x"
+            names = ("x",) if len(inputs) == 1 else ("grad_y", second)
             operands = {**dict(zip(names, inputs, strict=True)), **values}
             errors.explain(self._blame(ufunc), operands, out, error)
 

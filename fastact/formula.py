@@ -21,7 +21,7 @@ def _mpmath_names() -> dict[str, Any]:
 
     mp = mpmath.mp
     return {
-        **{name: getattr(mp, name) for name in _SHARED + ("erf", "atan")},
+        **{name: getattr(mp, name) for name in (*_SHARED, "erf", "atan")},
         # mpmath refuses arguments such as e^(10^9); there these are what they are below
         "tanh": lambda x: mp.tanh(x) if abs(x) < 2**40 else mp.sign(x),
         "cosh": lambda x: mp.cosh(x) if abs(x) < 2**40 else mp.inf,
@@ -84,7 +84,7 @@ def _numpy_names() -> dict[str, Any]:
     from scipy import special
 
     return {
-        **{name: getattr(np, name) for name in _SHARED + ("where", "sign", "abs", "pi")},
+        **{name: getattr(np, name) for name in (*_SHARED, "where", "sign", "abs", "pi")},
         "min": np.minimum,
         "max": np.maximum,
         "atan": np.arctan,
@@ -98,7 +98,7 @@ def _numpy_names() -> dict[str, Any]:
 
 def _python_names() -> dict[str, Any]:
     return {
-        **{name: getattr(math, name) for name in _SHARED + ("erf", "atan", "pi")},
+        **{name: getattr(math, name) for name in (*_SHARED, "erf", "atan", "pi")},
         "abs": abs,
         "where": lambda condition, a, b: a if condition else b,
         "min": min,

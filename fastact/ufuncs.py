@@ -60,4 +60,4 @@ def __getattr__(name: str) -> np.ufunc:
 
 _made = _all()
 globals().update(_made)
-__all__ = list(_made)  # noqa: PLE0605 - the table names them
+__all__ = list(_made)

@@ -1,5 +1,6 @@
 /* Coefficients of the elementary functions, made by coefficients.py: data, not code.
  * Knows no evaluation scheme; coefficients are listed highest power first. */
+/* clang-format off */
 #ifndef FA_COEFFICIENTS_H
 #define FA_COEFFICIENTS_H
 

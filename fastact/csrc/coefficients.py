@@ -48,10 +48,12 @@ def split(x: mpf, bits: int = 53) -> tuple[mpf, mpf]:
 
 
 def define(name: str, value: mpf | float) -> None:
+    """Print one constant."""
     print(f"#define FA_{name} {float(value).hex()}")
 
 
 def define_pair(name: str, value: mpf) -> None:
+    """Print one constant as a pair of doubles."""
     high, low = split(value)
     define(f"{name}_HI", high)
     define(f"{name}_LO", low)
@@ -151,10 +153,12 @@ def atan_rest(square: mpf) -> mpf:
 
 
 def sigmoid(x: mpf) -> mpf:
+    """1/(1 + e^-x)"""
     return 1 / (1 + mp.exp(-x))
 
 
 def softplus(x: mpf) -> mpf:
+    """log(1 + e^x)"""
     return mp.log1p(mp.exp(x))
 
 
@@ -208,8 +212,10 @@ def emit_two_over_pi() -> None:
 
 
 def main() -> None:
+    """Print the header."""
     print("/* Coefficients of the elementary functions, made by coefficients.py: data, not code.")
     print(" * Knows no evaluation scheme; coefficients are listed highest power first. */")
+    print("/* clang-format off */")
     print("#ifndef FA_COEFFICIENTS_H\n#define FA_COEFFICIENTS_H\n")
     ln2 = mp.log(2)
     high, low = split(ln2, 41)  # k * high is exact for abs(k) < 2^12

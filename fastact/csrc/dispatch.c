@@ -14,8 +14,8 @@ static int has_sse2(void) {
     return 1;
 }
 static int has_avx2(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+           __builtin_cpu_supports("bmi2");
 }
 static int has_avx512(void) {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -32,8 +32,8 @@ static int has_neon(void) {
 #error "fastact knows x86-64 and aarch64; define FA__ON_x86_64 or FA__ON_aarch64"
 #endif
 
-#define FA__DECLARE(isa)                                                                             \
-    extern const fa__kernels fa__kernels_##isa##_float[FA__ROWS];                                    \
+#define FA__DECLARE(isa)                                          \
+    extern const fa__kernels fa__kernels_##isa##_float[FA__ROWS]; \
     extern const fa__kernels fa__kernels_##isa##_double[FA__ROWS];
 FA__EACH_ISA(FA__DECLARE)
 

@@ -38,22 +38,22 @@ typedef struct {
 
 typedef void mover(char *buffer, char *memory, ptrdiff_t stride, size_t n);
 
-#define MOVERS(name, type)                                                                           \
-    static void load_##name(char *buffer, char *memory, ptrdiff_t stride, size_t n) {                \
-        if (stride == (ptrdiff_t)sizeof(type)) {                                                     \
-            memcpy(buffer, memory, n * sizeof(type));                                                \
-            return;                                                                                  \
-        }                                                                                            \
-        for (size_t i = 0; i < n; i++, memory += stride)                                             \
-            memcpy(buffer + i * sizeof(type), memory, sizeof(type));                                 \
-    }                                                                                                \
-    static void store_##name(char *buffer, char *memory, ptrdiff_t stride, size_t n) {               \
-        if (stride == (ptrdiff_t)sizeof(type)) {                                                     \
-            memcpy(memory, buffer, n * sizeof(type));                                                \
-            return;                                                                                  \
-        }                                                                                            \
-        for (size_t i = 0; i < n; i++, memory += stride)                                             \
-            memcpy(memory, buffer + i * sizeof(type), sizeof(type));                                 \
+#define MOVERS(name, type)                                                             \
+    static void load_##name(char *buffer, char *memory, ptrdiff_t stride, size_t n) {  \
+        if (stride == (ptrdiff_t)sizeof(type)) {                                       \
+            memcpy(buffer, memory, n * sizeof(type));                                  \
+            return;                                                                    \
+        }                                                                              \
+        for (size_t i = 0; i < n; i++, memory += stride)                               \
+            memcpy(buffer + i * sizeof(type), memory, sizeof(type));                   \
+    }                                                                                  \
+    static void store_##name(char *buffer, char *memory, ptrdiff_t stride, size_t n) { \
+        if (stride == (ptrdiff_t)sizeof(type)) {                                       \
+            memcpy(memory, buffer, n * sizeof(type));                                  \
+            return;                                                                    \
+        }                                                                              \
+        for (size_t i = 0; i < n; i++, memory += stride)                               \
+            memcpy(memory, buffer + i * sizeof(type), sizeof(type));                   \
     }
 MOVERS(f32, float)
 MOVERS(f64, double)
@@ -229,8 +229,7 @@ void fa__execute_1d(int row, fa__direction direction, fa__dtype dtype, char *con
     run_plan(&p, row, direction, n);
 }
 
-void fa__execute_contiguous(int row, fa__direction direction, fa__dtype dtype, char *const *base,
-                            size_t n) {
+void fa__execute_contiguous(int row, fa__direction direction, fa__dtype dtype, char *const *base, size_t n) {
     ptrdiff_t stride[FA__MAX_OPERANDS];
     plan p = new_plan(row, direction, dtype);
     for (int i = 0; i < p.operands; i++)

@@ -136,8 +136,8 @@ FA_INLINE double mish_forward(double x) {
     fa__pair twice = fa__times_power(u, 2.0), twice_square = fa__times_power(square, 2.0);
     fa__pair top_right = fa__add_double(twice, 1.0);
     fa__pair top = fa__select(negative, fa__mul(e.m, fa__add_double(u, 2.0)), top_right);
-    fa__pair bottom = fa__select(negative, fa__add_double(fa__add(twice, square), 2.0),
-                                 fa__add(top_right, twice_square));
+    fa__pair bottom =
+        fa__select(negative, fa__add_double(fa__add(twice, square), 2.0), fa__add(top_right, twice_square));
     fa__power power = fa__select_power(negative, e.power, fa__no_power());
     return fa__gated(x, (fa__scaled){fa__div(top, bottom), power});
 }

@@ -38,7 +38,7 @@ FA_INLINE double snake_forward(double x, double alpha) {
     fa__pair z = fa__two_prod(alpha, x), s = fa__sin_shifted(z, 0);
     fa__pair wave = fa__div(fa__mul(s, s), fa__pair_of(alpha));
     double sum = fa__value(fa__add_double(wave, x));
-    return (fa__abs(z.h) < 0x1p110) & (x != 0) ? sum : x;
+    return (fa__abs(z.h) >= 0x1p110) | (x == 0) ? x : sum;
 }
 
 FA_INLINE double snake_derivative(double x, double alpha) {

@@ -38,7 +38,7 @@ typedef struct {
     double param_defaults[FA__MAX_PARAMS];
     const char *param_derivatives[FA__MAX_PARAMS]; /* df/dparameter, "" where it is not learned */
     const char *formula, *derivative_formula, *kinks;
-    int from_output;                    /* whether f' follows from y */
+    int from_output;                        /* whether f' follows from y */
     const char *output_formula, *condition; /* f'(y) and when it holds; or the reason why not, and "" */
     double ulp_f32, ulp_f64, ulp_f64_derivative;
     const char *about;
@@ -83,8 +83,7 @@ void fa__execute(const fa__call *call);
  * parameters, as the C API does */
 void fa__execute_1d(int row, fa__direction direction, fa__dtype dtype, char *const *base,
                     const ptrdiff_t *stride, size_t n);
-void fa__execute_contiguous(int row, fa__direction direction, fa__dtype dtype, char *const *base,
-                            size_t n);
+void fa__execute_contiguous(int row, fa__direction direction, fa__dtype dtype, char *const *base, size_t n);
 
 /* `value` as a float, rounded to nearest and without a trace in the caller's floating-point state. Returns 0
  * where a finite value is too large for a float; then nothing is written. */

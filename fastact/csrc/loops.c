@@ -36,58 +36,57 @@ FA_INLINE real fa__chain(real grad, real d) {
 
 /* One loop; operands are inputs, parameters, results. Iterations are independent, even in place: that is
  * what omp simd says. n is a multiple of FA__LANES, which the bound repeats, so that no tail is compiled. */
-#define FA__LOOP(function, n_inputs, params_, READ, BODY)                                            \
-    static void function(char *const *operands, size_t n) {                                          \
-        char *const *params = operands + n_inputs;                                                   \
-        char *const *results = params + (FA__FIRST params_);                                         \
-        const real *in0 = (const real *)operands[0], *in1 = (const real *)operands[1];               \
-        real *out0 = (real *)results[0], *out1 = (real *)results[1];                                 \
-        FA_EACH_PARAM(READ, params_)                                                                 \
-        (void)in1, (void)out1;                                                                       \
-        _Pragma("omp simd") for (size_t k = 0; k < n / FA__LANES * FA__LANES; k++) {                 \
-            BODY;                                                                                    \
-        }                                                                                            \
+#define FA__LOOP(function, n_inputs, params_, READ, BODY)                              \
+    static void function(char *const *operands, size_t n) {                            \
+        char *const *params = operands + n_inputs;                                     \
+        char *const *results = params + (FA__FIRST params_);                           \
+        const real *in0 = (const real *)operands[0], *in1 = (const real *)operands[1]; \
+        real *out0 = (real *)results[0], *out1 = (real *)results[1];                   \
+        FA_EACH_PARAM(READ, params_)                                                   \
+        (void)in1, (void)out1;                                                         \
+        _Pragma("omp simd") for (size_t k = 0; k < n / FA__LANES * FA__LANES; k++) {   \
+            BODY;                                                                      \
+        }                                                                              \
     }
 
 /* All loops of a row, for parameters read in one of the two ways; `args` passes them on */
-#define FA__ROW_LOOPS(name, way, params, from, READ, args)                                           \
-    FA__LOOP(name##_forward_##way, 1, params, READ, out0[k] = name##_forward(in0[k] args))           \
-    FA__LOOP(name##_derivative_##way, 1, params, READ, out0[k] = name##_derivative(in0[k] args))     \
-    FA__LOOP(name##_backward_##way, 2, params, READ,                                                 \
-             out0[k] = fa__chain(in0[k], name##_derivative(in1[k] args)))                            \
-    FA__LOOP(name##_both_##way, 1, params, READ, const real x = in0[k];                              \
-             out0[k] = name##_forward(x args); out1[k] = name##_derivative(x args))                  \
-    FA_IF_OUTPUT(from, FA__LOOP(name##_from_output_##way, 2, params, READ,                           \
-                                out0[k] = fa__chain(in0[k],                                          \
-                                                    name##_derivative_from_output(in1[k] args))))    \
+#define FA__ROW_LOOPS(name, way, params, from, READ, args)                                                \
+    FA__LOOP(name##_forward_##way, 1, params, READ, out0[k] = name##_forward(in0[k] args))                \
+    FA__LOOP(name##_derivative_##way, 1, params, READ, out0[k] = name##_derivative(in0[k] args))          \
+    FA__LOOP(name##_backward_##way, 2, params, READ,                                                      \
+             out0[k] = fa__chain(in0[k], name##_derivative(in1[k] args)))                                 \
+    FA__LOOP(name##_both_##way, 1, params, READ, const real x = in0[k]; out0[k] = name##_forward(x args); \
+             out1[k] = name##_derivative(x args))                                                         \
+    FA_IF_OUTPUT(from, FA__LOOP(name##_from_output_##way, 2, params, READ,                                \
+                                out0[k] = fa__chain(in0[k], name##_derivative_from_output(in1[k] args)))) \
     FA_EACH_LEARNED(FA__LEARN_LOOP, (name, way, params, READ, args), params)
 
 /* df/dparameter; the row's arguments come back with their leading comma */
 #define FA__LEARN_LOOP(i, parameter, row) FA__LEARN_LOOP_ARGS(parameter, FA__UNPACK row)
 #define FA__LEARN_LOOP_ARGS(...) FA__LEARN_LOOP_NAMED(__VA_ARGS__)
-#define FA__LEARN_LOOP_NAMED(parameter, name, way, params, READ, ...)                                \
-    FA__LOOP(name##_by_##parameter##_##way, 1, params, READ,                                         \
+#define FA__LEARN_LOOP_NAMED(parameter, name, way, params, READ, ...) \
+    FA__LOOP(name##_by_##parameter##_##way, 1, params, READ,          \
              out0[k] = name##_derivative_##parameter(in0[k] __VA_ARGS__))
 
-#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                        \
-    FA__ROW_LOOPS(name, scalar, params, from, FA__READ_ONCE, FA_EACH_PARAM(FA__ONE, params))         \
-    FA_IF_PARAMS(params, FA__ROW_LOOPS(name, vector, params, from, FA__READ_ARRAY,                   \
+#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                \
+    FA__ROW_LOOPS(name, scalar, params, from, FA__READ_ONCE, FA_EACH_PARAM(FA__ONE, params)) \
+    FA_IF_PARAMS(params, FA__ROW_LOOPS(name, vector, params, from, FA__READ_ARRAY,           \
                                        FA_EACH_PARAM(FA__ELEMENT, params)))
 #include "fastact/activations.def"
 #undef FA_ACT
 
 #define FA__ENTRY(name, loop, params) {name##_##loop##_scalar, FA_IF_PARAMS(params, name##_##loop##_vector)}
-#define FA__LEARN_ENTRY(i, parameter, name)                                                          \
+#define FA__LEARN_ENTRY(i, parameter, name) \
     [FA__BY_PARAMETER + i] = {name##_by_##parameter##_scalar, name##_by_##parameter##_vector},
 
 const fa__kernels FA_TABLE[FA__ROWS] = {
-#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                        \
-    {{[FA__FORWARD] = FA__ENTRY(name, forward, params),                                              \
-      [FA__DERIVATIVE] = FA__ENTRY(name, derivative, params),                                        \
-      [FA__BACKWARD] = FA__ENTRY(name, backward, params),                                            \
-      [FA__VALUE_AND_DERIVATIVE] = FA__ENTRY(name, both, params),                                    \
-      FA_IF_OUTPUT(from, [FA__BACKWARD_FROM_OUTPUT] = FA__ENTRY(name, from_output, params), )        \
-      FA_EACH_LEARNED(FA__LEARN_ENTRY, name, params)}},
+#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                 \
+    {{[FA__FORWARD] = FA__ENTRY(name, forward, params),                                       \
+      [FA__DERIVATIVE] = FA__ENTRY(name, derivative, params),                                 \
+      [FA__BACKWARD] = FA__ENTRY(name, backward, params),                                     \
+      [FA__VALUE_AND_DERIVATIVE] = FA__ENTRY(name, both, params),                             \
+      FA_IF_OUTPUT(from, [FA__BACKWARD_FROM_OUTPUT] = FA__ENTRY(name, from_output, params), ) \
+          FA_EACH_LEARNED(FA__LEARN_ENTRY, name, params)}},
 #include "fastact/activations.def"
 #undef FA_ACT
 };

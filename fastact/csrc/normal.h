@@ -52,8 +52,8 @@ FA_INLINE fa__scaled fa__erf_positive(fa__scaled s) {
     fa__pair u = fa__unscaled(s);
     fa__pair near = fa__select(u.h < 0.75, u, fa__pair_of(0.75));
     double square = near.h * near.h;
-    fa__pair p = fa__with_constant(FA_ERF_CONSTANT_HI, FA_ERF_CONSTANT_LO, square,
-                                   FA_POLY(square, FA_ERF_POLY));
+    fa__pair p =
+        fa__with_constant(FA_ERF_CONSTANT_HI, FA_ERF_CONSTANT_LO, square, FA_POLY(square, FA_ERF_POLY));
     fa__scaled small = {fa__mul(s.m, p), s.power};
     fa__pair a = fa__mul((fa__pair){FA_SQRT_2_HI, FA_SQRT_2_LO}, u);
     fa__pair twice = fa__times_power(fa__unscaled(fa__normal_tail(a)), -2.0);

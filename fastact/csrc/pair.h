@@ -195,7 +195,7 @@ FA_INLINE double fa__horner(double x, const double *c, int n) {
     for (int i = 1; i < n; i++) y = fa__fma(y, x, c[i]);
     return y;
 }
-#define FA_POLY(x, ...)                                                                              \
+#define FA_POLY(x, ...) \
     fa__horner(x, (const double[]){__VA_ARGS__}, sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
 
 /* constant + x * rest, for a polynomial that must be better than one double: `rest` is its other terms */
@@ -219,9 +219,9 @@ FA_INLINE double fa__through_root(fa__pair x, double root_high, double root_low,
 #endif
     return fa__value(fa__mul(d, fa__with_constant(slope_high, slope_low, d.h, fa__horner(d.h, c, n))));
 }
-#define FA_THROUGH_ROOT(x, NAME)                                                                     \
-    fa__through_root(x, FA_##NAME##_ROOT_HI, FA_##NAME##_ROOT_LO, FA_##NAME##_SLOPE_HI,              \
-                     FA_##NAME##_SLOPE_LO, (const double[]){FA_##NAME##_ROOT_POLY},                  \
+#define FA_THROUGH_ROOT(x, NAME)                                                        \
+    fa__through_root(x, FA_##NAME##_ROOT_HI, FA_##NAME##_ROOT_LO, FA_##NAME##_SLOPE_HI, \
+                     FA_##NAME##_SLOPE_LO, (const double[]){FA_##NAME##_ROOT_POLY},     \
                      sizeof((const double[]){FA_##NAME##_ROOT_POLY}) / sizeof(double))
 #define FA_NEAR_ROOT(x, NAME) (fa__abs(x - FA_##NAME##_ROOT_HI) < FA_##NAME##_ROOT_WIDTH)
 

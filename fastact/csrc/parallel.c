@@ -105,8 +105,7 @@ fa__thread_limits fa__get_thread_limits(void) {
 int fa_num_threads(void) {
     fa__thread_limits limits = fa__get_thread_limits();
     int own = limits.set ? limits.set : limits.environment;
-    int n = smaller_limit(smaller_limit(own, limits.openmp),
-                          smaller_limit(limits.affinity, limits.cgroup));
+    int n = smaller_limit(smaller_limit(own, limits.openmp), smaller_limit(limits.affinity, limits.cgroup));
     return n < 1 ? 1 : n;
 }
 

@@ -13,11 +13,20 @@
 #define FA__IS_INPUT 0
 
 const fa__row fa__rows[FA__ROWS] = {
-#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                        \
-    {#name, FA__FIRST params,                                                                        \
-     {FA_EACH_PARAM(FA__NAME, params)}, {FA_EACH_PARAM(FA__DEFAULT, params)},                        \
-     {FA_EACH_PARAM(FA__DERIVATIVE_TEXT, params)},                                                   \
-     f, df, kinks, FA__SOURCE(from), ulp32, ulp64, ulp64d, about},
+#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about) \
+    {#name,                                                                   \
+     FA__FIRST params,                                                        \
+     {FA_EACH_PARAM(FA__NAME, params)},                                       \
+     {FA_EACH_PARAM(FA__DEFAULT, params)},                                    \
+     {FA_EACH_PARAM(FA__DERIVATIVE_TEXT, params)},                            \
+     f,                                                                       \
+     df,                                                                      \
+     kinks,                                                                   \
+     FA__SOURCE(from),                                                        \
+     ulp32,                                                                   \
+     ulp64,                                                                   \
+     ulp64d,                                                                  \
+     about},
 #include "fastact/activations.def"
 #undef FA_ACT
 };
@@ -28,5 +37,8 @@ const fa__arity fa__arities[FA__DIRECTIONS] = {
     [FA__BACKWARD] = {2, 1},
     [FA__VALUE_AND_DERIVATIVE] = {1, 2},
     [FA__BACKWARD_FROM_OUTPUT] = {2, 1},
-    [FA__BY_PARAMETER] = {1, 1}, {1, 1}, {1, 1}, {1, 1},
+    [FA__BY_PARAMETER] = {1, 1},
+    {1, 1},
+    {1, 1},
+    {1, 1},
 };

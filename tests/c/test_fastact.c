@@ -48,52 +48,60 @@ typedef struct {
 } test_case;
 
 /* parameters far enough from the default that a mix-up would show; as the row table gives them, too */
-#define OTHER(default_) ((default_)*1.5 + 0.25)
+#define OTHER(default_) ((default_) * 1.5 + 0.25)
 #define AS_DEFAULT(i, parameter, default_, kind) , default_
 #define AS_OTHER(i, parameter, default_, kind) , OTHER(default_)
 
-#define RUNNERS(name, dtype, suffix, args, from)                                                     \
-    static void name##_##dtype##_f_##suffix(const void *g, const void *x, void *a, void *b, size_t n) { \
-        (void)g, (void)b;                                                                            \
-        fa_##name##_##dtype(x, a, n args);                                                           \
-    }                                                                                                \
-    static void name##_##dtype##_d_##suffix(const void *g, const void *x, void *a, void *b, size_t n) { \
-        (void)g, (void)b;                                                                            \
-        fa_##name##_derivative_##dtype(x, a, n args);                                                \
-    }                                                                                                \
-    static void name##_##dtype##_b_##suffix(const void *g, const void *x, void *a, void *b, size_t n) { \
-        (void)b;                                                                                     \
-        fa_##name##_backward_##dtype(g, x, a, n args);                                               \
-    }                                                                                                \
-    static void name##_##dtype##_v_##suffix(const void *g, const void *x, void *a, void *b, size_t n) { \
-        (void)g;                                                                                     \
-        fa_##name##_value_and_derivative_##dtype(x, a, b, n args);                                   \
-    }                                                                                                \
-    FA_IF_OUTPUT(from, static void name##_##dtype##_o_##suffix(const void *g, const void *x, void *a, \
-                                                               void *b, size_t n) {                  \
-        (void)b;                                                                                     \
-        fa_##name##_backward_from_output_##dtype(g, x, a, n args);                                   \
-    })
-#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                        \
-    RUNNERS(name, f32, usual, FA_EACH_PARAM(AS_DEFAULT, params), from)                               \
-    RUNNERS(name, f32, other, FA_EACH_PARAM(AS_OTHER, params), from)                                 \
-    RUNNERS(name, f64, usual, FA_EACH_PARAM(AS_DEFAULT, params), from)                               \
+#define RUNNERS(name, dtype, suffix, args, from)                                                            \
+    static void name##_##dtype##_f_##suffix(const void *g, const void *x, void *a, void *b, size_t n) {     \
+        (void)g, (void)b;                                                                                   \
+        fa_##name##_##dtype(x, a, n args);                                                                  \
+    }                                                                                                       \
+    static void name##_##dtype##_d_##suffix(const void *g, const void *x, void *a, void *b, size_t n) {     \
+        (void)g, (void)b;                                                                                   \
+        fa_##name##_derivative_##dtype(x, a, n args);                                                       \
+    }                                                                                                       \
+    static void name##_##dtype##_b_##suffix(const void *g, const void *x, void *a, void *b, size_t n) {     \
+        (void)b;                                                                                            \
+        fa_##name##_backward_##dtype(g, x, a, n args);                                                      \
+    }                                                                                                       \
+    static void name##_##dtype##_v_##suffix(const void *g, const void *x, void *a, void *b, size_t n) {     \
+        (void)g;                                                                                            \
+        fa_##name##_value_and_derivative_##dtype(x, a, b, n args);                                          \
+    }                                                                                                       \
+    FA_IF_OUTPUT(                                                                                           \
+        from,                                                                                               \
+        static void name##_##dtype##_o_##suffix(const void *g, const void *x, void *a, void *b, size_t n) { \
+            (void)b;                                                                                        \
+            fa_##name##_backward_from_output_##dtype(g, x, a, n args);                                      \
+        })
+#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about) \
+    RUNNERS(name, f32, usual, FA_EACH_PARAM(AS_DEFAULT, params), from)        \
+    RUNNERS(name, f32, other, FA_EACH_PARAM(AS_OTHER, params), from)          \
+    RUNNERS(name, f64, usual, FA_EACH_PARAM(AS_DEFAULT, params), from)        \
     RUNNERS(name, f64, other, FA_EACH_PARAM(AS_OTHER, params), from)
 #include "fastact/activations.def"
 #undef FA_ACT
 
-#define CASE(name, letter, in, out, direction, dtype, DTYPE, size)                                   \
-    {"fa_" #name " " #direction " " #dtype, FA__ROW_##name, in, out, direction, DTYPE, size,         \
-     name##_##dtype##_##letter##_usual, name##_##dtype##_##letter##_other},
-#define CASES(name, dtype, DTYPE, size, from)                                                        \
-    CASE(name, f, 1, 1, FA__FORWARD, dtype, DTYPE, size)                                             \
-    CASE(name, d, 1, 1, FA__DERIVATIVE, dtype, DTYPE, size)                                          \
-    CASE(name, b, 2, 1, FA__BACKWARD, dtype, DTYPE, size)                                            \
-    CASE(name, v, 1, 2, FA__VALUE_AND_DERIVATIVE, dtype, DTYPE, size)                                \
+#define CASE(name, letter, in, out, direction, dtype, DTYPE, size) \
+    {"fa_" #name " " #direction " " #dtype,                        \
+     FA__ROW_##name,                                               \
+     in,                                                           \
+     out,                                                          \
+     direction,                                                    \
+     DTYPE,                                                        \
+     size,                                                         \
+     name##_##dtype##_##letter##_usual,                            \
+     name##_##dtype##_##letter##_other},
+#define CASES(name, dtype, DTYPE, size, from)                         \
+    CASE(name, f, 1, 1, FA__FORWARD, dtype, DTYPE, size)              \
+    CASE(name, d, 1, 1, FA__DERIVATIVE, dtype, DTYPE, size)           \
+    CASE(name, b, 2, 1, FA__BACKWARD, dtype, DTYPE, size)             \
+    CASE(name, v, 1, 2, FA__VALUE_AND_DERIVATIVE, dtype, DTYPE, size) \
     FA_IF_OUTPUT(from, CASE(name, o, 2, 1, FA__BACKWARD_FROM_OUTPUT, dtype, DTYPE, size))
 static const test_case cases[] = {
-#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                        \
-    CASES(name, f32, FA__F32, sizeof(float), from)                                                   \
+#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about) \
+    CASES(name, f32, FA__F32, sizeof(float), from)                            \
     CASES(name, f64, FA__F64, sizeof(double), from)
 #include "fastact/activations.def"
 #undef FA_ACT
@@ -311,15 +319,16 @@ static void test_cgroup(const char *root) {
     } quotas[] = {
         {"0::/a1/b\n", "a1/b/cpu.max", "200000 100000\n", "a1/cpu.max", "max 100000\n", 2},
         {"0::/a2/b\n", "a2/b/cpu.max", "max 100000\n", "a2/cpu.max", "150000 100000\n", 2}, /* rounded up */
-        {"0::/a3/b\n", "a3/b/cpu.max", "400000 100000\n", "a3/cpu.max", "100000 100000\n", 1}, /* the tighter */
+        {"0::/a3/b\n", "a3/b/cpu.max", "400000 100000\n", "a3/cpu.max", "100000 100000\n",
+         1}, /* the tighter */
         {"0::/a4\n", "a4/cpu.max", "max 100000\n", "a4/other", "", 0},
         {"0::/a5\n", "a5/cpu.max", "10000 100000\n", "a5/other", "", 1},
         {"0::/a6\n", "a6/cpu.max", "nonsense\n", "a6/other", "", 0},
         {"0::/missing/deep\n", "a7/other", "", "a7/more", "", 0},
         {"4:memory:/m\n3:cpu,cpuacct:/v1/x\n", "cpu,cpuacct/v1/x/cpu.cfs_quota_us", "250000\n",
          "cpu,cpuacct/v1/x/cpu.cfs_period_us", "100000\n", 3},
-        {"3:cpu,cpuacct:/v2\n", "cpu,cpuacct/v2/cpu.cfs_quota_us", "-1\n",
-         "cpu,cpuacct/v2/cpu.cfs_period_us", "100000\n", 0},
+        {"3:cpu,cpuacct:/v2\n", "cpu,cpuacct/v2/cpu.cfs_quota_us", "-1\n", "cpu,cpuacct/v2/cpu.cfs_period_us",
+         "100000\n", 0},
         {"3:cpu,cpuacct:/v3\n", "cpu,cpuacct/v3/cpu.cfs_quota_us", "100000\n", "cpu,cpuacct/v3/other", "", 0},
         {"garbage\n\n", "a8/other", "", "a8/more", "", 0},
     };
@@ -338,8 +347,9 @@ static void test_cgroup(const char *root) {
 /* a half by its definition: sign, exponent, fraction */
 static double half_value(uint16_t half) {
     int exponent = half >> 10 & 31, fraction = half & 1023;
-    double size = exponent == 31 ? (fraction ? NAN : INFINITY)
-                  : exponent == 0 ? ldexp(fraction, -24) : ldexp(1024 + fraction, exponent - 25);
+    double size = exponent == 31  ? (fraction ? NAN : INFINITY)
+                  : exponent == 0 ? ldexp(fraction, -24)
+                                  : ldexp(1024 + fraction, exponent - 25);
     return half & 0x8000 ? -size : size;
 }
 
@@ -348,7 +358,8 @@ static void test_half(void) {
     for (uint32_t half = 0; half < 65536; half++) {
         double value = half_value((uint16_t)half);
         float converted = fa__float_from_half((uint16_t)half);
-        int equal = isnan(value) ? isnan(converted) : converted == value && !signbit(converted) == !signbit(value);
+        int equal =
+            isnan(value) ? isnan(converted) : converted == value && !signbit(converted) == !signbit(value);
         uint16_t back = fa__half_from_float(converted);
         wrong += !equal || (isnan(value) ? !isnan(half_value(back)) : back != half);
     }
