@@ -13,6 +13,7 @@ from mpmath import mp, mpf
 
 import fastact as fa
 from fastact.measure.double import near_roots, term_ratio
+from fastact.measure.points import roots
 from fastact.measure.subjects import Subject
 from fastact.measure.truth import Truth, parts
 
@@ -33,12 +34,16 @@ def compute(activation: fa.Activation, direction: str, x: np.ndarray) -> np.ndar
     return activation(x) if direction == "forward" else activation.derivative(x)
 
 
-def eased(activation: fa.Activation, x: np.ndarray, want: Truth, errors: np.ndarray) -> np.ndarray:
-    """Errors of f' in float64: within 2^-20 of a root, those above the bound in ULP of the largest term."""
-    parameters = tuple(map(float, activation.parameters.values()))
-    roots = np.array(oracle.roots(activation.name, parameters))
-    subject = Subject(activation, "f'")
-    large = np.flatnonzero(near_roots(x, roots) & (errors > subject.bound("float64")))
+def eased(
+    activation: fa.Activation, direction: str, x: np.ndarray, want: Truth, errors: np.ndarray
+) -> np.ndarray:
+    """Errors in float64: within 2^-20 of a root of f' (or of f, which a sum such as xielu's has off 0), those
+    above the bound in ULP of the largest term."""
+    subject = Subject(activation, "f" if direction == "forward" else "f'")
+    over = errors > subject.bound("float64")
+    if not over.any():
+        return errors
+    large = np.flatnonzero(over & near_roots(x, roots(subject)))
     errors[large] /= term_ratio(subject, x[large], want.floor[large])
     return errors
 
@@ -57,8 +62,8 @@ def measure(activation: fa.Activation, direction: str, x: np.ndarray) -> tuple[f
         raise NowhereDefinedError
     got = compute(activation, direction, x)
     errors = np.where(known, oracle.errors_in_ulp(got, want), 0)
-    if (direction, dtype) == ("derivative", np.float64):
-        errors = eased(activation, x, want, errors)
+    if dtype is np.float64:
+        errors = eased(activation, direction, x, want, errors)
     lost = (got == 0) & (np.abs(want.floor) >= np.finfo(dtype).smallest_subnormal)
     default = parameters == oracle.defaults(activation.name, dtype)
     present = (want.floor != 0) | (want.fraction > 0) | default
@@ -108,6 +113,8 @@ def test_within_the_bound_at_other_parameters(activation: fa.Activation, directi
         for value in PARAMETER_VALUES:
             other = activation.bind(**{parameter: value})
             x = np.array([*oracle.bit_steps(dtype, 40), *moderate], dtype)
+            if "sin(" in activation.formula:  # no angle where the product overflows
+                x = x[np.abs(x) < np.finfo(dtype).max / max(2 * abs(value), 1)]
             try:
                 worst, where, wrong = measure(other, direction, x)
             except NowhereDefinedError:

@@ -1,7 +1,7 @@
 """float64 kernels against the exact values of their formulas, at sampled points.
 
-Near a root of f' its value is next to nothing while the terms of its sum are not: within 2^-20 of a root, an
-error above the bound is measured in ULP of the largest term instead (products multiplied out, see
+Near a root of f' (or of f) its value is next to nothing while the terms of its sum are not: within 2^-20 of
+one, an error above the bound is measured in ULP of the largest term instead (products multiplied out, see
 ``terms.py``), and the number of points where that was needed is told. Does not know the kernels' insides.
 """
 
@@ -35,7 +35,7 @@ class Job:
     subject : Subject
         What is measured.
     points, roots : ndarray of float64
-        Where, and where its derivative has roots.
+        Where, and where what is measured has roots.
     oracle : {"flint", "mpmath"}, optional
         Who tells the truth.
     """
@@ -48,10 +48,9 @@ class Job:
 
 def jobs(subject: Subject, points: int, oracle: Oracle | None = None) -> Iterator[Job]:
     """The sampled points of a subject, in slices."""
-    derivative = Subject(subject.activation, "f'")
-    found = roots(derivative)
-    chosen = sample(points, np.concatenate([np.array(subject.activation.kinks), found]))
-    own = found if subject.direction == "f'" else np.empty(0)
+    found = {direction: roots(Subject(subject.activation, direction)) for direction in ("f", "f'")}
+    chosen = sample(points, np.concatenate([np.array(subject.activation.kinks), found["f'"]]))
+    own = found[subject.direction]
     for first in range(0, chosen.size, SLICE):
         yield Job(subject, chosen[first : first + SLICE], own, oracle)
 
