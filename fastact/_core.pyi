@@ -8,6 +8,7 @@ FORWARD: int
 DERIVATIVE: int
 BACKWARD: int
 BACKWARD_FROM_OUTPUT: int
+BY_PARAMETER: int
 
 def rows() -> list[dict[str, Any]]: ...
 def make_ufunc(row: int, direction: int, name: str, doc: str) -> np.ufunc: ...

@@ -29,11 +29,13 @@ cdef extern from "internal.h" nogil:
     ctypedef int direction_t "fa__direction"
     ctypedef int dtype_t "fa__dtype"
     enum: FA__FORWARD, FA__DERIVATIVE, FA__BACKWARD, FA__VALUE_AND_DERIVATIVE, FA__BACKWARD_FROM_OUTPUT
+    enum: FA__BY_PARAMETER
     ctypedef struct fa__row:
         const char *name
         int n_params
         const char *param_names[4]
         double param_defaults[4]
+        const char *param_derivatives[4]
         const char *formula
         const char *derivative_formula
         const char *kinks
@@ -83,6 +85,10 @@ def rows():
             "parameters": {
                 row.param_names[i].decode(): row.param_defaults[i] for i in range(row.n_params)
             },
+            "learned": {
+                row.param_names[i].decode(): row.param_derivatives[i].decode()
+                for i in range(row.n_params) if row.param_derivatives[i][0]
+            },
             "formula": row.formula.decode(),
             "derivative_formula": row.derivative_formula.decode(),
             "kinks": row.kinks.decode(),
@@ -104,6 +110,7 @@ FORWARD = FA__FORWARD
 DERIVATIVE = FA__DERIVATIVE
 BACKWARD = FA__BACKWARD
 BACKWARD_FROM_OUTPUT = FA__BACKWARD_FROM_OUTPUT
+BY_PARAMETER = FA__BY_PARAMETER  # parameter 0; the others follow
 
 ctypedef struct loop_data:
     int row

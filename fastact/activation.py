@@ -204,6 +204,77 @@ class Activation(_core.Elementwise):
         bound = {k: v for k, v in self.parameters.items() if v is not defaults[k]}
         return _rebuild, (self.name, bound)
 
+    # Learned parameters ----------------------------------------------------------------------------
+
+    @property
+    def learned(self) -> Mapping[str, str]:
+        """Names of the parameters that can be learned, each with the text of df/dparameter."""
+        return MappingProxyType(self._row["learned"])
+
+    def derivative_by(self, parameter: str, x: Any, /, out: Any = None, **kwargs: Any) -> Any:
+        """df/dparameter at x, elementwise.
+
+        Parameters
+        ----------
+        parameter : str
+            One of :attr:`learned`.
+        x : array_like
+            Real numbers, of any shape.
+        out : ndarray, optional
+            Where to store the result.
+        **kwargs
+            Values for parameters, and keywords of ufuncs.
+
+        Raises
+        ------
+        TypeError
+            If this is not a learned parameter.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fastact as fa
+        >>> fa.prelu.derivative_by("weight", np.array([-2.0, 3.0]))
+        array([-2.,  0.])
+        """
+        if parameter not in self.learned:
+            known = ", ".join(self.learned) or "none"
+            message = f"fastact.{self.name}.derivative_by: {parameter!r} is not a learned parameter"
+            raise TypeError(f"{message}; those are: {known}")
+        ufunc = getattr(ufuncs, f"{self.name}_derivative_{parameter}")
+        return self.by_ufunc(ufunc, (x,), out, kwargs)
+
+    def parameter_gradients(self, grad_y: Any, x: Any, /, **parameters: Any) -> dict[str, Any]:
+        """Gradients with respect to the learned parameters, each summed to its parameter's shape.
+
+        Parameters
+        ----------
+        grad_y, x : array_like
+            As for :meth:`backward`.
+        **parameters : float or array_like
+            Values as they were in the forward pass.
+
+        Returns
+        -------
+        dict
+            By name; sums are taken in float64 and rounded to the dtype of ``grad_y * df/dparameter``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fastact as fa
+        >>> x = np.array([[-1.0, -2.0], [-3.0, 4.0]])
+        >>> fa.prelu.parameter_gradients(np.ones((2, 2)), x, weight=np.array([0.1, 0.2]))
+        {'weight': array([-4., -2.])}
+        """
+        values = {**self.parameters, **parameters}
+        return {
+            name: _sum_to_shape(
+                np.multiply(grad_y, self.derivative_by(name, x, **parameters)), np.shape(values[name])
+            )
+            for name in self.learned
+        }
+
     # What _core hands back ---------------------------------------------------------------------------
 
     def by_ufunc(self, ufunc: np.ufunc, inputs: tuple[Any, ...], out: Any, kwargs: dict[str, Any]) -> Any:
@@ -264,6 +335,14 @@ class Activation(_core.Elementwise):
 
     def _blame(self, ufunc: np.ufunc) -> str:
         return f"fastact.{self.name}{ufunc.__name__[len(self.name) :].replace('_', '.', 1)}"
+
+
+def _sum_to_shape(terms: Any, shape: tuple[int, ...]) -> Any:
+    """Sum over the axes along which something of this shape was broadcast."""
+    lead = terms.ndim - len(shape)
+    stretched = [lead + i for i, n in enumerate(shape) if n == 1 and terms.shape[lead + i] != 1]
+    total = terms.sum(axis=(*range(lead), *stretched), dtype=np.float64, keepdims=True)
+    return total.reshape(shape).astype(terms.dtype)[()]
 
 
 def _typed(inputs: tuple[Any, ...], values: Iterable[Any]) -> list[Any]:

@@ -1,5 +1,6 @@
 """The genuine NumPy ufuncs of every activation: NAME, NAME_derivative, NAME_backward and, where the
-output determines the derivative, NAME_backward_from_output.
+output determines the derivative, NAME_backward_from_output; for each learned parameter also
+NAME_derivative_PARAMETER, which is df/dPARAMETER.
 
 Parameters are ordinary inputs that follow the arrays, without defaults. Each ufunc pickles by its name
 in this module. Knows how ufuncs are named and documented; does not know any activation.
@@ -34,8 +35,7 @@ _DIRECTIONS = {
 }
 
 
-def _make(row: dict[str, Any], suffix: str) -> np.ufunc:
-    direction, inputs, meaning = _DIRECTIONS[suffix]
+def _make(row: dict[str, Any], suffix: str, direction: int, inputs: str, meaning: str) -> np.ufunc:
     name = row["name"] + suffix
     arguments = ", ".join([inputs, *row["parameters"]])
     doc = f"{name}({arguments})\n\n{meaning.format(**row)}\n\n{row['about']}"
@@ -50,7 +50,12 @@ def _all() -> dict[str, np.ufunc]:
     for row in _core.rows():
         for suffix in _DIRECTIONS:
             if row["from_output"] or suffix != "_backward_from_output":
-                made[row["name"] + suffix] = _make(row, suffix)
+                made[row["name"] + suffix] = _make(row, suffix, *_DIRECTIONS[suffix])
+        for i, parameter in enumerate(row["parameters"]):
+            if parameter in row["learned"]:
+                meaning = f"df/d{parameter} = {row['learned'][parameter]}"
+                suffix = f"_derivative_{parameter}"
+                made[row["name"] + suffix] = _make(row, suffix, _core.BY_PARAMETER + i, "x", meaning)
     return made
 
 

@@ -36,6 +36,7 @@ def test_ufuncs_are_genuine(name: str) -> None:
 
 def test_ufuncs_lists_all_and_nothing_else() -> None:
     every = [u.__name__ for name in fa.names() for u in ufuncs_of(name)]
+    every += [f"{name}_derivative_{p}" for name in fa.names() for p in fa.get(name).learned]
     assert sorted(every) == sorted(fa.ufuncs.__all__)
     with pytest.raises(AttributeError, match=r"has no ufunc 'nothing_such'"):
         _ = fa.ufuncs.nothing_such
