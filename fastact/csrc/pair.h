@@ -101,7 +101,8 @@ FA_INLINE fa__pair fa__two_prod(double a, double b) {
     double ca = 134217729.0 * a, ah = ca - (ca - a), al = a - ah; /* 2^27 + 1 */
     double cb = 134217729.0 * b, bh = cb - (cb - b), bl = b - bh;
     double rest = ((ah * bh - p.h) + ah * bl + al * bh) + al * bl;
-    p.l = rest == rest ? rest : 0; /* splitting beyond 2^996 overflows */
+    double sound = rest == rest ? rest : 0;    /* splitting beyond 2^996 overflows */
+    p.l = fa__abs(p.h) > 0x1p-960 ? sound : 0; /* and near underflow its parts are rounded away */
 #endif
 #endif
     return p;
