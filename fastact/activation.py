@@ -73,7 +73,7 @@ class Activation(ABC):
         Raises
         ------
         ValueError
-            If parameters are arrays.
+            If parameters are arrays, or such that f is not defined everywhere.
 
         Examples
         --------

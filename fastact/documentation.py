@@ -195,5 +195,5 @@ def of_parts(activation: Any, about: str, parts: Mapping[str, Any]) -> str:
 def _range(activation: Any) -> str:
     try:
         return str(activation.range)
-    except ValueError:
-        return "that of the parts; parameters are arrays"
+    except ValueError as error:
+        return f"not told ({error})"

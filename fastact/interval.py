@@ -70,6 +70,11 @@ def range_of(f: Curve) -> Interval:
     Extremes lie at kinks, where the slope changes its sign, or towards infinity. There an end is reached if
     f becomes flat in truth and not by rounding: then the slope is already large a little way off.
 
+    Raises
+    ------
+    ValueError
+        If f is not defined everywhere.
+
     Examples
     --------
     >>> import fastact as fa
@@ -85,7 +90,10 @@ def _range(f: Curve) -> Interval:
     x = np.unique(np.concatenate([_GRID, kinks, *_beside(kinks)]))
     x = np.unique(np.concatenate([x, *_turns(f, x)]))
     y = np.asarray(f(x)) + 0.0  # no -0
-    x, y = x[~np.isnan(y)], y[~np.isnan(y)]  # a wave has no limit
+    undefined = np.isnan(y)  # a wave has no limit at infinity
+    if undefined[np.isfinite(x)].any():
+        raise ValueError(f"no range: f({x[undefined & np.isfinite(x)][0]:g}) is NaN")
+    x, y = x[~undefined], y[~undefined]
     low, has_low = _end(f, kinks, x, y, y.min())
     high, has_high = _end(f, kinks, x, y, y.max())
     return Interval(low, high, has_low, has_high)
