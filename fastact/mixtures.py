@@ -114,7 +114,8 @@ class Mixed(Composition):
 
     @property
     def formula(self) -> str:
-        """f(x), as a text in x and `unit`, the index along the last axis."""
+        """f(x), as a text in x and `unit`, the index along the last axis; texts of other units are evaluated too,
+        but do not count."""
         return self._by_unit({label: part.formula for label, part in self.parts.items()})
 
     @property

@@ -342,8 +342,9 @@ def test_formulas_evaluate_by_unit() -> None:
         np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-15)
     g = fa.mixed(FROM_OUTPUT)
     y = g(np.full(len(FROM_OUTPUT), 0.3)).tolist()
-    function = compile_formula(g.output_formula, ("y", "unit", *g.parameters), "python")
-    got = [function(y[k], k, *g.parameters.values()) for k in range(len(FROM_OUTPUT))]
+    function = compile_formula(g.output_formula, ("y", "unit", *g.parameters), "numpy")
+    with np.errstate(invalid="ignore"):  # texts of other units, which do not count
+        got = [function(y[k], k, *g.parameters.values()) for k in range(len(FROM_OUTPUT))]
     np.testing.assert_allclose(got, g.derivative(np.full(len(FROM_OUTPUT), 0.3)), rtol=1e-12)
 
 
