@@ -7,6 +7,7 @@ activation, nor what a whole does with its parts.
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Self
@@ -40,9 +41,9 @@ class Composition(Activation):
         self.__name__ = self.__qualname__ = self.name
         self.__signature__ = documentation.signature(self.parameters)
 
+    @abstractmethod
     def rebuilt(self, parts: Mapping[str, Activation]) -> Self:
         """The same of other parts."""
-        raise NotImplementedError
 
     # About ------------------------------------------------------------------------------------------
 
@@ -70,15 +71,12 @@ class Composition(Activation):
         return formula
 
     def documentation(self) -> str:
-        """What ``help`` shows."""
         return documentation.of_parts(self, self._about, self.parts)
 
     def described(self) -> str:
-        """Its name, and what is bound."""
         return self.name
 
     def shape_of_parameters(self, given: Mapping[str, Any] = MappingProxyType({})) -> tuple[int, ...]:
-        """The shape to which the parameters broadcast, some of them given other values."""
         of_part, _ = self.split("__call__", given)
         shapes = (part.shape_of_parameters(of_part[label]) for label, part in self.parts.items())
         return np.broadcast_shapes(*shapes)
@@ -86,7 +84,6 @@ class Composition(Activation):
     # Parameters and keywords --------------------------------------------------------------------------
 
     def bind(self, **parameters: Any) -> Self:
-        """The same activation with parameters fixed."""
         given, rest = self.split("bind", parameters)
         if rest:
             raise errors.unknown_keyword(self.blame("bind"), next(iter(rest)), self._origin)
@@ -113,7 +110,6 @@ class Composition(Activation):
         return f"fastact.{self.name}" + ("" if method == "__call__" else f".{method}")
 
     def derivative_by(self, parameter: str, x: Any, /, out: Any = None, **kwargs: Any) -> Any:
-        """df/dparameter at x, elementwise."""
         if parameter not in self.learned:
             known = ", ".join(self.learned) or "none"
             message = f"{self.blame('derivative_by')}: {parameter!r} is not a learned parameter"
@@ -122,11 +118,11 @@ class Composition(Activation):
         label, own = self._origin[parameter]
         return self.derivative_by_own(label, own, x, out, given[label], keywords)
 
+    @abstractmethod
     def derivative_by_own(
         self, label: str, own: str, x: Any, out: Any, given: dict[str, Any], keywords: dict[str, Any]
     ) -> Any:
         """The derivative of the whole by the parameter `own` of the part with this label."""
-        raise NotImplementedError
 
 
 def same_function(f: Activation, g: Activation) -> bool:

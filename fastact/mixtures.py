@@ -86,7 +86,6 @@ class Mixed(Composition):
         self._check_parameters("__call__", {})
 
     def rebuilt(self, parts: Mapping[str, Activation]) -> Mixed:
-        """The same of other parts."""
         return Mixed(tuple(parts.values()), self._edges)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -100,7 +99,6 @@ class Mixed(Composition):
         return self._listed(lambda part: part.name)
 
     def described(self) -> str:
-        """Its name, and what is bound."""
         return self._listed(lambda part: part.described())
 
     def _listed(self, text: Callable[[Activation], str]) -> str:
@@ -109,13 +107,11 @@ class Mixed(Composition):
 
     @property
     def units(self) -> int:
-        """The extent that the last axis of an input must have."""
         return self._edges[-1]
 
     @property
     def formula(self) -> str:
-        """f(x), as a text in x and `unit`, the index along the last axis; texts of other units are evaluated too,
-        but do not count."""
+        """f(x), as a text in x and `unit`, the index along the last axis."""
         return self._by_unit({label: part.formula for label, part in self.parts.items()})
 
     @property
@@ -161,15 +157,12 @@ class Mixed(Composition):
     # Computing --------------------------------------------------------------------------------------
 
     def __call__(self, x: Any, /, out: Any = None, **kwargs: Any) -> Any:
-        """f(x), elementwise."""
         return self._run("__call__", {"x": x}, (out,), kwargs)[0]
 
     def derivative(self, x: Any, /, out: Any = None, **kwargs: Any) -> Any:
-        """f'(x), elementwise; arguments as for calling the activation itself."""
         return self._run("derivative", {"x": x}, (out,), kwargs)[0]
 
     def backward(self, grad_y: Any, x: Any, /, out: Any = None, **kwargs: Any) -> Any:
-        """grad_y * f'(x): the gradient with respect to the input; 0 where f'(x) is 0."""
         return self._run("backward", {"grad_y": grad_y, "x": x}, (out,), kwargs)[0]
 
     def backward_from_output(self, grad_y: Any, y: Any, /, out: Any = None, **kwargs: Any) -> Any:
@@ -178,14 +171,12 @@ class Mixed(Composition):
         return self._run("backward_from_output", {"grad_y": grad_y, "y": y}, (out,), kwargs)[0]
 
     def value_and_derivative(self, x: Any, /, out: Any = None, **kwargs: Any) -> tuple[Any, Any]:
-        """(f(x), f'(x)); `out`, if given, is a pair of arrays."""
         if out is not None:
             errors.check_pair(self.blame("value_and_derivative"), out)
         value, slope = self._run("value_and_derivative", {"x": x}, out or (None, None), kwargs)
         return value, slope
 
     def check_from_output(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """kwargs, if the derivative follows from the output for all units; else a TypeError says why not."""
         given, _ = self.split("backward_from_output", kwargs)
         for label, part in self.parts.items():
             try:
@@ -197,7 +188,6 @@ class Mixed(Composition):
         return kwargs
 
     def parameter_gradients(self, grad_y: Any, x: Any, /, **parameters: Any) -> dict[str, Any]:
-        """Gradients with respect to the learned parameters, each summed to its parameter's shape."""
         given, _ = self.split("parameter_gradients", parameters)
         arrays = self._checked("parameter_gradients", {"grad_y": grad_y, "x": x}, given)
         return {

@@ -47,33 +47,27 @@ class Row(_core.Elementwise, Activation):
 
     @property
     def name(self) -> str:
-        """Its name in :mod:`fastact`."""
         name: str = self._row["name"]
         return name
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Names and values of its parameters."""
         return MappingProxyType(dict(zip(self.parameter_names, self.parameter_values, strict=True)))
 
     @property
     def formula(self) -> str:
-        """f(x), as text that :func:`fastact.formula.compile_formula` evaluates."""
         return str(self._row["formula"])
 
     @property
     def derivative_formula(self) -> str:
-        """f'(x), likewise, with its value at kinks."""
         return str(self._row["derivative_formula"])
 
     @property
     def output_formula(self) -> str | None:
-        """f' as a function of y = f(x), or None where the output does not determine it."""
         return str(self._row["output_formula"]) if self._row["from_output"] else None
 
     @property
     def kinks(self) -> tuple[float, ...]:
-        """Where f or f' jumps, for the parameters at hand."""
         text = self._row["kinks"]
         if not text:
             return ()
@@ -85,7 +79,6 @@ class Row(_core.Elementwise, Activation):
 
     @property
     def range(self) -> Interval:
-        """The smallest interval that holds all values of f, for the parameters at hand."""
         for name, value in self.parameters.items():
             if np.ndim(value):
                 message = f"fastact.{self.name}.range: {name} has shape {np.shape(value)}; expected a number"
@@ -94,7 +87,6 @@ class Row(_core.Elementwise, Activation):
 
     @property
     def max_ulp(self) -> Mapping[str, tuple[float, float]]:
-        """Enforced error of f and of f' in ULP, by dtype name."""
         return MappingProxyType(self._row["max_ulp"])
 
     def documentation(self) -> str:
@@ -102,7 +94,6 @@ class Row(_core.Elementwise, Activation):
         return _documentation(self.name)
 
     def described(self) -> str:
-        """Its name, and what is bound."""
         bound = {k: v for k, v in self.parameters.items() if v is not self._row["parameters"][k]}
         listed = ", ".join(f"{k}={v!r}" for k, v in bound.items())
         return self.name + (f" with {listed}" if listed else "")
@@ -110,7 +101,6 @@ class Row(_core.Elementwise, Activation):
     # Other parameters ------------------------------------------------------------------------------
 
     def bind(self, **parameters: Any) -> Row:
-        """The same row with parameters fixed."""
         for name, value in parameters.items():
             if name not in self.parameter_names:
                 raise errors.unknown_keyword(f"fastact.{self.name}", name, self.parameter_names)
@@ -130,11 +120,9 @@ class Row(_core.Elementwise, Activation):
 
     @property
     def learned(self) -> Mapping[str, str]:
-        """Names of the parameters that can be learned, each with the text of df/dparameter."""
         return MappingProxyType(self._row["learned"])
 
     def derivative_by(self, parameter: str, x: Any, /, out: Any = None, **kwargs: Any) -> Any:
-        """df/dparameter at x, elementwise."""
         if parameter not in self.learned:
             known = ", ".join(self.learned) or "none"
             message = f"fastact.{self.name}.derivative_by: {parameter!r} is not a learned parameter"
@@ -143,7 +131,6 @@ class Row(_core.Elementwise, Activation):
         return self.by_ufunc(ufunc, (x,), out, kwargs)
 
     def parameter_gradients(self, grad_y: Any, x: Any, /, **parameters: Any) -> dict[str, Any]:
-        """Gradients with respect to the learned parameters, each summed to its parameter's shape."""
         values = {**self.parameters, **parameters}
         return {
             name: _sum_to_shape(
@@ -176,7 +163,7 @@ class Row(_core.Elementwise, Activation):
             errors.explain(self._blame(ufunc), operands, out, error)
 
     def both_by_ufunc(self, x: Any, out: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
-        """value_and_derivative by two ufuncs; both are computed before either `out` is written."""
+        """value_and_derivative by two ufuncs."""
         if out is None:
             return (
                 self.by_ufunc(self.ufunc, (x,), None, kwargs),
@@ -193,7 +180,6 @@ class Row(_core.Elementwise, Activation):
         return value, self.by_ufunc(self.derivative_ufunc, (held,), out[1], kwargs)
 
     def check_from_output(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """kwargs, if the derivative follows from the output; else a TypeError that says why not."""
         own = kwargs.keys().isdisjoint(self.parameter_names)
         if own and self._output_known_to_suffice:  # evaluating the condition costs as much as 10,000 elements
             return kwargs

@@ -94,7 +94,6 @@ class Surrogate(Composition):
         self._from_output: str | None = None  # how, once it is known
 
     def rebuilt(self, parts: Mapping[str, Activation]) -> Surrogate:
-        """The same of other parts."""
         return Surrogate(**parts)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -108,7 +107,6 @@ class Surrogate(Composition):
         return f"surrogate({self._forward.name}, {self._backward.name})"
 
     def described(self) -> str:
-        """Its name, and what is bound."""
         return f"surrogate({self._forward.described()}, {self._backward.described()})"
 
     @property
@@ -148,7 +146,6 @@ class Surrogate(Composition):
 
     @property
     def units(self) -> int | None:
-        """The extent that the last axis of an input must have, or None for any."""
         return self._units
 
     @property
@@ -160,7 +157,6 @@ class Surrogate(Composition):
     # Computing --------------------------------------------------------------------------------------
 
     def __call__(self, x: Any, /, out: Any = None, **kwargs: Any) -> Any:
-        """f(x), elementwise."""
         given, keywords = self.split("__call__", kwargs)
         return self._forward(x, out=out, **given["forward"], **keywords)
 
