@@ -101,6 +101,10 @@ class Mixed(Composition):
     def described(self) -> str:
         return self._listed(lambda part: part.described())
 
+    def blame(self, method: str) -> str:
+        """What error messages begin with; the name may be long."""
+        return "fastact.mixed" + ("" if method == "__call__" else f".{method}")
+
     def _listed(self, text: Callable[[Activation], str]) -> str:
         groups = ((text(part), *self._columns[label]) for label, part in self.parts.items())
         return f"mixed({', '.join(f'{stop - start}*{name}' for name, start, stop in groups)})"
