@@ -73,9 +73,6 @@ class Composition(Activation):
     def documentation(self) -> str:
         return documentation.of_parts(self, self._about, self.parts)
 
-    def described(self) -> str:
-        return self.name
-
     def shape_of_parameters(self, given: Mapping[str, Any] = MappingProxyType({})) -> tuple[int, ...]:
         of_part, _ = self.split("__call__", given)
         shapes = (part.shape_of_parameters(of_part[label]) for label, part in self.parts.items())

@@ -207,14 +207,15 @@ class Mixed(Composition):
     ) -> Any:
         """The derivative by parameter `own` of one group: 0 for all other units."""
         x = self._checked("derivative_by", {"x": x}, {label: given})["x"]
-        terms = self.parts[label].derivative_by(own, self._of(label, x), **given, **keywords)
+        rest = {key: value for key, value in keywords.items() if key != "where"}
+        terms = self.parts[label].derivative_by(own, self._of(label, x), **given, **rest)
         start, stop = self._columns[label]
         zeros = [np.zeros((*terms.shape[:-1], n), terms.dtype) for n in (start, self.units - stop)]
         whole = np.concatenate([zeros[0], terms, zeros[1]], axis=-1)
         if out is None:
             return whole
         errors.check_out(self.blame("derivative_by"), out, whole.shape)
-        np.copyto(out, whole)
+        np.copyto(out, whole, where=keywords.get("where", True))
         return out
 
     # Units ------------------------------------------------------------------------------------------

@@ -280,6 +280,9 @@ def test_learned_parameters(name: str) -> None:
             terms = mixture.derivative_by(parameter, x, out=out)
             oracle.assert_same_bits(terms[:, 1:3], f.derivative_by(own, x[:, 1:3]))
             assert (terms[:, [0, 3]] == 0).all()
+        masked = np.full((6, 4), 9.0)
+        mixture.derivative_by(parameter, x, out=masked, where=x > 0)
+        oracle.assert_same_bits(masked, np.where(x > 0, terms, 9.0))
         again = compile_formula(text, ("x", *mixture.parameters), "numpy")(x, *mixture.parameters.values())
         np.testing.assert_allclose(
             terms[:, 1:3], np.broadcast_to(again, x.shape)[:, 1:3], rtol=1e-12, atol=1e-14
