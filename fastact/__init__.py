@@ -19,6 +19,7 @@ from importlib.metadata import version as _version
 
 from fastact import ufuncs
 from fastact.activation import Activation, get, names
+from fastact.dense import dense, dense_backward, dense_forward
 from fastact.runtime import (
     check_environment,
     get_include,
@@ -30,6 +31,7 @@ from fastact.runtime import (
     set_isa,
     set_num_threads,
 )
+from fastact.saving import Saved
 
 __version__ = _version("fastact")
 check_environment()
@@ -41,6 +43,10 @@ del _name
 
 __all__ = [
     "Activation",
+    "Saved",
+    "dense",
+    "dense_backward",
+    "dense_forward",
     "get",
     "get_include",
     "get_library",

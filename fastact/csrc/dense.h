@@ -1,0 +1,48 @@
+/* What the two halves of the dense layer share: dense.c, one layer, and stacks.c, stack axes and the way in.
+ * Does not know how either does its work. */
+#ifndef FA_DENSE_H
+#define FA_DENSE_H
+
+#include <stdint.h>
+
+#include "products.h"
+
+/* multiply-adds that are worth a thread of their own: some 40 microseconds */
+#define FA__DENSE_GRAIN 2000000
+
+/* gradients, by index */
+enum { FA__DX, FA__DW, FA__DB, FA__GRADIENTS };
+
+/* one layer of a stack, and how it is computed */
+typedef struct {
+    fa_dense layer; /* without stack axes */
+    fa__dtype dtype;
+    size_t size; /* of an element */
+    const fa__micro *micro;
+    fa__product product; /* x w, or delta w^T */
+    fa__product_plan plan;
+    /* backward */
+    fa__product dw;
+    fa__product_plan dw_plan;
+    char *delta;
+    double *sums;
+    size_t tile, first;     /* rows per tile; first row of the tile at hand */
+    int add[FA__GRADIENTS]; /* they hold something already */
+} fa__dense_job;
+
+/* plan and tell the bytes of workspace, a multiple of 64; then run on a workspace that starts at one */
+size_t fa__plan_dense(fa__dense_job *job, int backward);
+void fa__run_dense(fa__dense_job *job, int backward, char *workspace);
+
+static inline char *fa__at(const void *data, ptrdiff_t elements, size_t size) {
+    return (char *)(uintptr_t)data + elements * (ptrdiff_t)size;
+}
+
+/* the public functions by dtype (FA__F32, FA__F64), for another extension module that shares this library */
+typedef struct {
+    int (*run[2])(const fa_dense *layer, int backward, void *workspace, size_t bytes);
+    size_t (*workspace[2])(const fa_dense *layer, int backward);
+} fa__dense_functions;
+extern const fa__dense_functions fa__dense_entries;
+
+#endif
