@@ -18,6 +18,7 @@ array([0., 0., 5.], dtype=float32)
 from importlib.metadata import version as _version
 
 from fastact import ufuncs
+from fastact._dense import Saved
 from fastact.activation import Activation, get, names
 from fastact.dense import dense, dense_backward, dense_forward
 from fastact.runtime import (
@@ -31,7 +32,6 @@ from fastact.runtime import (
     set_isa,
     set_num_threads,
 )
-from fastact.saving import Saved
 
 __version__ = _version("fastact")
 check_environment()

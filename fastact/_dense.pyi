@@ -3,14 +3,41 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+Array = NDArray[Any]
+
 def blas_facts() -> tuple[int, bool]: ...
 def run(
     backward: bool,
     activation: int,
     saving: int,
-    parameters: tuple[NDArray[Any], ...],
+    parameters: tuple[Array, ...],
     stack_shape: tuple[int, ...],
-    w: NDArray[Any],
+    w: Array,
     accumulate: bool,
-    arrays: dict[str, NDArray[Any] | None],
+    arrays: dict[str, Array | None],
 ) -> None: ...
+def forward(x: Any, w: Any, b: Any, prepared: Prepared, save: bool, out: Any) -> Any: ...
+def backward(
+    grad_y: Any,
+    x: Any,
+    w: Any,
+    saved: Any,
+    prepared: Prepared,
+    need_dx: bool,
+    out: tuple[Any, ...] | None,
+    accumulate: bool,
+) -> tuple[Any, Any, Any] | None: ...
+
+class Saved:
+    activation: Any
+    kind: str
+    array: Array
+    b_shape: tuple[int, ...] | None
+    def __init__(
+        self, activation: Any, kind: str, array: Array, b_shape: tuple[int, ...] | None
+    ) -> None: ...
+    @property
+    def nbytes(self) -> int: ...
+
+class Prepared:
+    def __init__(self, activation: Any, kind: str, saving: int, values: tuple[float, ...]) -> None: ...

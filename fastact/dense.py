@@ -10,8 +10,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from fastact import _dense
+from fastact._dense import Saved
 from fastact.layers import Layer
-from fastact.saving import Saved
+from fastact.saving import prepared
 
 
 def dense(x: Any, w: Any, b: Any = None, activation: Any = "gelu", *, out: Any = None) -> NDArray[Any]:
@@ -58,6 +60,11 @@ def dense(x: Any, w: Any, b: Any = None, activation: Any = "gelu", *, out: Any =
     >>> fa.dense(x, w, b, activation="relu")
     array([[1.5, 0. ]])
     """
+    ready = prepared(activation)
+    if ready is not None:
+        y = _dense.forward(x, w, b, ready, False, out)
+        if y is not None:
+            return y
     layer = Layer("fastact.dense", {"x": x, "w": w, "b": b}, activation)
     return layer.forward(out)
 
@@ -99,6 +106,11 @@ def dense_forward(
     >>> y.shape, saved.kind, saved.nbytes
     ((4, 2), 'input', 64)
     """
+    ready = prepared(activation) if save is None else None
+    if ready is not None:
+        pair = _dense.forward(x, w, b, ready, True, out)
+        if pair is not None:
+            return pair
     layer = Layer("fastact.dense_forward", {"x": x, "w": w, "b": b}, activation)
     return layer.forward_and_save(out, save)
 
@@ -168,6 +180,11 @@ def dense_backward(
     >>> dx, dw.T, db
     (array([[ 3., -1.]]), array([[1., 2.]]), array([1.]))
     """
+    ready = prepared(activation)
+    if ready is not None and not need_parameters and (out is None or type(out) is tuple):
+        direct = _dense.backward(grad_y, x, w, saved, ready, need_dx, out, accumulate)
+        if direct is not None:
+            return direct
     layer = Layer("fastact.dense_backward", {"x": x, "w": w, "grad_y": grad_y}, activation)
     gradients = layer.backward(saved, need_dx, out, accumulate)
     return (*gradients, layer.parameter_gradients(saved)) if need_parameters else gradients

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from fastact import _dense, errors
 from fastact.activation import Activation, get
-from fastact.saving import KINDS, Saved, kind_to_save
+from fastact._dense import Saved
+from fastact.saving import KINDS, check_saved, kind_to_save
 
 Array = NDArray[Any]
 _CHUNK = 1 << 16  # elements at a time where NumPy computes, so that temporaries stay small
@@ -166,7 +167,7 @@ class Layer:
         assert self.grad_y is not None
         stack = np.broadcast_shapes(self.stack, saved.array.shape[:-2])  # biases may have had leading axes
         self.stack, self.shape = stack, (*stack, *self.shape[-2:])
-        saved.check(self.function, self.activation, self.shape, self.dtype)
+        check_saved(self.function, saved, self.activation, self.shape, self.dtype)
         if self.grad_y.shape != self.shape:
             listed = f"x {self.x.shape}, w {self.w.shape}, grad_y {self.grad_y.shape}"
             raise ValueError(f"{self.function}: shapes do not fit: {listed}; expected grad_y {self.shape}")

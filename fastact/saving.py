@@ -11,55 +11,48 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastact.activation import Activation
+from fastact._dense import Prepared, Saved
+from fastact.activation import Activation, get, names
 
 KINDS = {"nothing": 0, "input": 1, "output": 2}  # fa_saving
-_least: WeakKeyDictionary[Activation, str] = WeakKeyDictionary()
+_FLOAT32_OVERFLOWS = 2.0**128 - 2.0**103  # the least that rounds to infinity
+_by_name: dict[str, Prepared] = {}
+_by_activation: WeakKeyDictionary[Activation, Prepared | None] = WeakKeyDictionary()
 
 
-class Saved:
-    """What :func:`fastact.dense_forward` keeps for :func:`fastact.dense_backward`.
+def prepared(activation: Any) -> Prepared | None:
+    """An activation (or its name) as C takes it at once; None where more must be looked at."""
+    if isinstance(activation, str):
+        if activation not in _by_name and activation in names():
+            found = prepared(get(activation))
+            if found is None:
+                return None
+            _by_name[activation] = found
+        return _by_name.get(activation)
+    if not isinstance(activation, Activation):
+        return None
+    if activation not in _by_activation:
+        _by_activation[activation] = _prepare(activation)
+    return _by_activation[activation]
 
-    Attributes
-    ----------
-    activation : Activation
-        Whose derivative is to be taken.
-    kind : {"input", "output"}
-        Whether it is taken from x w + b or from the result.
-    array : ndarray
-        That array; in the second case the very result, which must not be modified before the backward pass.
-    b_shape : tuple of int or None
-        Shape of the biases.
-    """
 
-    __slots__ = ("activation", "array", "b_shape", "kind")
+def _prepare(activation: Activation) -> Prepared | None:
+    values = activation.parameter_values
+    if not all(type(v) in (int, float) and not abs(v) >= _FLOAT32_OVERFLOWS for v in values):
+        return None
+    kind = kind_to_save("", activation, None)
+    return Prepared(activation, kind, KINDS[kind], values)
 
-    def __init__(
-        self, activation: Any, kind: str, array: NDArray[Any], b_shape: tuple[int, ...] | None
-    ) -> None:
-        self.activation = activation
-        self.kind = kind
-        self.array = array
-        self.b_shape = b_shape
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes kept beside the result."""
-        return 0 if self.kind == "output" else self.array.nbytes
-
-    def __repr__(self) -> str:
-        return f"<fastact Saved: {self.kind} of {self.activation!r}, {self.array.shape} {self.array.dtype}>"
-
-    def check(self, function: str, activation: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        """Raise ValueError unless this was saved by such a forward pass."""
-        if not same_activation(self.activation, activation):
-            was, now = self.activation, activation
-            raise ValueError(f"{function}: saved was made with activation {was!r}; this call has {now!r}")
-        if self.array.shape != shape or self.array.dtype != dtype:
-            was = f"{self.array.shape} {self.array.dtype}"
-            raise ValueError(f"{function}: saved has shape and dtype {was}; expected {shape} {dtype}")
+def check_saved(function: str, saved: Saved, activation: Any, shape: tuple[int, ...], dtype: Any) -> None:
+    """Raise ValueError unless this was saved by a forward pass with this activation, of this shape and dtype."""
+    if not same_activation(saved.activation, activation):
+        message = f"{function}: saved was made with activation {saved.activation!r}"
+        raise ValueError(f"{message}; this call has {activation!r}")
+    if saved.array.shape != shape or saved.array.dtype != dtype:
+        was = f"shape {saved.array.shape} and dtype {saved.array.dtype}"
+        raise ValueError(f"{function}: saved has {was}; expected {shape} and {dtype}")
 
 
 def same_activation(a: Any, b: Any) -> bool:
@@ -75,9 +68,7 @@ def same_activation(a: Any, b: Any) -> bool:
 def kind_to_save(function: str, activation: Activation, wanted: str | None) -> str:
     """The kind to save: what is wanted, if possible, or by default the least without loss."""
     if wanted is None:
-        if activation not in _least:
-            _least[activation] = _least_kind(activation)
-        return _least[activation]
+        return _least_kind(activation)
     if wanted == "output":
         activation.check_from_output({})
     elif wanted != "input":
@@ -99,8 +90,8 @@ def follows_exactly(activation: Activation) -> bool:
     """Whether the derivative from the output equals the derivative from the input, bit for bit.
 
     It does where its formula is the derivative's with y in place of x, and x stands in nothing but strict
-    comparisons: then f keeps which side of each kink x is on. (A comparison with equality would take an x whose
-    output underflows for the kink.) It also does where f' = f.
+    comparisons: then f keeps which side of each kink x is on. (A comparison with equality would mistake an x
+    whose output underflows for the kink.) It also does where f' = f.
     """
     from_output, from_input = activation.output_formula, activation.derivative_formula
     if from_output is None:

@@ -30,7 +30,8 @@ typedef struct {
     int add[FA__GRADIENTS]; /* they hold something already */
 } fa__dense_job;
 
-/* plan and tell the bytes of workspace, a multiple of 64; then run on a workspace that starts at one */
+/* plan a job whose layer, dtype, size, micro and add are set, and tell the bytes of its workspace, a multiple
+ * of 64; then run it, on a workspace that starts at one */
 size_t fa__plan_dense(fa__dense_job *job, int backward);
 void fa__run_dense(fa__dense_job *job, int backward, char *workspace);
 

@@ -3,7 +3,7 @@
  * the resulting fa__micro.
  * Knows vectors and cache lines; does not know layers, activations, threads or when it is worth being called.
  *
- * A. Each element of C is one sum over k in ascending order, cut only at multiples of DEPTH: its bits do not
+ * A. Each element of C is one sum over k in ascending order, cut only at multiples of a depth: its bits do not
  *    depend on the numbers of rows and columns, hence not on how rows are shared out among threads.
  * B. A block of ROWS x (VECTORS vectors) of C stays in registers; per k it takes VECTORS loads of B, ROWS
  *    broadcasts of A and ROWS*VECTORS fused multiply-adds. Register files: 32 (AVX-512, NEON): 6 x 4 + 4 + 1;
@@ -46,7 +46,9 @@
 
 typedef FA_REAL real;
 #define ROWS 6
-#define DEPTH 256 /* a packed panel of so many rows, 64 KiB on AVX-512, stays in the second-level cache */
+/* rows of a panel at a time, to stay in cache: fewer where they are not packed, and may be a page apart */
+#define DEPTH 256
+#define DEPTH_PACKED 512
 #define LANES (VECTOR_BYTES / (int)sizeof(real))
 #define COLUMNS (VECTORS * LANES)
 typedef real vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
@@ -79,7 +81,7 @@ INLINE void store_first(real *to, vector v, size_t count) {
 
 /* Blocks ------------------------------------------------------------------------------------------- */
 
-/* where a block's sums start */
+/* where a block's sums start; C itself is added at the end, since it may have to come from memory */
 typedef enum { FROM_ZERO, FROM_BIAS, FROM_C } beginning;
 
 typedef struct {
@@ -98,11 +100,11 @@ INLINE void multiply_block(const int m, const int v, const int ragged, const blo
     ptrdiff_t ldc = p->ldc;
     const size_t last = p->last;
     UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < v; j++) {
-        const int part = ragged && j == v - 1;
-        const real *from = p->begin == FROM_BIAS ? p->bias + LANES * j : c + i * ldc + LANES * j;
-        sum[i][j] = p->begin == FROM_ZERO ? (vector){0}
-                    : part                ? load_first(from, last)
-                                          : *(const vector *)from;
+        const real *bias = p->bias + LANES * j;
+        sum[i][j] = p->begin != FROM_BIAS ? (vector){0}
+                    : ragged && j == v - 1 ? load_first(bias, last)
+                                           : *(const vector *)bias;
+        if (p->begin == FROM_C) __builtin_prefetch(c + i * ldc + LANES * j);
     }
     const real *a = p->a, *b = p->b;
     const ptrdiff_t a_row = p->a_row, a_column = p->a_column, b_row = p->b_row;
@@ -123,10 +125,13 @@ INLINE void multiply_block(const int m, const int v, const int ragged, const blo
     __asm__ volatile("" : "+r"(c), "+r"(ldc));
     UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < v; j++) {
         real *to = c + i * ldc + LANES * j;
-        if (ragged && j == v - 1)
-            store_first(to, sum[i][j], last);
+        const int part = ragged && j == v - 1;
+        vector total = sum[i][j];
+        if (p->begin == FROM_C) total += part ? load_first(to, last) : *(const vector *)to;
+        if (part)
+            store_first(to, total, last);
         else
-            *(vector *)to = sum[i][j];
+            *(vector *)to = total;
     }
 }
 
@@ -169,9 +174,10 @@ static void multiply_panel(block p, size_t m, size_t columns) {
 
 static void multiply(const fa__product *p, ptrdiff_t b_panel) {
     const real *a = p->a, *b = p->b, *bias = p->bias;
+    const size_t most = b_panel == 1 ? DEPTH : DEPTH_PACKED;
     size_t depth = 0;
     do {
-        size_t slice = p->k - depth < DEPTH ? p->k - depth : DEPTH;
+        size_t slice = p->k - depth < most ? p->k - depth : most;
         beginning begin = depth > 0 || p->add ? FROM_C : bias ? FROM_BIAS : FROM_ZERO;
         for (size_t j = 0; j < p->n; j += COLUMNS) {
             block panel = {

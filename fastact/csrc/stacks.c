@@ -67,25 +67,19 @@ static int independent(const fa_dense *l) {
 
 typedef struct {
     const fa_dense *all;
-    fa__dtype dtype;
-    const fa__micro *micro; /* chosen once: another thread may choose another instruction set meanwhile */
     int backward;
     size_t count, slots, slot_bytes;
     char *workspace;
+    fa__dense_job first; /* layer 0, planned; its kernels are those of all, whatever is set meanwhile */
 } run;
 
-static fa__dense_job new_job(const run *r) {
-    fa__dense_job j;
-    j.dtype = r->dtype;
-    j.micro = r->micro;
-    j.size = r->dtype == FA__F64 ? sizeof(double) : sizeof(float);
-    return j;
-}
-
 static void run_layers(const run *r, size_t begin, size_t end, char *workspace) {
-    fa__dense_job j = new_job(r);
+    fa__dense_job j = r->first;
     for (size_t number = begin; number < end; number++) {
-        select_layer(&j, r->all, number);
+        if (number > 0) {
+            select_layer(&j, r->all, number);
+            fa__plan_dense(&j, r->backward);
+        }
         fa__run_dense(&j, r->backward, workspace);
     }
 }
@@ -101,22 +95,27 @@ static void run_slots(const void *context, size_t begin, size_t end) {
  * are shared out by rows, in one slot. */
 static size_t count_slots(const run *r) {
     const fa_dense *l = r->all;
+    if (r->count < 2 || (r->backward && !independent(l))) return 1;
     size_t threads = (size_t)fa_num_threads(), cost = l->rows * l->out * (l->in + 32) * (r->backward ? 2 : 1);
-    if (threads < 2 || r->count < 2 || !(r->backward ? independent(l) : 1)) return 1;
+    if (threads < 2) return 1;
     if (cost >= 4 * FA__DENSE_GRAIN && r->count < 4 * threads) return 1;
     size_t most = smaller(threads, r->count);
     return cost == 0 ? 1 : smaller(most, r->count / (FA__DENSE_GRAIN / cost + 1) + 1);
 }
 
-static run plan_run(const fa_dense *l, fa__dtype dtype, int backward) {
-    run r = {.all = l, .dtype = dtype, .backward = backward, .count = count_layers(l), .slots = 1};
-    r.micro = fa__active_kernels()->micro[dtype];
-    if (r.count == 0) return r;
-    fa__dense_job j = new_job(&r);
-    select_layer(&j, l, 0);
-    r.slot_bytes = fa__plan_dense(&j, backward);
-    r.slots = count_slots(&r);
-    return r;
+static void plan_run(run *r, const fa_dense *l, fa__dtype dtype, int backward) {
+    r->all = l;
+    r->backward = backward;
+    r->count = count_layers(l);
+    r->slots = 1;
+    r->slot_bytes = 0;
+    r->first.dtype = dtype;
+    r->first.micro = fa__active_kernels()->micro[dtype];
+    r->first.size = dtype == FA__F64 ? sizeof(double) : sizeof(float);
+    if (r->count == 0) return;
+    select_layer(&r->first, l, 0);
+    r->slot_bytes = fa__plan_dense(&r->first, backward);
+    r->slots = count_slots(r);
 }
 
 static int is_wrong(const fa_dense *l, int backward) {
@@ -131,7 +130,8 @@ static int is_wrong(const fa_dense *l, int backward) {
 
 static int execute(const fa_dense *l, fa__dtype dtype, int backward, void *workspace, size_t bytes) {
     if (is_wrong(l, backward)) return WRONG;
-    run r = plan_run(l, dtype, backward);
+    run r;
+    plan_run(&r, l, dtype, backward);
     if (r.count == 0) return DONE;
     size_t skip = (ALIGNMENT - (uintptr_t)workspace % ALIGNMENT) % ALIGNMENT;
     r.workspace = (char *)workspace + skip;
@@ -140,18 +140,20 @@ static int execute(const fa_dense *l, fa__dtype dtype, int backward, void *works
         r.slots =
             smaller(r.slots, (bytes - skip) / r.slot_bytes); /* the thread limit may have been raised since */
     }
-    fa__quiet_blas(l->blas);
+    const fa_blas *blas = r.first.micro->prefer_blas ? l->blas : 0;
+    fa__quiet_blas(blas);
     if (r.slots > 1)
         fa__parallel_for(run_slots, &r, r.slots, 1, 1);
     else
         run_layers(&r, 0, r.count, r.workspace);
-    fa__wake_blas(l->blas);
+    fa__wake_blas(blas);
     return DONE;
 }
 
 static size_t workspace_bytes(const fa_dense *l, fa__dtype dtype, int backward) {
     if (is_wrong(l, backward)) return 0;
-    run r = plan_run(l, dtype, backward);
+    run r;
+    plan_run(&r, l, dtype, backward);
     return r.slot_bytes ? r.slot_bytes * r.slots + ALIGNMENT : 0;
 }
 
