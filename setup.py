@@ -137,8 +137,8 @@ class BuildWithLibrary(build_ext):  # type: ignore[misc]
             for real in ("float", "double"):
                 table = [f"-DFA_REAL={real}", f"-DFA_TABLE=fa__kernels_{isa}_{real}"]
                 jobs.append(("loops.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + table))
-                micro = [f"-DFA_REAL={real}", f"-DFA_MICRO=fa__micro_{isa}_{real}"]
-                jobs.append(("micro.c", f"{isa}_{real}", flags["CFLAGS_MICRO"] + flags[f"CFLAGS_{isa}"] + micro))
+                micro = [f"-DFA_REAL={real}", f"-DFA_MICRO=fa__micro_{isa}_{real}", *flags["CFLAGS_MICRO"]]
+                jobs.append(("micro.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + micro))
         objects = []
         for source, folder, extra in jobs:
             objects += self.compiler.compile(

@@ -33,9 +33,7 @@ class Saved:
     kind: str
     array: Array
     b_shape: tuple[int, ...] | None
-    def __init__(
-        self, activation: Any, kind: str, array: Array, b_shape: tuple[int, ...] | None
-    ) -> None: ...
+    def __init__(self, activation: Any, kind: str, array: Array, b_shape: tuple[int, ...] | None) -> None: ...
     @property
     def nbytes(self) -> int: ...
 

@@ -62,7 +62,7 @@ def dense(x: Any, w: Any, b: Any = None, activation: Any = "gelu", *, out: Any =
     """
     ready = prepared(activation)
     if ready is not None:
-        y = _dense.forward(x, w, b, ready, False, out)
+        y: NDArray[Any] | None = _dense.forward(x, w, b, ready, False, out)
         if y is not None:
             return y
     layer = Layer("fastact.dense", {"x": x, "w": w, "b": b}, activation)
@@ -108,7 +108,7 @@ def dense_forward(
     """
     ready = prepared(activation) if save is None else None
     if ready is not None:
-        pair = _dense.forward(x, w, b, ready, True, out)
+        pair: tuple[NDArray[Any], Saved] | None = _dense.forward(x, w, b, ready, True, out)
         if pair is not None:
             return pair
     layer = Layer("fastact.dense_forward", {"x": x, "w": w, "b": b}, activation)

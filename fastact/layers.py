@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastact import _dense, errors
-from fastact.activation import Activation, get
 from fastact._dense import Saved
+from fastact.activation import Activation, get
 from fastact.saving import KINDS, check_saved, kind_to_save
 
 Array = NDArray[Any]
@@ -120,8 +120,8 @@ class Layer:
             )
             raise TypeError(message)
         shapes = {"dx": self.x.shape if need_dx else None, "dw": self.w.shape, "db": saved.b_shape}
-        results: dict[str, Array | None] = {}
-        given: dict[str, Array | None] = {}
+        results: dict[str, Any] = {}
+        given: dict[str, Any] = {}
         others = [grad_y, self.x, self.w, saved.array]
         for (name, shape), target in zip(shapes.items(), out, strict=True):
             results[name] = given[name] = None
@@ -162,8 +162,8 @@ class Layer:
 
     def _check_gradient(self, saved: Any) -> Array:
         if not isinstance(saved, Saved):
-            message = f"{self.function}: saved is of type {type(saved).__name__}; expected what dense_forward returned"
-            raise TypeError(message)
+            message = f"{self.function}: saved is of type {type(saved).__name__}"
+            raise TypeError(f"{message}; expected what dense_forward returned")
         assert self.grad_y is not None
         stack = np.broadcast_shapes(self.stack, saved.array.shape[:-2])  # biases may have had leading axes
         self.stack, self.shape = stack, (*stack, *self.shape[-2:])
@@ -211,7 +211,7 @@ class Layer:
                 array = np.ascontiguousarray(value, self.dtype).reshape(np.shape(value))
             if array.ndim > 1 and array.shape[-2] != 1:
                 return None
-            if np.broadcast_shapes(array.shape, self.shape) != self.shape:
+            if not broadcasts_to(array.shape, self.shape):
                 message = f"{self.function}: parameter {name} has shape {array.shape}"
                 raise ValueError(f"{message}; expected one that broadcasts to {self.shape}")
             found.append(array.reshape(array.shape[:-2] + array.shape[-1:]) if array.ndim > 1 else array)
@@ -237,7 +237,7 @@ class Layer:
             other is not None and np.may_share_memory(out, other) for other in others
         ):
             return out, None
-        return (out.astype(self.dtype) if keep else np.empty(shape, self.dtype)), out
+        return (out.astype(self.dtype, order="C") if keep else np.empty(shape, self.dtype)), out
 
     def _run(
         self,
@@ -278,6 +278,12 @@ def finish(result: Array, given: Array | None) -> Array:
 # Arguments ----------------------------------------------------------------------------------------
 
 
+def broadcasts_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether an array of this shape broadcasts to the target's."""
+    ending = target[len(target) - len(shape) :]
+    return len(shape) <= len(target) and all(n in (1, m) for n, m in zip(shape, ending, strict=True))
+
+
 def resolve(function: str, activation: Any) -> Any:
     """An activation by name, or any object that can be called and has a derivative."""
     if isinstance(activation, str):
@@ -311,7 +317,7 @@ def common_dtype(function: str, arrays: Mapping[str, Array]) -> np.dtype[Any]:
 
 
 def as_readable(array: Array, dtype: np.dtype[Any]) -> Array:
-    """The array itself where C can read it: of this dtype, aligned, strides in whole elements; else a copy."""
+    """The array itself where C can read it: this dtype, aligned, strides in whole elements; else a copy."""
     size = dtype.itemsize
     if array.dtype == dtype and array.flags.aligned and all(s % size == 0 for s in array.strides):
         return array

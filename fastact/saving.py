@@ -1,7 +1,7 @@
 """What a dense layer keeps between its two passes, and how little of it will do.
 
-Knows how to read from a row's formulas whether the output determines the derivative without loss. Does not know
-any row, nor how a layer is computed.
+Knows how to read from a row's formulas whether the output determines the derivative without loss. Does not
+know any row, nor how a layer is computed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _prepare(activation: Activation) -> Prepared | None:
 
 
 def check_saved(function: str, saved: Saved, activation: Any, shape: tuple[int, ...], dtype: Any) -> None:
-    """Raise ValueError unless this was saved by a forward pass with this activation, of this shape and dtype."""
+    """Raise ValueError unless a forward pass with this activation, shape and dtype saved it."""
     if not same_activation(saved.activation, activation):
         message = f"{function}: saved was made with activation {saved.activation!r}"
         raise ValueError(f"{message}; this call has {activation!r}")

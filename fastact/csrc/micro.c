@@ -101,7 +101,7 @@ INLINE void multiply_block(const int m, const int v, const int ragged, const blo
     const size_t last = p->last;
     UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < v; j++) {
         const real *bias = p->bias + LANES * j;
-        sum[i][j] = p->begin != FROM_BIAS ? (vector){0}
+        sum[i][j] = p->begin != FROM_BIAS  ? (vector){0}
                     : ragged && j == v - 1 ? load_first(bias, last)
                                            : *(const vector *)bias;
         if (p->begin == FROM_C) __builtin_prefetch(c + i * ldc + LANES * j);
@@ -147,7 +147,8 @@ INLINE void multiply_block(const int m, const int v, const int ragged, const blo
 #define ENTRIES(v) {{0}, ENTRY(1, v), ENTRY(2, v), ENTRY(3, v), ENTRY(4, v), ENTRY(5, v), ENTRY(6, v)}
 #if VECTORS == 4
 BLOCKS(1)
-BLOCKS(2) BLOCKS(3) BLOCKS(4)
+BLOCKS(2)
+BLOCKS(3) BLOCKS(4)
 #else
 BLOCKS(1)
 BLOCKS(2)
