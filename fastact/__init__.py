@@ -32,6 +32,7 @@ from fastact.runtime import (
     set_isa,
     set_num_threads,
 )
+from fastact.stack import DenseStack
 
 __version__ = _version("fastact")
 check_environment()
@@ -43,6 +44,7 @@ del _name
 
 __all__ = [
     "Activation",
+    "DenseStack",
     "Saved",
     "dense",
     "dense_backward",

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-def blas_facts() -> tuple[int, bool]: ...
+def integer_bits(signature: str) -> int: ...
 def run(
     backward: bool,
     activation: int,
@@ -14,6 +14,7 @@ def run(
     stack_shape: tuple[int, ...],
     w: Array,
     accumulate: bool,
+    bit_values: tuple[float, float],
     arrays: dict[str, Array | None],
 ) -> None: ...
 def forward(x: Any, w: Any, b: Any, prepared: Prepared, save: bool, out: Any) -> Any: ...
@@ -32,10 +33,29 @@ class Saved:
     activation: Any
     kind: str
     array: Array
+    columns: int
     b_shape: tuple[int, ...] | None
-    def __init__(self, activation: Any, kind: str, array: Array, b_shape: tuple[int, ...] | None) -> None: ...
+    def __init__(
+        self, activation: Any, kind: str, array: Array, columns: int, b_shape: tuple[int, ...] | None
+    ) -> None: ...
     @property
     def nbytes(self) -> int: ...
 
 class Prepared:
     def __init__(self, activation: Any, kind: str, saving: int, values: tuple[float, ...]) -> None: ...
+
+class Network:
+    rows: int
+    def __init__(
+        self,
+        prepared: tuple[Prepared, ...],
+        weights: tuple[Array, ...],
+        biases: tuple[Array | None, ...],
+        rows: int,
+    ) -> None: ...
+    def forward(self, x: Array) -> Array: ...
+    def backward(
+        self, grad_y: Array, need_dx: bool
+    ) -> tuple[Array | None, tuple[Array, ...], tuple[Array | None, ...]]: ...
+    @property
+    def nbytes(self) -> int: ...

@@ -6,14 +6,12 @@ seen to that.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 cimport numpy as cnp
 
 import ctypes
 import re
-
-from scipy.linalg import cython_blas
 
 from fastact import _core
 
@@ -27,8 +25,9 @@ cdef extern from "dense.h" nogil:
     enum: FA__MAX_DIMS, FA__MAX_PARAMS
     ctypedef int fa_activation
     ctypedef int fa_saving
-    ctypedef int (*run_function)(const fa_dense *, int, void *, size_t) noexcept nogil
-    ctypedef size_t (*size_function)(const fa_dense *, int) noexcept nogil
+    ctypedef int (*run_function)(const fa_dense *, size_t, int, void *, size_t) noexcept nogil
+    ctypedef size_t (*size_function)(const fa_dense *, size_t, int) noexcept nogil
+    ctypedef int (*prefers_function)() noexcept nogil
     ctypedef struct fa_blas:
         gemm_function sgemm, dgemm
         int integer_bits
@@ -51,6 +50,7 @@ cdef extern from "dense.h" nogil:
         fa_activation activation
         fa_input parameters[4]
         fa_saving saving
+        double bit_values[2]
         fa_input x, w, b, grad_y
         fa_result y, saved, dx, dw, db
         int accumulate
@@ -58,36 +58,35 @@ cdef extern from "dense.h" nogil:
     ctypedef struct fa__dense_functions:
         run_function run[2]
         size_function workspace[2]
+        prefers_function prefers_blas
 
 cdef const fa__dense_functions *library = <const fa__dense_functions *>PyCapsule_GetPointer(
     _core.dense_entries, "fastact._core.dense_entries")
 
 # The BLAS ------------------------------------------------------------------------------------------
 
-cdef fa_blas blas
+cdef fa_blas found
+cdef const fa_blas *blas = NULL  # NULL until it is first wanted, and where it cannot be used
+cdef bint looked_for = False
 
 
-cdef void *address_of(str name) except NULL:
-    capsule = cython_blas.__pyx_capi__[name]
+cdef void *address_of(object capsule) except NULL:
     return PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
 
 
-def _integer_bits():
-    """Size of the integers that cython_blas takes, or 0 where it cannot be told: its capsules carry the C
-    signature, whose third argument is the first integer."""
-    signature = PyCapsule_GetName(cython_blas.__pyx_capi__["sgemm"]).decode()
+def integer_bits(str signature):
+    """Size of the integers that a BLAS function takes, from the C signature that its capsule carries: the third
+    argument is the first integer. 0 where it cannot be told."""
     integer = re.split(r"[(,]", signature)[3].split("*")[0].strip()
-    if integer == "int":
-        return 32
-    return 64 if integer in ("int64_t", "long", "long long") else 0
+    return 32 if integer == "int" else 64 if integer in ("int64_t", "long", "long long") else 0
 
 
-cdef int _find_thread_functions() except -1:
+cdef void find_thread_functions(str path) except *:
     """OpenBLAS's own functions in the library that cython_blas is linked to, where it has them."""
     try:
-        linked = ctypes.CDLL(cython_blas.__file__)
+        linked = ctypes.CDLL(path)
     except OSError:
-        return 0
+        return
     for prefix in ("scipy_openblas", "openblas"):
         for suffix in ("", "64_"):
             try:
@@ -95,22 +94,32 @@ cdef int _find_thread_functions() except -1:
                 setter = getattr(linked, f"{prefix}_set_num_threads{suffix}")
             except AttributeError:
                 continue
-            blas.get_threads = <get_function><size_t>ctypes.cast(getter, ctypes.c_void_p).value
-            blas.set_threads = <set_function><size_t>ctypes.cast(setter, ctypes.c_void_p).value
-            return 1
+            found.get_threads = <get_function><size_t>ctypes.cast(getter, ctypes.c_void_p).value
+            found.set_threads = <set_function><size_t>ctypes.cast(setter, ctypes.c_void_p).value
+            return
+
+
+cdef int find_blas() except -1:
+    """SciPy's BLAS, whose integers may have either size, and which is slow to import."""
+    global blas, looked_for
+    from scipy.linalg import cython_blas
+
+    capsules = cython_blas.__pyx_capi__
+    found.sgemm = <gemm_function>address_of(capsules["sgemm"])
+    found.dgemm = <gemm_function>address_of(capsules["dgemm"])
+    found.integer_bits = integer_bits(PyCapsule_GetName(capsules["sgemm"]).decode())
+    find_thread_functions(cython_blas.__file__)
+    if found.integer_bits:
+        blas = &found
+    looked_for = True
     return 0
 
 
-blas.sgemm = <gemm_function>address_of("sgemm")
-blas.dgemm = <gemm_function>address_of("dgemm")
-blas.integer_bits = _integer_bits()
-_threads_known = bool(_find_thread_functions())
-
-
-def blas_facts():
-    """(bits of the BLAS's integers, or 0 if they could not be told and it is not used; whether its threads can
-    be limited)"""
-    return blas.integer_bits, _threads_known
+cdef inline const fa_blas *wanted_blas() except? NULL:
+    """For instruction sets whose own kernels are slower."""
+    if not looked_for and library.prefers_blas():
+        find_blas()
+    return blas
 
 
 # One call ------------------------------------------------------------------------------------------
@@ -159,15 +168,15 @@ cdef int execute(int dtype, const fa_dense *layer, bint backward) except -1:
     cdef size_t bytes_
     cdef int answer
     if layer.stack_ndim == 0 and layer.rows * layer.n_in * layer.out < RELEASE_GIL_ABOVE:
-        answer = library.run[dtype](layer, backward, small, ON_STACK)
+        answer = library.run[dtype](layer, 1, backward, small, ON_STACK)
         if answer == 0:
             return 0
-    bytes_ = library.workspace[dtype](layer, backward)
+    bytes_ = library.workspace[dtype](layer, 1, backward)
     workspace = malloc(bytes_)
     if workspace == NULL and bytes_ > 0:
         raise MemoryError(f"fastact: no memory for a workspace of {bytes_} bytes")
     with nogil:
-        answer = library.run[dtype](layer, backward, workspace, bytes_)
+        answer = library.run[dtype](layer, 1, backward, workspace, bytes_)
     free(workspace)
     if answer != 0:
         raise RuntimeError(f"fastact: the dense layer's C function returned {answer}")
@@ -175,7 +184,7 @@ cdef int execute(int dtype, const fa_dense *layer, bint backward) except -1:
 
 
 def run(bint backward, int activation, int saving, tuple parameters, tuple stack_shape, w, bint accumulate,
-        dict arrays):
+        tuple bit_values, dict arrays):
     """Forward (x, b to y, saved) or backward (x, grad_y, saved to dx, dw, db), on valid arrays by name.
 
     `parameters` are arrays of shape (), or (..., out) with leading axes as the stack's.
@@ -195,8 +204,9 @@ def run(bint backward, int activation, int saving, tuple parameters, tuple stack
     layer.stack_shape = shape
     layer.activation = activation
     layer.saving = saving
+    layer.bit_values[0], layer.bit_values[1] = bit_values
     layer.accumulate = accumulate
-    layer.blas = &blas if blas.integer_bits else NULL
+    layer.blas = wanted_blas()
     layer.b.data = layer.grad_y.data = NULL
     layer.b.stack = layer.grad_y.stack = NULL
     fill_input(&layer.x, &stacks[0], x, 2, ndim)
@@ -230,10 +240,13 @@ cdef class Saved:
     ----------
     activation : Activation
         Whose derivative is to be taken.
-    kind : {"input", "output"}
-        Whether it is taken from x w + b or from the result.
+    kind : {"input", "output", "bits"}
+        Whether it is taken from x w + b, from the result, or from a bit for each element.
     array : ndarray
         That array; in the second case the very result, which must not be modified before the backward pass.
+        Bits lie in bytes, the first column in the lowest.
+    columns : int
+        Columns of the result.
     b_shape : tuple of int or None
         Shape of the biases.
     """
@@ -241,9 +254,11 @@ cdef class Saved:
     cdef readonly object activation
     cdef readonly str kind
     cdef readonly object array
+    cdef readonly cnp.npy_intp columns
     cdef readonly tuple b_shape
 
-    def __init__(self, activation, str kind, array, tuple b_shape):
+    def __init__(self, activation, str kind, array, cnp.npy_intp columns, tuple b_shape):
+        self.columns = columns
         self.activation = activation
         self.kind = kind
         self.array = array
@@ -346,14 +361,14 @@ cdef cnp.ndarray result_of(object given, int ndim, cnp.npy_intp *shape, int numb
     return array
 
 
-cdef int fill_layer(fa_dense *layer, Prepared prepared, cnp.ndarray x, cnp.ndarray w, int number) noexcept:
+cdef int fill_layer(fa_dense *layer, Prepared prepared, cnp.ndarray x, cnp.ndarray w, int number) except -1:
     cdef int i
     memset(layer, 0, sizeof(fa_dense))
     layer.rows = <size_t>cnp.PyArray_DIM(x, 0)
     layer.n_in = <size_t>cnp.PyArray_DIM(x, 1)
     layer.out = <size_t>cnp.PyArray_DIM(w, 1)
     layer.activation = prepared.number
-    layer.blas = &blas if blas.integer_bits else NULL
+    layer.blas = wanted_blas()
     for i in range(prepared.n_params):
         layer.parameters[i].data = (<void *>&prepared.narrow[i] if number == cnp.NPY_FLOAT
                                     else <void *>&prepared.wide[i])
@@ -384,9 +399,11 @@ def forward(x, w, b, Prepared prepared, bint save, out):
         layer.b.column = 1
     cdef list others = [x, w, b]
     reuse = None
-    if type(out) is tuple and len(<tuple>out) == 2:
+    if type(out) is tuple:
+        if not save or len(<tuple>out) != 2 or type((<tuple>out)[1]) is not Saved:
+            return None
         out, saved = out
-        reuse = None if saved is None or saved.kind == "output" else saved.array
+        reuse = saved.array if saved.kind == "input" else None
     y = result_of(out, 2, shape, number, others)
     if y is None:
         return None
@@ -406,6 +423,7 @@ def forward(x, w, b, Prepared prepared, bint save, out):
     saved.activation = prepared.activation
     saved.kind = prepared.kind
     saved.array = array
+    saved.columns = shape[1]
     saved.b_shape = None if b is None else (shape[1],)
     return y, saved
 
@@ -464,3 +482,128 @@ def backward(grad_y, x, w, saved_, Prepared prepared, bint need_dx, tuple out, b
         fill_new(&layer.db, db)
     execute(0 if number == cnp.NPY_FLOAT else 1, &layer, True)
     return dx, dw, db
+
+
+# Networks ------------------------------------------------------------------------------------------
+
+cdef class Network:
+    """Layers one after the other, on arrays made once for a number of rows; the arrays are this object's."""
+
+    cdef fa_dense *layers
+    cdef void *workspace
+    cdef size_t count, bytes_
+    cdef int number
+    cdef tuple given  # what the pointers point to that is not made here
+    cdef list made    # and what is
+    cdef readonly object y, dx
+    cdef readonly tuple dw, db
+    cdef readonly cnp.npy_intp rows
+    cdef object x, grad_y
+
+    def __cinit__(self, tuple prepared, tuple weights, tuple biases, cnp.npy_intp rows):
+        cdef size_t i
+        cdef cnp.npy_intp shape[2]
+        cdef list dw = [], db = []
+        cdef cnp.ndarray w, array
+        cdef fa_dense *layer
+        self.count = len(prepared)
+        self.rows = rows
+        self.number = cnp.PyArray_TYPE(<cnp.ndarray>weights[0])
+        self.layers = <fa_dense *>calloc(self.count, sizeof(fa_dense))
+        if self.layers == NULL:
+            raise MemoryError("fastact.DenseStack: no memory for its layers")
+        shape[0] = rows
+        shape[1] = max(w_.shape[0] for w_ in weights)
+        cdef list between = [cnp.PyArray_EMPTY(2, shape, self.number, 0) for _ in range(min(2, self.count - 1))]
+        self.given = prepared, weights, biases
+        self.made = list(between)
+        for i in range(self.count):
+            layer = &self.layers[i]
+            w = weights[i]
+            shape[0] = rows
+            shape[1] = cnp.PyArray_DIM(w, 0)
+            if i == 0:
+                self.dx = cnp.PyArray_EMPTY(2, shape, self.number, 0)
+            # of x only the sizes are read here; its address and strides are set below, or by each call
+            fill_layer(layer, prepared[i], self.dx if i == 0 else self.y, w, self.number)
+            layer.saving = (<Prepared>prepared[i]).saving
+            layer.x.column = 1
+            if i > 0:
+                layer.x.data = self.layers[i - 1].y.data
+                layer.x.row = self.layers[i - 1].y.row
+            if biases[i] is not None:
+                layer.b.data = cnp.PyArray_DATA(<cnp.ndarray>biases[i])
+                layer.b.column = 1
+            shape[1] = cnp.PyArray_DIM(w, 1)
+            self.y = cnp.PyArray_EMPTY(2, shape, self.number, 0)
+            self.made.append(self.y)
+            fill_new(&layer.y, self.y)
+            layer.saved = layer.y
+            if (<Prepared>prepared[i]).kind == "input":
+                array = cnp.PyArray_EMPTY(2, shape, self.number, 0)
+                self.made.append(array)
+                fill_new(&layer.saved, array)
+            shape[0] = cnp.PyArray_DIM(w, 0)
+            dw.append(cnp.PyArray_EMPTY(2, shape, self.number, 0))
+            fill_new(&layer.dw, dw[i])
+            db.append(None)
+            if biases[i] is not None:
+                db[i] = cnp.PyArray_EMPTY(1, &shape[1], self.number, 0)
+                fill_new(&layer.db, db[i])
+            if i == 0:
+                fill_new(&layer.dx, self.dx)
+            else:
+                fill_new(&layer.dx, between[i % 2 if len(between) > 1 else 0])
+                layer.dx.row = cnp.PyArray_DIM(w, 0)
+                self.layers[i - 1].grad_y.data = layer.dx.data
+                self.layers[i - 1].grad_y.row = layer.dx.row
+                self.layers[i - 1].grad_y.column = 1
+        self.dw, self.db = tuple(dw), tuple(db)
+        self.made += [self.dx, *dw, *(b for b in db if b is not None)]
+
+    def __dealloc__(self):
+        free(self.layers)
+        free(self.workspace)
+
+    def forward(self, cnp.ndarray x):
+        """y, in an array that the next call overwrites; x is of the right shape and type, and is kept."""
+        self.x = x
+        fill_matrix(&self.layers[0].x, x)
+        self.execute(False)
+        return self.y
+
+    def backward(self, cnp.ndarray grad_y, bint need_dx):
+        """dx or None, and all dw and db, in arrays that the next call overwrites."""
+        if self.x is None:
+            raise RuntimeError("fastact.DenseStack.backward: forward has not been called")
+        self.grad_y = grad_y
+        fill_matrix(&self.layers[self.count - 1].grad_y, grad_y)
+        self.layers[0].dx.data = cnp.PyArray_DATA(<cnp.ndarray>self.dx) if need_dx else NULL
+        self.execute(True)
+        return (self.dx if need_dx else None), self.dw, self.db
+
+    cdef int execute(self, bint backward) except -1:
+        cdef int dtype = 0 if self.number == cnp.NPY_FLOAT else 1
+        cdef int answer
+        cdef size_t wanted
+        with nogil:
+            answer = library.run[dtype](self.layers, self.count, backward, self.workspace, self.bytes_)
+        if answer == -1:  # a first call, or another instruction set since
+            free(self.workspace)
+            self.bytes_ = 0
+            wanted = max(library.workspace[dtype](self.layers, self.count, 0),
+                         library.workspace[dtype](self.layers, self.count, 1))
+            self.workspace = malloc(wanted)
+            if self.workspace == NULL:
+                raise MemoryError(f"fastact.DenseStack: no memory for a workspace of {wanted} bytes")
+            self.bytes_ = wanted
+            with nogil:
+                answer = library.run[dtype](self.layers, self.count, backward, self.workspace, self.bytes_)
+        if answer != 0:
+            raise RuntimeError(f"fastact: the network's C function returned {answer}")
+        return 0
+
+    @property
+    def nbytes(self):
+        """Bytes of all arrays and of the workspace."""
+        return self.bytes_ + sum(a.nbytes for a in self.made)

@@ -78,10 +78,11 @@ def dense_forward(
     ----------
     x, w, b, activation
         As for :func:`dense`.
-    save : {"input", "output"}, optional
+    save : {"input", "output", "bits"}, optional
         What the backward pass takes f' from. ``"input"`` is x w + b, in an array of its own, as large as the
         result. ``"output"`` is the result itself, which costs nothing and must then not be modified; only
-        where f' follows from it. By default the output where nothing is lost by it (the relu family), else the
+        where f' follows from it. ``"bits"`` is one bit for each element, only where f' has two values; a NaN
+        counts as the second of them. By default the output where nothing is lost by it (the relu family), else the
         input; always the input for activations with learned parameters.
     out : ndarray, or pair of ndarray and Saved, optional
         Where to store the result, and an earlier `saved` to overwrite.
@@ -91,7 +92,8 @@ def dense_forward(
     y : ndarray, shape (..., n, o)
         The result.
     saved : Saved
-        Its ``nbytes`` tells what it costs beside y: for each element 0, or the size of one.
+        Its ``nbytes`` tells what it costs beside y: for each element its size if the input is saved, nothing
+        if the output is, 1/8 byte if bits are.
 
     Raises
     ------

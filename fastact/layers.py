@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fastact import _dense, errors
 from fastact._dense import Saved
 from fastact.activation import Activation, get
-from fastact.saving import KINDS, check_saved, kind_to_save
+from fastact.saving import KINDS, bit_values, check_saved, kind_to_save
 
 Array = NDArray[Any]
 _CHUNK = 1 << 16  # elements at a time where NumPy computes, so that temporaries stay small
@@ -74,26 +74,30 @@ class Layer:
             if save not in (None, "input"):
                 raise TypeError(f"{self.function}: save is {save!r}; this activation needs its input")
             z = self._product()
-            return self._by_parts(z, target), Saved(self.activation, "input", z, b_shape)
+            return self._by_parts(z, target), Saved(self.activation, "input", z, self.shape[-1], b_shape)
         kind = kind_to_save(self.function, self.activation, save)
         y, given = self._result("out", target, self.shape, [self.x, self.w, self.b])
         if kind == "output":
             self._run(False, kind, parameters, y=y)
             result = finish(y, given)
-            return result, Saved(self.activation, kind, result, b_shape)
-        saved = self._saved_array(reuse, [self.x, self.w, self.b, y])
+            return result, Saved(self.activation, kind, result, self.shape[-1], b_shape)
+        saved = self._saved_array(kind, reuse, [self.x, self.w, self.b, y])
         self._run(False, kind, parameters, y=y, saved=saved)
-        return finish(y, given), Saved(self.activation, kind, saved, b_shape)
+        return finish(y, given), Saved(self.activation, kind, saved, self.shape[-1], b_shape)
 
-    def _saved_array(self, reuse: Any, others: Sequence[Array | None]) -> Array:
+    def _saved_array(self, kind: str, reuse: Any, others: Sequence[Array | None]) -> Array:
         """The array of an earlier Saved, where it can be used again; else a new one."""
+        shape, dtype = self.shape, self.dtype
+        if kind == "bits":
+            shape, dtype = (*shape[:-1], (shape[-1] + 7) // 8), np.dtype(np.uint8)
         if reuse is None:
-            return np.empty(self.shape, self.dtype)
+            return np.empty(shape, dtype)
         if not isinstance(reuse, Saved):
             message = f"{self.function}: out[1] is of type {type(reuse).__name__}; expected what an earlier call saved"
             raise TypeError(message)
-        array, copy_to = self._result("out[1]", reuse.array, self.shape, others)
-        return array if copy_to is None else np.empty(self.shape, self.dtype)
+        fits = reuse.kind == kind and reuse.array.shape == shape and takes_results(reuse.array, dtype)
+        apart = not any(other is not None and np.may_share_memory(reuse.array, other) for other in others)
+        return reuse.array if fits and apart else np.empty(shape, dtype)
 
     def _product(self) -> Array:
         """x w + b by itself."""
@@ -263,7 +267,8 @@ class Layer:
             arrays.update({name: a.reshape(rows, a.shape[-1]) for name, a in rowed.items()})
             stack = ()
         number = (activation or self.activation).number
-        _dense.run(backward, number, KINDS[kind], parameters, stack, self.w, accumulate, arrays)
+        values = bit_values(self.function, self.activation) if kind == "bits" else (0.0, 0.0)
+        _dense.run(backward, number, KINDS[kind], parameters, stack, self.w, accumulate, values, arrays)
 
 
 def finish(result: Array, given: Array | None) -> Array:

@@ -6,6 +6,7 @@ know any row, nor how a layer is computed.
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -14,8 +15,9 @@ import numpy as np
 
 from fastact._dense import Prepared, Saved
 from fastact.activation import Activation, get, names
+from fastact.formula import compile_formula
 
-KINDS = {"nothing": 0, "input": 1, "output": 2}  # fa_saving
+KINDS = {"nothing": 0, "input": 1, "output": 2, "bits": 3}  # fa_saving
 _FLOAT32_OVERFLOWS = 2.0**128 - 2.0**103  # the least that rounds to infinity
 _by_name: dict[str, Prepared] = {}
 _by_activation: WeakKeyDictionary[Activation, Prepared | None] = WeakKeyDictionary()
@@ -50,8 +52,9 @@ def check_saved(function: str, saved: Saved, activation: Any, shape: tuple[int, 
     if not same_activation(saved.activation, activation):
         message = f"{function}: saved was made with activation {saved.activation!r}"
         raise ValueError(f"{message}; this call has {activation!r}")
-    if saved.array.shape != shape or saved.array.dtype != dtype:
-        was = f"shape {saved.array.shape} and dtype {saved.array.dtype}"
+    was_shape, was_dtype = (*saved.array.shape[:-1], saved.columns), saved.array.dtype
+    if was_shape != shape or (was_dtype != dtype and saved.kind != "bits"):
+        was = f"shape {was_shape} and dtype {was_dtype}"
         raise ValueError(f"{function}: saved has {was}; expected {shape} and {dtype}")
 
 
@@ -71,9 +74,30 @@ def kind_to_save(function: str, activation: Activation, wanted: str | None) -> s
         return _least_kind(activation)
     if wanted == "output":
         activation.check_from_output({})
+    elif wanted == "bits":
+        bit_values(function, activation)
     elif wanted != "input":
-        raise ValueError(f"{function}: save is {wanted!r}; expected 'input' or 'output'")
+        raise ValueError(f"{function}: save is {wanted!r}; expected 'input', 'output' or 'bits'")
     return wanted
+
+
+def bit_values(function: str, activation: Activation) -> tuple[float, float]:
+    """The two values that the derivative has; TypeError where it has others."""
+    numbers = all(np.ndim(v) == 0 for v in activation.parameter_values)
+    values = _leaves(ast.parse(activation.derivative_formula, mode="eval").body)
+    if not numbers or len(values) > 2 or any(re.search(r"\bx\b", v) for v in values):
+        message = f"{function}: save is 'bits'; the derivative of {activation!r} has more than two values"
+        raise TypeError(message)
+    found = [compile_formula(v, activation.parameter_names, "python") for v in values]
+    first, *rest = (float(f(*activation.parameter_values)) for f in found)
+    return (rest[0] if rest else first), first
+
+
+def _leaves(node: ast.expr) -> list[str]:
+    """The distinct texts among which nested calls of where() choose."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "where":
+        return list(dict.fromkeys(text for branch in node.args[1:] for text in _leaves(branch)))
+    return [ast.unparse(node)]
 
 
 def _least_kind(activation: Activation) -> str:

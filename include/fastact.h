@@ -106,8 +106,9 @@ typedef struct {
 } fa_result;
 
 /* What the backward pass takes f' from: x w + b, which costs an array as large as y; or y itself, which is then
- * `saved`; f' must follow from it. For inference nothing is saved. */
-typedef enum { FA_SAVE_NOTHING, FA_SAVE_INPUT, FA_SAVE_OUTPUT } fa_saving;
+ * `saved`, and f' must follow from it; or one bit per element, where f' has only two values: then `saved` is of
+ * bytes, (out + 7)/8 for each row, the first column in the lowest bit. For inference nothing is saved. */
+typedef enum { FA_SAVE_NOTHING, FA_SAVE_INPUT, FA_SAVE_OUTPUT, FA_SAVE_BITS } fa_saving;
 
 typedef struct {
     size_t rows, in, out;
@@ -116,6 +117,7 @@ typedef struct {
     fa_activation activation;
     fa_input parameters[4]; /* in the order of the row: one value (strides 0), or one for each column */
     fa_saving saving;
+    double bit_values[2]; /* f' where a bit is 0, and where it is 1 */
     fa_input x, w, b; /* b.data may be 0; its columns are 1 apart */
     fa_input grad_y;
     fa_result y, saved, dx, dw, db;
@@ -130,6 +132,15 @@ FA_API int fa_dense_backward_f32(const fa_dense *layer, void *workspace, size_t 
 FA_API int fa_dense_backward_f64(const fa_dense *layer, void *workspace, size_t bytes);
 FA_API size_t fa_dense_workspace_f32(const fa_dense *layer, int backward);
 FA_API size_t fa_dense_workspace_f64(const fa_dense *layer, int backward);
+
+/* A network in one call: `count` layers one after the other, backward in descending order. The caller has set
+ * each layer's x to the y of the one before, and each grad_y to the dx of the one after. All share a workspace. */
+FA_API int fa_network_forward_f32(const fa_dense *layers, size_t count, void *workspace, size_t bytes);
+FA_API int fa_network_forward_f64(const fa_dense *layers, size_t count, void *workspace, size_t bytes);
+FA_API int fa_network_backward_f32(const fa_dense *layers, size_t count, void *workspace, size_t bytes);
+FA_API int fa_network_backward_f64(const fa_dense *layers, size_t count, void *workspace, size_t bytes);
+FA_API size_t fa_network_workspace_f32(const fa_dense *layers, size_t count, int backward);
+FA_API size_t fa_network_workspace_f64(const fa_dense *layers, size_t count, int backward);
 
 #ifdef __cplusplus
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dense_cases import forward_and_backward, layer
+from dense_cases import forward_and_backward, layer, on_a_grid
 
 import fastact as fa
 
@@ -50,6 +50,41 @@ def test_output_is_saved_as_it_is() -> None:
     assert saved.array is y
     assert saved.b_shape == (3,)
     assert "output" in repr(saved)
+
+
+def test_bits(activation: fa.Activation, dtype: type) -> None:
+    """Where f' has two values, a bit tells which; the gradients are those from the input, bit for bit."""
+    case = on_a_grid(37, 9, 301, dtype)
+    case.grad_y = case.grad_y.T.copy().T  # any strides
+    case.grad_y[3] = np.inf
+    try:
+        got = forward_and_backward(case, activation, save="bits")
+    except TypeError as error:
+        assert "more than two values" in str(error)
+        z = np.linspace(-3, 3, 49)  # 0 is among them
+        with np.errstate(all="ignore"):
+            assert len(np.unique(activation.derivative(z))) > 2
+        return
+    want = forward_and_backward(case, activation, save="input")
+    assert got[4].array.shape == (37, 38)
+    assert got[4].nbytes == 37 * 38
+    for a, b in zip(got[:4], want[:4], strict=True):
+        assert np.array_equal(a, b, equal_nan=True)
+
+
+def test_bits_of_stacks_and_with_parameters() -> None:
+    case = layer(6, 5, 11, np.float32, stack=(3,))
+    for activation in (fa.get("leaky_relu", negative_slope=0.1), fa.get("leaky_relu", negative_slope=1.0)):
+        got = forward_and_backward(case, activation, save="bits")
+        want = forward_and_backward(case, activation, save="input")
+        for a, b in zip(got[:4], want[:4], strict=True):
+            assert np.array_equal(a, b)
+    with pytest.raises(ValueError, match=r"saved has shape \(3, 6, 11\)"):
+        fa.dense_backward(case.grad_y[..., :9], case.x, case.w[..., :9], got[4], activation=activation)
+
+
+def test_some_rows_save_bits() -> None:
+    assert forward_and_backward(layer(2, 3, 4, np.float32), "relu", save="bits")[4].nbytes == 2
 
 
 @pytest.mark.parametrize("kind", ["input", "output"])

@@ -32,17 +32,12 @@ static size_t smaller(size_t a, size_t b) {
 
 /* Elementwise -------------------------------------------------------------------------------------- */
 
-typedef struct {
-    char *data;
-    ptrdiff_t row, column; /* in elements */
-} operand;
-
-static int is_dense(const operand *o, size_t rows, size_t columns) {
+static int is_dense(const fa__operand *o, size_t rows, size_t columns) {
     return o->column == 1 && (rows == 1 || o->row == (ptrdiff_t)columns);
 }
 
-/* One direction of the layer's row over rows x columns; `arrays` are inputs, then the result */
-static void elementwise(const fa__dense_job *j, fa__direction direction, const operand *arrays, size_t rows) {
+void fa__dense_elementwise(const fa__dense_job *j, fa__direction direction, const fa__operand *arrays,
+                           size_t rows, size_t columns) {
     const fa_dense *l = &j->layer;
     const int inputs = fa__arities[direction].inputs, n_params = fa__rows[l->activation].n_params;
     const ptrdiff_t size = (ptrdiff_t)j->size;
@@ -52,24 +47,24 @@ static void elementwise(const fa__dense_job *j, fa__direction direction, const o
     call.dtype = j->dtype;
     call.ndim = 2;
     call.shape[0] = rows;
-    call.shape[1] = l->out;
+    call.shape[1] = columns;
     int linear = 1;
     for (int i = 0; i < inputs + n_params + 1; i++) {
-        operand o;
+        fa__operand o;
         if (i >= inputs && i < inputs + n_params) {
             const fa_input *parameter = &l->parameters[i - inputs];
-            o = (operand){fa__at(parameter->data, 0, 0), 0, parameter->column};
+            o = (fa__operand){fa__at(parameter->data, 0, 0), 0, parameter->column};
             linear = linear && o.column == 0;
         } else {
             o = arrays[i < inputs ? i : inputs];
-            linear = linear && is_dense(&o, rows, l->out);
+            linear = linear && is_dense(&o, rows, columns);
         }
         call.base[i] = o.data;
         call.stride[i][0] = o.row * size;
         call.stride[i][1] = o.column * size;
     }
     if (linear)
-        fa__execute_contiguous(call.row, direction, j->dtype, call.base, rows * l->out);
+        fa__execute_contiguous(call.row, direction, j->dtype, call.base, rows * columns);
     else
         fa__execute(&call);
 }
@@ -93,9 +88,10 @@ static void forward_rows(const void *context, size_t begin, size_t end) {
         p.a = fa__at(p.a, (ptrdiff_t)row * p.a_row, j->size);
         p.c = fa__at(p.c, (ptrdiff_t)row * p.ldc, j->size);
         fa__multiply(&j->plan, &p);
-        operand arrays[] = {{p.c, z->row, 1},
-                            {fa__at(l->y.data, (ptrdiff_t)row * l->y.row, j->size), l->y.row, 1}};
-        elementwise(j, FA__FORWARD, arrays, rows);
+        char *y = fa__at(l->y.data, (ptrdiff_t)row * l->y.row, j->size);
+        fa__operand arrays[] = {{p.c, z->row, 1}, {y, l->y.row, 1}};
+        if (l->saving == FA_SAVE_BITS) fa__save_bits(j, arrays, row, rows);
+        fa__dense_elementwise(j, FA__FORWARD, arrays, rows, l->out);
     }
     fa__leave(caller);
 }
@@ -230,14 +226,16 @@ static void store_sums(const fa__dense_job *j) {
 static void backward_tile(fa__dense_job *j, size_t rows) {
     const fa_dense *l = &j->layer;
     const ptrdiff_t ld = j->dw.b_row;
-    const operand arrays[] = {
-        {fa__at(l->grad_y.data, (ptrdiff_t)j->first * l->grad_y.row, j->size), l->grad_y.row,
-         l->grad_y.column},
+    const fa__operand arrays[] = {
+        {fa__at(l->grad_y.data, (ptrdiff_t)j->first * l->grad_y.row, j->size), l->grad_y.row, l->grad_y.column},
         {fa__at(l->saved.data, (ptrdiff_t)j->first * l->saved.row, j->size), l->saved.row, 1},
         {j->delta, ld, 1},
     };
-    fa__direction direction = l->saving == FA_SAVE_OUTPUT ? FA__BACKWARD_FROM_OUTPUT : FA__BACKWARD;
-    elementwise(j, direction, arrays, rows);
+    if (l->saving == FA_SAVE_BITS)
+        fa__delta_from_bits(j, rows);
+    else
+        fa__dense_elementwise(j, l->saving == FA_SAVE_OUTPUT ? FA__BACKWARD_FROM_OUTPUT : FA__BACKWARD, arrays,
+                              rows, l->out);
     if (l->dw.data || l->db.data) { /* before dx, which may be stored over x */
         j->dw.k = rows;
         fa__parallel_for(dw_rows, j, j->dw.m, grain(rows * (l->out + 1)), quantum(&j->dw_plan));

@@ -39,10 +39,25 @@ static inline char *fa__at(const void *data, ptrdiff_t elements, size_t size) {
     return (char *)(uintptr_t)data + elements * (ptrdiff_t)size;
 }
 
-/* the public functions by dtype (FA__F32, FA__F64), for another extension module that shares this library */
+/* The layer's row in one direction, elementwise over rows x columns of `arrays`: inputs, then the result.
+ * Parameters that vary by column begin with the first. */
 typedef struct {
-    int (*run[2])(const fa_dense *layer, int backward, void *workspace, size_t bytes);
-    size_t (*workspace[2])(const fa_dense *layer, int backward);
+    char *data;
+    ptrdiff_t row, column; /* in elements */
+} fa__operand;
+void fa__dense_elementwise(const fa__dense_job *job, fa__direction direction, const fa__operand *arrays,
+                           size_t rows, size_t columns);
+
+/* bits.c: f' of rows [first, first + rows) to bits of `saved`, from x w + b; and delta from bits and grad_y */
+void fa__save_bits(const fa__dense_job *job, const fa__operand *z, size_t first, size_t rows);
+void fa__delta_from_bits(const fa__dense_job *job, size_t rows);
+
+/* networks by dtype (FA__F32, FA__F64), for another extension module that shares this library; and whether a BLAS
+ * would be used */
+typedef struct {
+    int (*run[2])(const fa_dense *layers, size_t count, int backward, void *workspace, size_t bytes);
+    size_t (*workspace[2])(const fa_dense *layers, size_t count, int backward);
+    int (*prefers_blas)(void);
 } fa__dense_functions;
 extern const fa__dense_functions fa__dense_entries;
 

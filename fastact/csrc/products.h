@@ -22,7 +22,7 @@ typedef struct {
  * is a k x columns array, zeros standing for columns that B lacks. */
 typedef struct fa__micro {
     size_t rows, columns, lanes; /* of the block that is held in registers; elements per vector */
-    size_t prefer_blas;          /* whether a BLAS, if there is one, is faster than these kernels */
+    int prefer_blas;             /* whether a BLAS, if there is one, is faster than these kernels */
     /* A B for B with columns 1 apart: panels start at b + j*b_panel for columns j, j + 1, ... and have rows
      * b_row apart */
     void (*multiply)(const fa__product *p, ptrdiff_t b_panel);

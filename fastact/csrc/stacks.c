@@ -39,7 +39,8 @@ static void select_layer(fa__dense_job *j, const fa_dense *all, size_t number) {
                 inputs[i]->data = fa__at(inputs[i]->data, here * inputs[i]->stack[d], j->size);
         for (int i = 0; i < RESULTS; i++) {
             ptrdiff_t stride = results[i]->stack ? results[i]->stack[d] : 0;
-            if (results[i]->data) results[i]->data = fa__at(results[i]->data, here * stride, j->size);
+            size_t size = results[i] == &j->layer.saved && all->saving == FA_SAVE_BITS ? 1 : j->size;
+            if (results[i]->data) results[i]->data = fa__at(results[i]->data, here * stride, size);
             if (i < FA__GRADIENTS && stride == 0 && here > 0) j->add[i] = 1;
         }
     }
@@ -119,7 +120,7 @@ static void plan_run(run *r, const fa_dense *l, fa__dtype dtype, int backward) {
 }
 
 static int is_wrong(const fa_dense *l, int backward) {
-    if ((unsigned)l->activation >= FA__ROWS || (unsigned)l->saving > FA_SAVE_OUTPUT || l->stack_ndim < 0)
+    if ((unsigned)l->activation >= FA__ROWS || (unsigned)l->saving > FA_SAVE_BITS || l->stack_ndim < 0)
         return 1;
     const fa__row *row = &fa__rows[l->activation];
     for (int i = 0; i < row->n_params; i++)
@@ -157,25 +158,62 @@ static size_t workspace_bytes(const fa_dense *l, fa__dtype dtype, int backward) 
     return r.slot_bytes ? r.slot_bytes * r.slots + ALIGNMENT : 0;
 }
 
+/* Networks ----------------------------------------------------------------------------------------- */
+
+static int execute_all(const fa_dense *layers, size_t count, fa__dtype dtype, int backward, void *workspace,
+                       size_t bytes) {
+    for (size_t i = 0; i < count; i++)
+        if (is_wrong(&layers[i], backward)) return WRONG;
+    for (size_t i = 0; i < count; i++) {
+        int answer = execute(&layers[backward ? count - 1 - i : i], dtype, backward, workspace, bytes);
+        if (answer != DONE) return answer;
+    }
+    return DONE;
+}
+
+static size_t most_workspace(const fa_dense *layers, size_t count, fa__dtype dtype, int backward) {
+    size_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes = workspace_bytes(&layers[i], dtype, backward);
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
 /* The public functions ----------------------------------------------------------------------------- */
 
-#define FUNCTIONS(suffix, dtype)                                                                  \
-    static int run_##suffix(const fa_dense *layer, int backward, void *workspace, size_t bytes) { \
-        return execute(layer, dtype, backward, workspace, bytes);                                 \
-    }                                                                                             \
-    int fa_dense_forward_##suffix(const fa_dense *layer, void *workspace, size_t bytes) {         \
-        return execute(layer, dtype, 0, workspace, bytes);                                        \
-    }                                                                                             \
-    int fa_dense_backward_##suffix(const fa_dense *layer, void *workspace, size_t bytes) {        \
-        return execute(layer, dtype, 1, workspace, bytes);                                        \
-    }                                                                                             \
-    size_t fa_dense_workspace_##suffix(const fa_dense *layer, int backward) {                     \
-        return workspace_bytes(layer, dtype, backward);                                           \
+#define FUNCTIONS(suffix, dtype)                                                                            \
+    static int run_##suffix(const fa_dense *layers, size_t count, int backward, void *workspace,            \
+                            size_t bytes) {                                                                 \
+        return execute_all(layers, count, dtype, backward, workspace, bytes);                               \
+    }                                                                                                       \
+    int fa_dense_forward_##suffix(const fa_dense *layer, void *workspace, size_t bytes) {                   \
+        return execute(layer, dtype, 0, workspace, bytes);                                                  \
+    }                                                                                                       \
+    int fa_dense_backward_##suffix(const fa_dense *layer, void *workspace, size_t bytes) {                  \
+        return execute(layer, dtype, 1, workspace, bytes);                                                  \
+    }                                                                                                       \
+    size_t fa_dense_workspace_##suffix(const fa_dense *layer, int backward) {                               \
+        return workspace_bytes(layer, dtype, backward);                                                     \
+    }                                                                                                       \
+    int fa_network_forward_##suffix(const fa_dense *layers, size_t count, void *workspace, size_t bytes) {  \
+        return execute_all(layers, count, dtype, 0, workspace, bytes);                                      \
+    }                                                                                                       \
+    int fa_network_backward_##suffix(const fa_dense *layers, size_t count, void *workspace, size_t bytes) { \
+        return execute_all(layers, count, dtype, 1, workspace, bytes);                                      \
+    }                                                                                                       \
+    size_t fa_network_workspace_##suffix(const fa_dense *layers, size_t count, int backward) {              \
+        return most_workspace(layers, count, dtype, backward);                                              \
     }
 FUNCTIONS(f32, FA__F32)
 FUNCTIONS(f64, FA__F64)
 
+static int prefers_blas(void) {
+    return fa__active_kernels()->micro[FA__F32]->prefer_blas;
+}
+
 const fa__dense_functions fa__dense_entries = {
     .run = {run_f32, run_f64},
-    .workspace = {fa_dense_workspace_f32, fa_dense_workspace_f64},
+    .workspace = {fa_network_workspace_f32, fa_network_workspace_f64},
+    .prefers_blas = prefers_blas,
 };
