@@ -47,10 +47,10 @@ def dense(x: Any, w: Any, b: Any = None, activation: Any = "gelu", *, out: Any =
 
     Notes
     -----
-    Bias and activation are applied to each tile of the product while it is in cache; no array as large as the
-    batch is made beside the result, unless `out` overlaps an input or has no axis of adjacent elements. Strided
-    and transposed arrays are read as they are. Sums of products are rounded as in any matrix product, f as
-    accurately as ``fastact.<name>``. The bits do not depend on the number of threads.
+    Bias and activation are applied to each tile of the product while it is in cache; no array as large as
+    the batch is made beside the result, unless `out` overlaps an input or its last axis is not of adjacent
+    elements. Strided and transposed arrays are read as they are. Sums of products are rounded as in any
+    matrix product, f as accurately as ``fastact.<name>``. The bits do not depend on the number of threads.
 
     Examples
     --------
@@ -81,9 +81,9 @@ def dense_forward(
     save : {"input", "output", "bits"}, optional
         What the backward pass takes f' from. ``"input"`` is x w + b, in an array of its own, as large as the
         result. ``"output"`` is the result itself, which costs nothing and must then not be modified; only
-        where f' follows from it. ``"bits"`` is one bit for each element, only where f' has two values; a NaN
-        counts as the second of them. By default the output where nothing is lost by it (the relu family), else the
-        input; always the input for activations with learned parameters.
+        where f' follows from it. ``"bits"`` is one bit for each element, only where f' has two values; a
+        NaN counts as the second of them. By default the output where nothing is lost by it (the relu
+        family), else the input; always the input for activations with learned parameters.
     out : ndarray, or pair of ndarray and Saved, optional
         Where to store the result, and an earlier `saved` to overwrite.
 
@@ -169,8 +169,8 @@ def dense_backward(
 
     Notes
     -----
-    delta is made and used tile by tile, never as a whole; db is summed in float64. Where an axis was broadcast
-    in the forward pass, its gradients are summed.
+    delta is made and used tile by tile, never as a whole; db is summed in float64. Where an axis was
+    broadcast in the forward pass, its gradients are summed.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """A dense layer's arguments on their way to C: checked, of one dtype, with arrays for the results.
 
 Knows shapes, dtypes, layouts and overlaps. Does not know any activation, nor how a layer is computed; what C
-does not take (activations that are not rows of the table, parameters that vary along the batch) is done here in
-two steps.
+does not take (activations that are not rows of the table, parameters that vary along the batch) is done here
+in two steps.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ class Layer:
         if reuse is None:
             return np.empty(shape, dtype)
         if not isinstance(reuse, Saved):
-            message = f"{self.function}: out[1] is of type {type(reuse).__name__}; expected what an earlier call saved"
-            raise TypeError(message)
+            message = f"{self.function}: out[1] is of type {type(reuse).__name__}"
+            raise TypeError(f"{message}; expected what an earlier call saved")
         fits = reuse.kind == kind and reuse.array.shape == shape and takes_results(reuse.array, dtype)
         apart = not any(other is not None and np.may_share_memory(reuse.array, other) for other in others)
         return reuse.array if fits and apart else np.empty(shape, dtype)

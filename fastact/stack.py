@@ -24,9 +24,9 @@ class DenseStack:
     Parameters
     ----------
     layers : sequence of (w, b, activation)
-        w of shape (i, o), b of shape (o,) or None, the activation a name or an Activation whose parameters are
-        numbers. Each o is the next layer's i. All arrays are of one dtype, float32 or float64. They are not
-        copied: training may change them in place between calls.
+        w of shape (i, o), b of shape (o,) or None, the activation a name or an Activation whose parameters
+        are numbers. Each o is the next layer's i. All arrays are of one dtype, float32 or float64. They are
+        not copied: training may change them in place between calls.
 
     Raises
     ------

@@ -57,14 +57,13 @@ def test_bits(activation: fa.Activation, dtype: type) -> None:
     case = on_a_grid(37, 9, 301, dtype)
     case.grad_y = case.grad_y.T.copy().T  # any strides
     case.grad_y[3] = np.inf
-    try:
-        got = forward_and_backward(case, activation, save="bits")
-    except TypeError as error:
-        assert "more than two values" in str(error)
-        z = np.linspace(-3, 3, 49)  # 0 is among them
-        with np.errstate(all="ignore"):
-            assert len(np.unique(activation.derivative(z))) > 2
+    with np.errstate(all="ignore"):
+        different = np.unique(activation.derivative(np.linspace(-3, 3, 49)))  # 0 is among them
+    if len(different) > 2:
+        with pytest.raises(TypeError, match="more than two values"):
+            forward_and_backward(case, activation, save="bits")
         return
+    got = forward_and_backward(case, activation, save="bits")
     want = forward_and_backward(case, activation, save="input")
     assert got[4].array.shape == (37, 38)
     assert got[4].nbytes == 37 * 38

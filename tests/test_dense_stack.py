@@ -6,6 +6,7 @@ Knows networks; does not know any activation.
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from typing import Any
 
 import helpers
@@ -20,7 +21,7 @@ def network(
 ) -> list[tuple[Any, Any, Any]]:
     generator = np.random.default_rng(seed)
     layers = []
-    for number, (i, o) in enumerate(zip(widths, widths[1:], strict=False)):
+    for number, (i, o) in enumerate(pairwise(widths)):
         w = (generator.normal(size=(i, o)) / i**0.5).astype(dtype)
         b = generator.normal(size=o).astype(dtype) if number % 3 != 1 else None
         layers.append((w, b, activations[number % len(activations)]))
@@ -116,7 +117,8 @@ ALLOCATIONS = """
 import ctypes, numpy as np, fastact as fa
 libc = ctypes.CDLL(None)
 class Info(ctypes.Structure):
-    _fields_ = [(n, ctypes.c_size_t) for n in "arena ordblks smblks hblks hblkhd usm fsm uord ford keep".split()]
+    names = "arena ordblks smblks hblks hblkhd usm fsm uord ford keep".split()
+    _fields_ = [(n, ctypes.c_size_t) for n in names]
 libc.mallinfo2.restype = Info
 fa.set_num_threads(1)
 layers = [(np.ones((300, 300), np.float32) / 300, np.zeros(300, np.float32), "gelu") for _ in range(4)]

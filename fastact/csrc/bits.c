@@ -33,14 +33,14 @@ void fa__save_bits(const fa__dense_job *job, const fa__operand *z, size_t first,
 }
 
 /* grad * f', but 0 where f' is 0, as everywhere */
-#define DELTA(T)                                                                              \
+#define DELTA(T)                                                                                           \
     static void delta_##T(const fa_dense *l, const char *grad_row, const unsigned char *bytes, T *delta) { \
-        const T values[2] = {(T)l->bit_values[0], (T)l->bit_values[1]};                       \
-        for (size_t o = 0; o < l->out; o++) {                                                 \
-            T d = values[bytes[o / 8] >> o % 8 & 1];                                          \
-            T grad = ((const T *)(const void *)grad_row)[(ptrdiff_t)o * l->grad_y.column];    \
-            delta[o] = d == 0 ? 0 : grad * d;                                                 \
-        }                                                                                     \
+        const T values[2] = {(T)l->bit_values[0], (T)l->bit_values[1]};                                    \
+        for (size_t o = 0; o < l->out; o++) {                                                              \
+            T d = values[bytes[o / 8] >> o % 8 & 1];                                                       \
+            T grad = ((const T *)(const void *)grad_row)[(ptrdiff_t)o * l->grad_y.column];                 \
+            delta[o] = d == 0 ? 0 : grad * d;                                                              \
+        }                                                                                                  \
     }
 DELTA(float)
 DELTA(double)

@@ -227,15 +227,16 @@ static void backward_tile(fa__dense_job *j, size_t rows) {
     const fa_dense *l = &j->layer;
     const ptrdiff_t ld = j->dw.b_row;
     const fa__operand arrays[] = {
-        {fa__at(l->grad_y.data, (ptrdiff_t)j->first * l->grad_y.row, j->size), l->grad_y.row, l->grad_y.column},
+        {fa__at(l->grad_y.data, (ptrdiff_t)j->first * l->grad_y.row, j->size), l->grad_y.row,
+         l->grad_y.column},
         {fa__at(l->saved.data, (ptrdiff_t)j->first * l->saved.row, j->size), l->saved.row, 1},
         {j->delta, ld, 1},
     };
     if (l->saving == FA_SAVE_BITS)
         fa__delta_from_bits(j, rows);
     else
-        fa__dense_elementwise(j, l->saving == FA_SAVE_OUTPUT ? FA__BACKWARD_FROM_OUTPUT : FA__BACKWARD, arrays,
-                              rows, l->out);
+        fa__dense_elementwise(j, l->saving == FA_SAVE_OUTPUT ? FA__BACKWARD_FROM_OUTPUT : FA__BACKWARD,
+                              arrays, rows, l->out);
     if (l->dw.data || l->db.data) { /* before dx, which may be stored over x */
         j->dw.k = rows;
         fa__parallel_for(dw_rows, j, j->dw.m, grain(rows * (l->out + 1)), quantum(&j->dw_plan));
