@@ -6,7 +6,8 @@ seen to that.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
-from libc.stdlib cimport calloc, free, malloc
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 cimport numpy as cnp
 
@@ -172,12 +173,12 @@ cdef int execute(int dtype, const fa_dense *layer, bint backward) except -1:
         if answer == 0:
             return 0
     bytes_ = library.workspace[dtype](layer, 1, backward)
-    workspace = malloc(bytes_)
+    workspace = PyMem_RawMalloc(bytes_)
     if workspace == NULL and bytes_ > 0:
         raise MemoryError(f"fastact: no memory for a workspace of {bytes_} bytes")
     with nogil:
         answer = library.run[dtype](layer, 1, backward, workspace, bytes_)
-    free(workspace)
+    PyMem_RawFree(workspace)
     if answer != 0:
         raise RuntimeError(f"fastact: the dense layer's C function returned {answer}")
     return 0
@@ -563,7 +564,7 @@ cdef class Network:
 
     def __dealloc__(self):
         free(self.layers)
-        free(self.workspace)
+        PyMem_RawFree(self.workspace)
 
     def forward(self, cnp.ndarray x):
         """y, in an array that the next call overwrites; x is of the right shape and type, and is kept."""
@@ -589,11 +590,11 @@ cdef class Network:
         with nogil:
             answer = library.run[dtype](self.layers, self.count, backward, self.workspace, self.bytes_)
         if answer == -1:  # a first call, or another instruction set since
-            free(self.workspace)
+            PyMem_RawFree(self.workspace)
             self.bytes_ = 0
             wanted = max(library.workspace[dtype](self.layers, self.count, 0),
                          library.workspace[dtype](self.layers, self.count, 1))
-            self.workspace = malloc(wanted)
+            self.workspace = PyMem_RawMalloc(wanted)
             if self.workspace == NULL:
                 raise MemoryError(f"fastact.DenseStack: no memory for a workspace of {wanted} bytes")
             self.bytes_ = wanted
