@@ -75,10 +75,16 @@ FA_INLINE real fa__chain(real grad, real d) {
 #include "fastact/activations.def"
 #undef FA_ACT
 
+/* float32: faster loops for smooth rows, NAME_DIRECTION_fast; FA_NO_PIECES leaves them out */
+#if !FA_COMPENSATE && defined(__AVX2__) && !defined(FA_NO_PIECES)
+#include "pieces.h"
+#endif
+
 #define FA__ENTRY(name, loop, params) {name##_##loop##_scalar, FA_IF_PARAMS(params, name##_##loop##_vector)}
 #define FA__LEARN_ENTRY(i, parameter, name) \
     [FA__BY_PARAMETER + i] = {name##_by_##parameter##_scalar, name##_by_##parameter##_vector},
 
+#pragma GCC diagnostic ignored "-Woverride-init" /* faster loops, at the end, replace ordinary ones */
 const fa__kernels FA_TABLE[FA__ROWS] = {
 #define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                 \
     {{[FA__FORWARD] = FA__ENTRY(name, forward, params),                                       \
@@ -89,4 +95,17 @@ const fa__kernels FA_TABLE[FA__ROWS] = {
           FA_EACH_LEARNED(FA__LEARN_ENTRY, name, params)}},
 #include "fastact/activations.def"
 #undef FA_ACT
+#ifdef FA_PIECES_H
+#define FA__SLOT_forward FA__FORWARD
+#define FA__SLOT_derivative FA__DERIVATIVE
+#define FA__SLOT_backward FA__BACKWARD
+#define FA__SLOT_both FA__VALUE_AND_DERIVATIVE
+#define FA__FAST(name, direction, ...) [FA__ROW_##name].loop[FA__SLOT_##direction][0] = name##_##direction##_fast,
+#define FA__FAST_BACKWARD(name) FA__FAST(name, backward)
+#define FA__FAST_BOTH(name, ...) FA__FAST(name, both)
+#define FA__FAST_BY_ELEMENT(name, direction, inputs, results) \
+    [FA__ROW_##name].loop[FA__SLOT_##direction][1] = name##_##direction##_fast_by_element,
+    FA__EACH_TABLE(FA__FAST) FA__EACH_WITH_DERIVATIVE(FA__FAST_BACKWARD) FA__EACH_WITH_BOTH(FA__FAST_BOTH)
+        FA__EACH_BY_ELEMENT(FA__FAST_BY_ELEMENT)
+#endif
 };

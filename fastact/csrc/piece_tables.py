@@ -1,0 +1,369 @@
+"""Make piece_tables.h: the float32 kernels of smooth rows as tables of short polynomials, one per piece of the line.
+
+    python fastact/csrc/piece_tables.py > fastact/csrc/piece_tables.h
+
+Reads the rows and their float64 kernels from an installed fastact; tries several ways to cut the line, with
+rising degrees, and keeps the cheapest whose simulated error is below a limit. A row that none fits stays with its
+formula. Knows how pieces make a kernel; does not know how one piece is fitted (piece.py), nor C.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fastact
+from fastact.measure.bits import ordered, unordered
+from fastact.measure.points import roots
+from fastact.measure.subjects import DIRECTIONS, Subject
+from fastact.measure.truth import truth
+
+sys.path.insert(0, __file__.rpartition("/")[0])
+from piece import Floats, Function, Piece, best, evaluate, fma, horner, two_sum, ulp32  # noqa: E402
+
+LIMIT = 0.93  # ULP, of a simulation: all 2^32 inputs may show a little more
+DEGREES = range(4, 10)
+WORDS = {"f": "forward", "f'": "derivative"}  # as loops are named
+ENTRIES = 16  # of a table: one register of AVX-512, or two of AVX2
+TYPICAL = 2.0  # scale of the normal inputs for which the cheapest is chosen
+FORMULA = 1.2  # nanoseconds that most formulas take in double: a table must be cheaper
+HEAD = """/* Coefficients of the float32 kernels of smooth rows, for 16 and for 8 lanes. Made by piece_tables.py: do not edit. */
+// clang-format off
+"""
+
+
+# How f follows from a table function q of u: |x|, or x itself. The numbers are those of pieces.c.
+FORMS = ("SIGNED", "EVEN", "ODD", "REFLECTED", "RELU")
+
+
+def form_of(f: Function) -> tuple[str, bool]:
+    """The symmetry of f, found out by trying; and whether q is f on the right, where f has a small and a large side.
+
+    EVEN: f(x) = q(|x|). ODD: sign(x) q(|x|). SIGNED: q = f, with other pieces for x < 0.
+    REFLECTED: f(x) + f(-x) = 1; q on the small side, 1 - q on the other.
+    RELU: f(x) - f(-x) = x; f(x) = max(x, 0) + q(|x|), or min(x, 0) + q(|x|) if the small side is the right one.
+    """
+    u = np.concatenate([np.geomspace(1e-6, 20, 500), np.linspace(0.01, 12, 700)])
+    right, left = f(u), f(-u)
+    if np.array_equal(right, left):
+        return "EVEN", True
+    if np.array_equal(right, -left):
+        return "ODD", True
+    small_right = bool(abs(right[-1]) < abs(left[-1]))
+    if np.all(np.abs(right + left - 1) < 2**-50 * (1 + np.abs(left))):
+        return "REFLECTED", small_right
+    if np.all(np.abs(right - left - u) < 2**-50 * (u + np.abs(left))):
+        return "RELU", small_right
+    return "SIGNED", True
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How the index of a piece is taken from the bits of |x| + offset: shifted right, of it `bits` bits.
+
+    Attributes
+    ----------
+    offset : float
+    shift : int
+    bits : int
+        4 or 3: one table of 16 or 8 pieces. With `signed`, half of 16 are for negative x.
+    signed : bool
+    """
+
+    offset: float
+    shift: int
+    bits: int
+    signed: bool
+
+    def pieces(self) -> Iterator[tuple[int, float, float]]:
+        """Place in the table, and ends."""
+        first = int(np.float32(self.offset).view(np.uint32)) >> self.shift
+        for j in range(first, first + (1 << self.bits)):
+            ends = (np.array([j, j + 1], np.uint32) << np.uint32(self.shift)).view(np.float32) - self.offset
+            lo, hi = max(float(ends[0]), 0.0), float(ends[1])
+            slot = j % (1 << self.bits)
+            if self.signed:
+                yield slot, -hi, -lo
+                yield slot + 8, lo, hi
+            else:
+                yield slot, lo, hi
+
+    @property
+    def cover(self) -> float:
+        """|x| up to which there are pieces; a little less, because |x| + offset is rounded."""
+        return float(np.float32(max(hi for _, _, hi in self.pieces()) * (1 - 2.0**-11)))
+
+    def slots(self, x: NDArray[np.float32]) -> NDArray[Any]:
+        """The piece of each x."""
+        found = ((np.abs(x) + np.float32(self.offset)).view(np.uint32) >> self.shift) % (1 << self.bits)
+        return found + 8 * (x > 0) if self.signed else found
+
+
+def cuts(form: str, bits: int) -> Iterator[Cut]:
+    """Ways to cut: equal pieces, or pieces that grow outwards once, or in every octave."""
+    signed = form == "SIGNED"
+    bits = 3 if signed else bits
+    for m in (0, 1, 2, 3, 4):
+        yield Cut(2.0**m, 23 - bits, bits, signed)  # 2^bits equal pieces up to 2^m
+        if m < 3:
+            yield Cut(2.0**m, 24 - bits, bits, signed)  # half of them up to 2^m, others twice as wide
+            yield Cut(1.5 * 2.0**m, 24 - bits, bits, signed)
+    for offset in (0.25, 0.5, 0.75, 1.0):
+        yield Cut(offset, 25 - bits, bits, signed)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A kernel: how to cut, and what stands in each piece."""
+
+    cut: Cut
+    form: str
+    right: bool
+    exact_sum: bool
+    pieces: dict[int, Piece]
+
+    @property
+    def degree(self) -> int:
+        return len(self.pieces[0].coefficients)
+
+    @property
+    def sloped(self) -> bool:
+        """Whether any piece has a slope of its own."""
+        return any(p.slope for p in self.pieces.values())
+
+    def rows(self) -> list[list[float]]:
+        """centre, value, slope, c[0], ...: each for all slots."""
+        unused = Piece(0.0, 0.0, 0.0, (0.0,) * self.degree, 0.0)
+        slots = [self.pieces.get(i, unused) for i in range(ENTRIES if self.cut.signed else 1 << self.cut.bits)]
+        columns = [(p.centre, p.value, p.slope, *p.coefficients) for p in slots]
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def __call__(self, x: Floats) -> Floats:
+        """What the kernel gives, in float32."""
+        x = x.astype(np.float32)
+        centre, value, slope, *coefficients = np.array(self.rows(), np.float32)[:, self.cut.slots(x)]
+        d = (x if self.form == "SIGNED" else np.abs(x)) - centre
+        q = evaluate(d, value, slope, coefficients)
+        large = np.signbit(x) if self.right else ~np.signbit(x)
+        if self.form == "RELU":
+            line = np.where(large, x, np.float32(-0.0))
+            if not self.exact_sum:
+                return line + q
+            total, lost = two_sum(line, value)
+            return total + fma(horner(d, coefficients), d, lost)
+        if self.form == "ODD":
+            return np.where(np.signbit(x), -q, q)
+        if self.form == "REFLECTED":
+            return np.where(large, np.float32(1) - q, q)
+        return q
+
+
+# Searching ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a kernel is to compute.
+
+    Attributes
+    ----------
+    subject : Subject
+        f or f' of a row, with parameters as float32 holds them.
+    form : str
+        One of FORMS.
+    right : bool
+        Whether q(u) = f(u), not f(-u).
+    roots : ndarray
+        Of q, other than 0.
+    """
+
+    subject: Subject
+    form: str
+    right: bool
+    roots: Floats
+
+    @classmethod
+    def of(cls, name: str, direction: str) -> Target:
+        subject = Subject(fastact.get(name), direction).rounded("float32")
+        form, right = form_of(subject)
+        found = roots(subject)
+        found = found[np.abs(found) > 1e-30]
+        return cls(subject, form, right, found if right else -found)
+
+    def q(self, u: Floats) -> Floats:
+        """The table function, by the float64 kernel."""
+        return self.subject(u if self.right else -u)
+
+    def exact(self, u: Floats) -> Floats:
+        """The same, correctly rounded."""
+        x = u if self.right else -u
+        return truth(self.subject.text, self.subject.activation.parameters, x).near()
+
+    def error(self, table: Table) -> float:
+        """The largest error of a table in a simulation, in ULP; infinite if it loses the sign of a zero."""
+        zeros = np.array([0.0, -0.0])
+        largest = 0.0 if np.array_equal(np.signbit(table(zeros)), np.signbit(self.subject(zeros))) else math.inf
+        for _, lo, hi in table.cut.pieces():
+            x = np.linspace(lo, min(hi, table.cut.cover) if hi > 0 else hi, 20_001).astype(np.float32)
+            if table.form != "SIGNED":
+                x = np.concatenate([x, -x])
+            x = x[np.abs(x) < table.cut.cover]
+            want = self.subject(x.astype(np.float64))
+            largest = max(largest, float(np.max(np.abs(table(x) - want) / ulp32(want))))
+        return largest
+
+
+def fit(target: Target, cut: Cut, degree: int, exact_sum: bool) -> Table | None:
+    """A table, or None if some piece is already too bad."""
+    pieces = {}
+    # outermost first: those fail first
+    for slot, lo, hi in sorted(cut.pieces(), key=lambda p: -abs(p[1])):
+        piece = best(target.q, target.exact, (lo, hi), degree, target.roots)
+        if piece is None or not piece.error < LIMIT:
+            return None
+        if piece.value == 0 and (target.form in ("SIGNED", "RELU") or piece.slope < 0):
+            piece = replace(piece, value=-0.0)  # so that zeros come out with their signs
+        pieces[slot] = piece
+    table = Table(cut, target.form, target.right, exact_sum, pieces)
+    if exact_sum and table.sloped:
+        return None
+    return table
+
+
+def cost(cut: Cut, degree: int, exact_sum: bool, bits: int) -> float:
+    """Nanoseconds per element, roughly, on typical inputs."""
+    outside = math.erfc(cut.cover / TYPICAL / math.sqrt(2))
+    look_up = 0.02 if bits == 4 else 0.09 if cut.signed else 0.045
+    return look_up * (degree + 2 + 2 * exact_sum) + 2.0 * outside
+
+
+def search(target: Target, bits: int) -> Table | None:
+    """The cheapest table that is good enough."""
+    plans = [
+        (cost(cut, degree, exact_sum, bits), degree, cut, exact_sum)
+        for cut in cuts(target.form, bits)
+        for degree in DEGREES
+        for exact_sum in ((False, True) if target.form == "RELU" else (False,))
+    ]
+    for price, degree, cut, exact_sum in sorted(plans, key=lambda plan: plan[:2]):
+        if price > FORMULA:
+            return None
+        table = fit(target, cut, degree, exact_sum)
+        if table is not None and target.error(table) < LIMIT:
+            return table
+    return None
+
+
+# Ends, and output -----------------------------------------------------------------------------------
+
+
+def _float32(x: Floats) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        return x.astype(np.float32)
+
+
+def end(target: Target, sign: int, cover: float) -> tuple[float, float, bool]:
+    """From where on (from -inf or to inf) the rounded f is one number, or x: the place, the number, whether x.
+
+    The place is NaN where there is no such number.
+    """
+    first, last = ordered(np.array([cover, np.finfo(np.float32).max], np.float32))
+    places = np.unique(np.concatenate([np.arange(first, first + 2000), np.linspace(first, last, 200_000).astype(int)]))
+    x = sign * unordered(places, np.float32)
+    y = _float32(target.subject(x.astype(np.float64)))
+    for is_x, same in ((False, y.view(np.int32) == y.view(np.int32)[-1]), (True, y == x)):
+        if not same[-1]:
+            continue
+        since = int(np.flatnonzero(~same)[-1]) + 1 if not same.all() else 0
+        if since < same.size - 1:
+            # everything from the next probed place on; between probes f may still change
+            return float(x[min(since + 1, same.size - 1)]), float(y[-1]), is_x
+    return math.nan, 0.0, False
+
+
+def _text(value: float) -> str:
+    if not math.isfinite(value):
+        return "NAN" if math.isnan(value) else "-INFINITY" if value < 0 else "INFINITY"
+    return re.sub(r"\.?0*p", "p", float(np.float32(value)).hex()) + "f"
+
+
+def write(name: str, direction: str, target: Target, table: Table) -> tuple[str, str]:
+    """The line for the list, and the array."""
+    low, at_low, low_is_x = end(target, -1, table.cut.cover)
+    high, at_high, high_is_x = end(target, 1, table.cut.cover)
+    facts = [f"FA__{table.form}", int(table.right), int(table.exact_sum), int(table.sloped)]
+    facts += [table.degree, table.cut.shift, _text(table.cut.offset), _text(table.cut.cover)]
+    facts += [_text(low), int(low_is_x), _text(0.0 if low_is_x else at_low)]
+    facts += [_text(high), int(high_is_x), _text(0.0 if high_is_x else at_high)]
+    line = f"M({name}, {WORDS[direction]}, {', '.join(map(str, facts))})"
+    rows = ",\n".join("    {" + ", ".join(map(_text, row)) + "}" for row in table.rows())
+    return line, f"static const float {name}_{WORDS[direction]}_table[][16] = {{\n{rows}}};\n"
+
+
+def main(names: list[str]) -> None:
+    """Print the header."""
+    print(HEAD)
+    for bits, condition in ((4, "#if FA__WIDTH == 16"), (3, "#else")):
+        print(condition)
+        lines: dict[tuple[str, str], str] = {}
+        for name in names or fastact.names():
+            if not worth_a_table(name):
+                continue
+            for direction in DIRECTIONS:
+                target = Target.of(name, direction)
+                table = search(target, bits)
+                error = f"{target.error(table):.3f} ULP simulated" if table else "none"
+                print(f"{name} {direction}, {1 << bits}: {error}", file=sys.stderr)
+                if table:
+                    lines[name, direction], array = write(name, direction, target, table)
+                    print(array)
+        _lists(lines)
+    print("#endif")
+
+
+def _lists(lines: dict[tuple[str, str], str]) -> None:
+    """Which loops there are: f and f' themselves, backward, both at once; and with parameters by element."""
+    rows = list(dict.fromkeys(name for name, _ in lines))
+    derived = [name for name in rows if (name, "f'") in lines]
+
+    def kind(name: str, direction: str) -> str:
+        return "fast" if (name, direction) in lines else "scalar"
+
+    loops = [(name, WORDS[direction], 1, 1) for name, direction in lines]
+    loops += [(name, "backward", 2, 1) for name in derived] + [(name, "both", 1, 2) for name in rows]
+    lists = {
+        "FA__EACH_TABLE": list(lines.values()),
+        "FA__EACH_WITH_DERIVATIVE": [f"M({name})" for name in derived],
+        "FA__EACH_WITH_BOTH": [f"M({name}, {kind(name, DIRECTIONS[0])}, {kind(name, DIRECTIONS[1])})" for name in rows],
+        "FA__EACH_BY_ELEMENT": [
+            f"M({', '.join(map(str, loop))})" for loop in loops if fastact.get(loop[0]).parameters
+        ],
+    }
+    for macro, items in lists.items():
+        print(f"#define {macro}(M) \\\n    " + " \\\n    ".join(items) + "\n")
+
+
+def worth_a_table(name: str) -> bool:
+    """Whether the formula of f' calls a function or divides by something that depends on x.
+
+    Lines and parabolas are cheaper computed than looked up.
+    """
+    tree = ast.parse(fastact.get(name).derivative_formula, mode="eval")
+    cheap = {"where", "min", "max", "abs", "sign"}
+    return any(
+        (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in cheap)
+        or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and "x" in ast.dump(node.right))
+        for node in ast.walk(tree)
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
