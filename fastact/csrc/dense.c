@@ -21,6 +21,9 @@
 #define WIDE 1024
 #define TILE_BLAS 512
 #define CHUNK_BLAS 256
+/* of dw, from which on a tile of x, and of delta, are packed */
+#define COLUMNS_WORTH_PACKING_X 256
+#define ROWS_WORTH_PACKING_DELTA 768
 
 static size_t aligned(size_t bytes) {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -162,7 +165,16 @@ static void dw_rows(const void *context, size_t begin, size_t end) {
     const fa__product *p = &j->dw;
     const size_t lanes = j->micro->lanes;
     fa__state caller = fa__enter();
-    if (p->c) multiply_rows(&j->dw_plan, *p, begin, end);
+    if (p->c && j->packs_x) {
+        fa__product part = *p;
+        part.m = end - begin;
+        part.a = fa__at(p->a, (ptrdiff_t)begin * p->a_row, j->size);
+        part.c = fa__at(p->c, (ptrdiff_t)begin * p->ldc, j->size);
+        part = fa__pack_left(&j->dw_plan, &part, j->packed_x + begin * p->k * j->size);
+        fa__multiply(&j->dw_plan, &part);
+    } else if (p->c) {
+        multiply_rows(&j->dw_plan, *p, begin, end);
+    }
     if (j->layer.db.data) {
         size_t from = p->n * begin / p->m / lanes * lanes;
         size_t to = end == p->m ? p->n : p->n * end / p->m / lanes * lanes;
@@ -205,7 +217,11 @@ static void plan_backward(fa__dense_job *j) {
         .add = j->add[FA__DW],
     };
     j->dw_plan = fa__plan_product(&j->dw, j->micro, j->size, l->blas);
-    j->dw_plan.packs = 0; /* delta changes with every tile */
+    /* columns of x are apart by rows, often of a power of two: packed, dw is up to 1.4 times faster, if there are
+     * enough products to pay for it */
+    int many = !j->dw_plan.blas && j->dw.m >= 64 && j->dw.k >= 64;
+    j->packs_x = many && l->out >= COLUMNS_WORTH_PACKING_X;
+    j->dw_plan.packs = many && l->in >= ROWS_WORTH_PACKING_DELTA;
 }
 
 static void store_sums(const fa__dense_job *j) {
@@ -239,6 +255,7 @@ static void backward_tile(fa__dense_job *j, size_t rows) {
                               arrays, rows, l->out);
     if (l->dw.data || l->db.data) { /* before dx, which may be stored over x */
         j->dw.k = rows;
+        if (j->dw.c) fa__pack(&j->dw_plan, &j->dw);
         fa__parallel_for(dw_rows, j, j->dw.m, grain(rows * (l->out + 1)), quantum(&j->dw_plan));
         j->dw.a = fa__at(j->dw.a, (ptrdiff_t)rows * j->dw.a_column, j->size);
         j->dw.add = 1;
@@ -250,22 +267,28 @@ static void backward_tile(fa__dense_job *j, size_t rows) {
     }
 }
 
-/* The workspace of a backward pass: packed w^T, delta, sums for db */
-static size_t backward_parts(const fa__dense_job *j, size_t parts[3]) {
+/* The workspace of a backward pass: packed w^T, delta, sums for db, x^T and delta packed */
+enum { PARTS = 5 };
+static size_t backward_parts(const fa__dense_job *j, size_t parts[PARTS]) {
     const fa_dense *l = &j->layer;
     parts[0] = l->dx.data ? aligned(fa__packed_size(&j->plan, &j->product)) : 0;
     parts[1] = aligned(smaller(l->rows, j->tile) * (size_t)j->dw.b_row * j->size);
     parts[2] = aligned(l->out * sizeof(double));
-    return parts[0] + parts[1] + parts[2];
+    size_t panels = (j->dw.m + j->micro->rows - 1) / j->micro->rows;
+    parts[3] = j->packs_x ? aligned(panels * j->micro->rows * j->dw.k * j->size) : 0;
+    parts[4] = aligned(fa__packed_size(&j->dw_plan, &j->dw));
+    return parts[0] + parts[1] + parts[2] + parts[3] + parts[4];
 }
 
 static void backward(fa__dense_job *j, char *workspace) {
     const fa_dense *l = &j->layer;
-    size_t parts[3];
+    size_t parts[PARTS];
     backward_parts(j, parts);
     j->plan.packed = workspace;
     j->delta = workspace + parts[0];
     j->sums = (double *)(void *)(j->delta + parts[1]);
+    j->packed_x = (char *)j->sums + parts[2];
+    j->dw_plan.packed = j->packed_x + parts[3];
     memset(j->sums, 0, l->out * sizeof(double));
     if (l->dx.data) fa__pack(&j->plan, &j->product);
     j->dw.b = j->product.a = j->delta;
@@ -281,7 +304,7 @@ static void backward(fa__dense_job *j, char *workspace) {
 /* The way in --------------------------------------------------------------------------------------- */
 
 size_t fa__plan_dense(fa__dense_job *job, int backward) {
-    size_t parts[3];
+    size_t parts[PARTS];
     if (backward) {
         plan_backward(job);
         return backward_parts(job, parts);

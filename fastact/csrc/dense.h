@@ -24,7 +24,8 @@ typedef struct {
     /* backward */
     fa__product dw;
     fa__product_plan dw_plan;
-    char *delta;
+    int packs_x; /* x^T, a tile at a time */
+    char *delta, *packed_x;
     double *sums;
     size_t tile, first;     /* rows per tile; first row of the tile at hand */
     int add[FA__GRADIENTS]; /* they hold something already */

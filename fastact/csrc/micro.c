@@ -148,7 +148,8 @@ INLINE void multiply_block(const int m, const int v, const int ragged, const blo
 #if VECTORS == 4
 BLOCKS(1)
 BLOCKS(2)
-BLOCKS(3) BLOCKS(4)
+BLOCKS(3)
+BLOCKS(4)
 #else
 BLOCKS(1)
 BLOCKS(2)
@@ -161,14 +162,17 @@ static block_function *const functions[VECTORS + 1][ROWS + 1][2] = {
 #endif
 };
 
-/* all rows of one panel: as many blocks as needed, of as equal heights as possible */
-static void multiply_panel(block p, size_t m, size_t columns) {
+/* All rows of one panel: blocks as A was packed, their bounds a_panel apart, or else (0) as many as needed, of
+ * heights as equal as possible */
+static void multiply_panel(block p, size_t m, size_t columns, ptrdiff_t a_panel) {
     size_t vectors = (columns + LANES - 1) / LANES, blocks = (m + ROWS - 1) / ROWS;
     p.last = columns - (vectors - 1) * LANES;
     for (size_t done = 0; done < blocks; done++) {
-        size_t height = m / blocks + (done < m % blocks);
+        size_t height = a_panel && done + 1 < blocks ? ROWS
+                        : a_panel                    ? m - done * ROWS
+                                                     : m / blocks + (done < m % blocks);
         functions[vectors][height][p.last != LANES](&p);
-        p.a += (ptrdiff_t)height * p.a_row;
+        p.a += a_panel ? a_panel : (ptrdiff_t)height * p.a_row;
         p.c += (ptrdiff_t)height * p.ldc;
     }
 }
@@ -193,7 +197,7 @@ static void multiply(const fa__product *p, ptrdiff_t b_panel) {
                 .ldc = p->ldc,
                 .begin = begin,
             };
-            multiply_panel(panel, p->m, p->n - j < COLUMNS ? p->n - j : COLUMNS);
+            multiply_panel(panel, p->m, p->n - j < COLUMNS ? p->n - j : COLUMNS, p->a_panel);
         }
         depth += slice;
     } while (depth < p->k);
@@ -319,6 +323,24 @@ static void pack(const fa__product *p, void *packed, size_t first, size_t last) 
     }
 }
 
+/* rows [first, first + GROUP) of A at a time, whose elements then fill whole cache lines */
+#define GROUP (16 * ROWS)
+
+static void pack_left(const fa__product *p, void *packed) {
+    for (size_t first = 0; first < p->m; first += GROUP) {
+        size_t rows = p->m - first < GROUP ? p->m - first : GROUP;
+        const real *a = (const real *)p->a + (ptrdiff_t)first * p->a_row;
+        real *to = (real *)packed + first * p->k;
+        for (size_t k = 0; k < p->k; k++, a += p->a_column, to += ROWS) {
+            size_t row = 0;
+            if (p->a_row == 1)
+                for (; row + ROWS <= rows; row += ROWS) memcpy(to + row * p->k, a + row, ROWS * sizeof(real));
+            for (; row < rows; row++)
+                to[row / ROWS * ROWS * p->k + row % ROWS] = a[(ptrdiff_t)row * p->a_row];
+        }
+    }
+}
+
 /* Dot products ------------------------------------------------------------------------------------- */
 
 /* C[0..rows) x [0..columns) with rows*columns = LANES sums in registers, each over all k, a vector at a time;
@@ -392,5 +414,6 @@ const fa__micro FA_MICRO = {
     .multiply = multiply,
     .dot = dot,
     .pack = pack,
+    .pack_left = pack_left,
     .add_columns = add_columns,
 };

@@ -124,6 +124,16 @@ void fa__pack(const fa__product_plan *plan, const fa__product *p) {
     fa__parallel_for(pack_range, &context, panels(plan, p), PACKING_GRAIN / panel_bytes + 1, 1);
 }
 
+fa__product fa__pack_left(const fa__product_plan *plan, const fa__product *p, void *packed) {
+    plan->micro->pack_left(p, packed);
+    fa__product made = *p;
+    made.a = packed;
+    made.a_row = 1;
+    made.a_column = (ptrdiff_t)plan->micro->rows;
+    made.a_panel = made.a_column * (ptrdiff_t)p->k;
+    return made;
+}
+
 void fa__multiply(const fa__product_plan *plan, const fa__product *p) {
     if (p->m == 0 || p->n == 0) return;
     char trans[2];

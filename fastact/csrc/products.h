@@ -15,6 +15,7 @@ typedef struct {
     const void *a, *b, *bias;
     void *c;
     ptrdiff_t a_row, a_column, b_row, b_column, ldc;
+    ptrdiff_t a_panel; /* not 0: A is packed (pack_left), its panels so far apart */
     int add;
 } fa__product;
 
@@ -30,6 +31,8 @@ typedef struct fa__micro {
     void (*dot)(const fa__product *p);
     /* panels [first, last) of B */
     void (*pack)(const fa__product *p, void *packed, size_t first, size_t last);
+    /* A, in panels of `rows` rows, each a k x rows array, the last with as many rows as are left */
+    void (*pack_left)(const fa__product *p, void *packed);
     /* sums[j] += sum of rows of column j, for columns [first, last) of an m x n array */
     void (*add_columns)(const void *array, ptrdiff_t ld, size_t m, size_t first, size_t last, double *sums);
 } fa__micro;
@@ -48,6 +51,8 @@ fa__product_plan fa__plan_product(const fa__product *p, const fa__micro *micro, 
 size_t fa__packed_size(const fa__product_plan *plan, const fa__product *p); /* in bytes */
 void fa__pack(const fa__product_plan *plan, const fa__product *p);
 void fa__multiply(const fa__product_plan *plan, const fa__product *p);
+/* the same product with A packed into memory for as many rows, a multiple of the kernels' */
+fa__product fa__pack_left(const fa__product_plan *plan, const fa__product *p, void *packed);
 
 /* Keep a BLAS to one thread between the two calls, if it says how; they nest, in any number of threads */
 void fa__quiet_blas(const fa_blas *blas);
