@@ -15,7 +15,15 @@ from dense_cases import forward_and_backward, layer
 import fastact as fa
 
 pytestmark = pytest.mark.usefixtures("restore_threads")
-SHAPES = [(64, 256, 256), (1000, 300, 200), (400, 64, 1100), (37, 500, 700), (2000, 130, 10)]
+SHAPES = [
+    (64, 256, 256),
+    (200, 800, 300),
+    (900, 777, 1100),
+    (1000, 300, 200),
+    (400, 64, 1100),
+    (37, 500, 700),
+    (2000, 130, 10),
+]
 
 
 @pytest.mark.parametrize("isa", fa.isas())

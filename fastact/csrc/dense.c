@@ -90,7 +90,7 @@ static void forward_rows(const void *context, size_t begin, size_t end) {
         p.m = rows;
         p.a = fa__at(p.a, (ptrdiff_t)row * p.a_row, j->size);
         p.c = fa__at(p.c, (ptrdiff_t)row * p.ldc, j->size);
-        fa__multiply(&j->plan, &p);
+        if (!j->plan.group) fa__multiply(&j->plan, &p);
         char *y = fa__at(l->y.data, (ptrdiff_t)row * l->y.row, j->size);
         fa__operand arrays[] = {{p.c, z->row, 1}, {y, l->y.row, 1}};
         if (l->saving == FA_SAVE_BITS) fa__save_bits(j, arrays, row, rows);
@@ -118,11 +118,12 @@ static void plan_forward(fa__dense_job *j) {
     };
     j->plan = fa__plan_product(&j->product, j->micro, j->size, l->blas);
     j->tile = j->plan.blas ? CHUNK_BLAS : TILE;
+    if (l->rows <= TILE_WIDE) fa__plan_groups(&j->plan, &j->product);
 }
 
 /* rows that are worth a thread of their own, each costing so many multiply-adds */
 static size_t grain(size_t multiply_adds) {
-    return FA__DENSE_GRAIN / (multiply_adds + 1) + 1;
+    return FA__PRODUCT_GRAIN / (multiply_adds + 1) + 1;
 }
 
 /* what a thread's share of rows is a multiple of: a BLAS's sums may depend on where its chunks begin */
@@ -133,7 +134,10 @@ static size_t quantum(const fa__product_plan *plan) {
 static void forward(fa__dense_job *j, char *workspace) {
     const fa_dense *l = &j->layer;
     j->plan.packed = workspace;
-    fa__pack(&j->plan, &j->product);
+    if (j->plan.group)
+        fa__multiply_groups(&j->plan, &j->product);
+    else
+        fa__pack(&j->plan, &j->product);
     if (l->out > 0)
         fa__parallel_for(forward_rows, j, l->rows, grain(l->out * (l->in + 32)), quantum(&j->plan));
 }
@@ -203,6 +207,7 @@ static void plan_backward(fa__dense_job *j) {
     };
     j->plan = fa__plan_product(&j->product, j->micro, j->size, l->blas);
     if (j->plan.blas) j->tile = TILE_BLAS;
+    if (l->rows <= j->tile) fa__plan_groups(&j->plan, &j->product);
     j->dw = (fa__product){
         .m = l->in ? l->in : 1, /* without inputs there still is db */
         .n = l->out,
@@ -262,7 +267,10 @@ static void backward_tile(fa__dense_job *j, size_t rows) {
     }
     if (l->dx.data) {
         j->product.m = rows;
-        fa__parallel_for(dx_rows, j, rows, grain(l->in * l->out), quantum(&j->plan));
+        if (j->plan.group)
+            fa__multiply_groups(&j->plan, &j->product);
+        else
+            fa__parallel_for(dx_rows, j, rows, grain(l->in * l->out), quantum(&j->plan));
         j->product.c = fa__at(j->product.c, (ptrdiff_t)rows * j->product.ldc, j->size);
     }
 }
@@ -290,7 +298,7 @@ static void backward(fa__dense_job *j, char *workspace) {
     j->packed_x = (char *)j->sums + parts[2];
     j->dw_plan.packed = j->packed_x + parts[3];
     memset(j->sums, 0, l->out * sizeof(double));
-    if (l->dx.data) fa__pack(&j->plan, &j->product);
+    if (l->dx.data && !j->plan.group) fa__pack(&j->plan, &j->product);
     j->dw.b = j->product.a = j->delta;
     j->first = 0;
     do { /* once for an empty batch, too: then the gradients are 0 */

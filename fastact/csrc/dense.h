@@ -7,9 +7,6 @@
 
 #include "products.h"
 
-/* multiply-adds that are worth a thread of their own: some 40 microseconds */
-#define FA__DENSE_GRAIN 2000000
-
 /* gradients, by index */
 enum { FA__DX, FA__DW, FA__DB, FA__GRADIENTS };
 

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <stdint.h>
 
+#include "state.h"
+
 /* A BLAS ------------------------------------------------------------------------------------------- */
 
 #define GEMM(name, integer, T)                                                                            \
@@ -101,7 +103,9 @@ static size_t panels(const fa__product_plan *plan, const fa__product *p) {
 }
 
 size_t fa__packed_size(const fa__product_plan *plan, const fa__product *p) {
-    return plan->packs ? panels(plan, p) * plan->micro->columns * p->k * plan->size : 0;
+    if (!plan->packs) return 0;
+    size_t columns = panels(plan, p) * plan->micro->columns;
+    return (plan->group && plan->group < columns ? plan->group : columns) * p->k * plan->size;
 }
 
 typedef struct {
@@ -122,6 +126,41 @@ void fa__pack(const fa__product_plan *plan, const fa__product *p) {
     packing context = {plan, p};
     size_t panel_bytes = plan->micro->columns * p->k * plan->size;
     fa__parallel_for(pack_range, &context, panels(plan, p), PACKING_GRAIN / panel_bytes + 1, 1);
+}
+
+/* Groups: a packed one takes about a half of a second-level cache */
+#define GROUP_BYTES 1000000
+
+void fa__plan_groups(fa__product_plan *plan, const fa__product *p) {
+    size_t panel_bytes = plan->micro->columns * (p->k + 1) * plan->size;
+    plan->group = plan->packs ? (GROUP_BYTES / panel_bytes + 1) * plan->micro->columns : 0;
+}
+
+static void multiply_range(const void *context, size_t begin, size_t end) {
+    const packing *c = context;
+    fa__product p = *c->product;
+    p.m = end - begin;
+    p.a = (const char *)p.a + (ptrdiff_t)begin * p.a_row * (ptrdiff_t)c->plan->size;
+    p.c = (char *)p.c + (ptrdiff_t)begin * p.ldc * (ptrdiff_t)c->plan->size;
+    fa__state caller = fa__enter();
+    fa__multiply(c->plan, &p);
+    fa__leave(caller);
+}
+
+void fa__multiply_groups(const fa__product_plan *plan, const fa__product *p) {
+    const size_t step = plan->group ? plan->group : p->n;
+    for (size_t first = 0; first < p->n; first += step) {
+        const ptrdiff_t bytes = (ptrdiff_t)(first * plan->size);
+        fa__product part = *p;
+        part.n = p->n - first < step ? p->n - first : step;
+        part.b = (const char *)p->b + bytes * p->b_column;
+        part.c = (char *)p->c + bytes;
+        if (p->bias) part.bias = (const char *)p->bias + bytes;
+        packing context = {plan, &part};
+        fa__pack(plan, &part);
+        fa__parallel_for(multiply_range, &context, p->m, FA__PRODUCT_GRAIN / (part.n * p->k + 1) + 1,
+                         plan->micro->rows);
+    }
 }
 
 fa__product fa__pack_left(const fa__product_plan *plan, const fa__product *p, void *packed) {

@@ -8,6 +8,9 @@
 #include "fastact.h"
 #include "internal.h"
 
+/* multiply-adds that are worth a thread of their own: some 40 microseconds */
+#define FA__PRODUCT_GRAIN 2000000
+
 /* C (m x n), rows ldc apart, = A B, or = C + A B with `add`; A is m x k, B is k x n; strides count elements.
  * A bias, n contiguous elements, is the value that each sum starts from (not together with `add`). */
 typedef struct {
@@ -44,12 +47,17 @@ typedef struct {
     const fa_blas *blas; /* or 0: the library's own kernels */
     size_t size;         /* of an element */
     int packs, dots;
+    size_t group; /* columns of B that are packed at a time, or 0 for all */
     void *packed;
 } fa__product_plan;
 fa__product_plan fa__plan_product(const fa__product *p, const fa__micro *micro, size_t size,
                                   const fa_blas *blas);
 size_t fa__packed_size(const fa__product_plan *plan, const fa__product *p); /* in bytes */
 void fa__pack(const fa__product_plan *plan, const fa__product *p);
+/* where all rows of A are multiplied at once: pack B in groups, each of which is used while it is in cache; and do
+ * that, in several threads */
+void fa__plan_groups(fa__product_plan *plan, const fa__product *p);
+void fa__multiply_groups(const fa__product_plan *plan, const fa__product *p);
 void fa__multiply(const fa__product_plan *plan, const fa__product *p);
 /* the same product with A packed into memory for as many rows, a multiple of the kernels' */
 fa__product fa__pack_left(const fa__product_plan *plan, const fa__product *p, void *packed);

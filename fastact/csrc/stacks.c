@@ -99,9 +99,9 @@ static size_t count_slots(const run *r) {
     if (r->count < 2 || (r->backward && !independent(l))) return 1;
     size_t threads = (size_t)fa_num_threads(), cost = l->rows * l->out * (l->in + 32) * (r->backward ? 2 : 1);
     if (threads < 2) return 1;
-    if (cost >= 4 * FA__DENSE_GRAIN && r->count < 4 * threads) return 1;
+    if (cost >= 4 * FA__PRODUCT_GRAIN && r->count < 4 * threads) return 1;
     size_t most = smaller(threads, r->count);
-    return cost == 0 ? 1 : smaller(most, r->count / (FA__DENSE_GRAIN / cost + 1) + 1);
+    return cost == 0 ? 1 : smaller(most, r->count / (FA__PRODUCT_GRAIN / cost + 1) + 1);
 }
 
 static void plan_run(run *r, const fa_dense *l, fa__dtype dtype, int backward) {
