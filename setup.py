@@ -163,7 +163,7 @@ def extension(name: str) -> Extension:
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         extra_compile_args=["-O2", "-fvisibility=hidden"],
         extra_link_args=flags["LIBS_OPENMP"] if with_openmp else ["-lpthread", "-lm"],
-        depends=[str(p) for p in [*CSRC.glob("*"), *Path("include").rglob("*.*")]],
+        depends=[str(p) for p in [*CSRC.glob("*"), *Path("include").rglob("*.*"), *Path("fastact").glob("*.pxi")]],
     )
 
 
