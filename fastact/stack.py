@@ -39,8 +39,8 @@ class DenseStack:
     -----
     The arrays for results and for what is saved between the passes are made at the first call, and again only
     if the number of rows changes; after that a call allocates nothing. So results are overwritten by the next
-    call: copy what must last. `x` is read by :meth:`backward` too and must not change before it. The
-    interpreter lock is released.
+    call: copy what must last, and do not call one object from two threads at a time. `x` is read by
+    :meth:`backward` too and must not change before it. The interpreter lock is released.
 
     Examples
     --------

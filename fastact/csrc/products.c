@@ -60,6 +60,17 @@ static int fits_blas(const fa__product *p, const fa_blas *blas, char *trans, ptr
 static pthread_mutex_t quiet_lock = PTHREAD_MUTEX_INITIALIZER;
 static int quiet_count, threads_before;
 
+/* a child of a fork finds the lock free, whoever had it */
+static void take_lock(void) {
+    pthread_mutex_lock(&quiet_lock);
+}
+static void free_lock(void) {
+    pthread_mutex_unlock(&quiet_lock);
+}
+__attribute__((constructor)) static void watch_forks(void) {
+    pthread_atfork(take_lock, free_lock, free_lock);
+}
+
 void fa__quiet_blas(const fa_blas *blas) {
     if (!blas || !blas->get_threads || !blas->set_threads) return;
     pthread_mutex_lock(&quiet_lock);

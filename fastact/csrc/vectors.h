@@ -38,28 +38,52 @@ typedef real vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(rea
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
-/* the first `count` lanes, 1 to LANES, of memory; other lanes are 0, and their memory is not touched */
-INLINE vector load_first(const real *from, size_t count) {
+/* load_first: the first `count` lanes, 1 to LANES, of memory; other lanes are 0. store_first: likewise. Memory of
+ * other lanes is not touched. */
 #if defined(__AVX512F__) && REAL_IS_DOUBLE
+INLINE vector load_first(const real *from, size_t count) {
     return (vector)_mm512_maskz_loadu_pd((__mmask8)((1u << count) - 1), from);
+}
+INLINE void store_first(real *to, vector v, size_t count) {
+    _mm512_mask_storeu_pd(to, (__mmask8)((1u << count) - 1), (__m512d)v);
+}
 #elif defined(__AVX512F__)
+INLINE vector load_first(const real *from, size_t count) {
     return (vector)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), from);
+}
+INLINE void store_first(real *to, vector v, size_t count) {
+    _mm512_mask_storeu_ps(to, (__mmask16)((1u << count) - 1), (__m512)v);
+}
+#elif defined(__AVX2__) && REAL_IS_DOUBLE
+INLINE __m256i lanes_below(size_t count) {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x((long long)count), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+INLINE vector load_first(const real *from, size_t count) {
+    return (vector)_mm256_maskload_pd(from, lanes_below(count));
+}
+INLINE void store_first(real *to, vector v, size_t count) {
+    _mm256_maskstore_pd(to, lanes_below(count), (__m256d)v);
+}
+#elif defined(__AVX2__)
+INLINE __m256i lanes_below(size_t count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+INLINE vector load_first(const real *from, size_t count) {
+    return (vector)_mm256_maskload_ps(from, lanes_below(count));
+}
+INLINE void store_first(real *to, vector v, size_t count) {
+    _mm256_maskstore_ps(to, lanes_below(count), (__m256)v);
+}
 #else
+INLINE vector load_first(const real *from, size_t count) {
     vector v = {0};
     memcpy(&v, from, count * sizeof(real));
     return v;
-#endif
 }
-
 INLINE void store_first(real *to, vector v, size_t count) {
-#if defined(__AVX512F__) && REAL_IS_DOUBLE
-    _mm512_mask_storeu_pd(to, (__mmask8)((1u << count) - 1), (__m512d)v);
-#elif defined(__AVX512F__)
-    _mm512_mask_storeu_ps(to, (__mmask16)((1u << count) - 1), (__m512)v);
-#else
     memcpy(to, &v, count * sizeof(real));
-#endif
 }
+#endif
 
 /* Transposition ------------------------------------------------------------------------------------ */
 

@@ -183,6 +183,27 @@ static void test_results(void) {
     check(blas_threads == 5, "the BLAS's threads restored", &none);
 }
 
+/* dx in place of x, and of grad_y */
+static void test_in_place(void) {
+    for (int which = 0; which < 2; which++)
+        for (size_t rows = 5; rows < 1000; rows += 444) {
+            owned o = new_layer(rows, 40, 40, sizeof(double), 0);
+            fa_dense *l = &o.layer;
+            run(l, sizeof(double), 0);
+            run(l, sizeof(double), 1);
+            double *dx = malloc(rows * 40 * sizeof(double)), *dw = malloc(1600 * sizeof(double));
+            memcpy(dx, l->dx.data, rows * 40 * sizeof(double));
+            memcpy(dw, l->dw.data, 1600 * sizeof(double));
+            l->dx.data = o.arrays[which ? 3 : 0];
+            run(l, sizeof(double), 1);
+            check(memcmp(dx, l->dx.data, rows * 40 * sizeof(double)) == 0, "dx in place", l);
+            check(memcmp(dw, l->dw.data, 1600 * sizeof(double)) == 0, "dw beside dx in place", l);
+            free(dx);
+            free(dw);
+            free_layer(&o);
+        }
+}
+
 /* Refusals and networks ---------------------------------------------------------------------------- */
 
 static void test_refusals(void) {
@@ -248,6 +269,7 @@ static void test_network(void) {
 
 int main(void) {
     test_results();
+    test_in_place();
     test_refusals();
     test_network();
     printf("%d passed, %d failed\n", passed, failed);
