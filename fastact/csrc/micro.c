@@ -22,6 +22,7 @@
 #endif
 
 #define ROWS 6
+#define TALL (2 * ROWS) /* of blocks one vector wide: enough sums to keep the multipliers busy */
 /* rows of a panel at a time, to stay in cache: fewer where they are not packed, and may be a page apart */
 #define DEPTH 256
 #define DEPTH_PACKED 512
@@ -43,7 +44,7 @@ typedef struct {
 /* One m x (v vectors) block; m, v and `ragged` are constants at each call, so that sums live in registers.
  * `ragged`: the last vector has fewer than LANES columns. */
 INLINE void multiply_block(const int m, const int v, const int ragged, const block *p) {
-    vector sum[ROWS][VECTORS];
+    vector sum[TALL][VECTORS];
     real *c = p->c;
     ptrdiff_t ldc = p->ldc;
     const size_t last = p->last;
@@ -91,37 +92,37 @@ INLINE void multiply_block(const int m, const int v, const int ragged, const blo
         multiply_block(m, v, 1, p);                                                  \
     }
 #define BLOCKS(v) BLOCK(1, v) BLOCK(2, v) BLOCK(3, v) BLOCK(4, v) BLOCK(5, v) BLOCK(6, v)
+#define TALL_BLOCKS(v) BLOCKS(v) BLOCK(7, v) BLOCK(8, v) BLOCK(9, v) BLOCK(10, v) BLOCK(11, v) BLOCK(12, v)
 #define ENTRY(m, v) {block_##m##_##v##_whole, block_##m##_##v##_ragged}
-#define ENTRIES(v) {{0}, ENTRY(1, v), ENTRY(2, v), ENTRY(3, v), ENTRY(4, v), ENTRY(5, v), ENTRY(6, v)}
+#define ENTRIES(v) {0}, ENTRY(1, v), ENTRY(2, v), ENTRY(3, v), ENTRY(4, v), ENTRY(5, v), ENTRY(6, v)
+#define TALL_ENTRIES(v) \
+    ENTRIES(v), ENTRY(7, v), ENTRY(8, v), ENTRY(9, v), ENTRY(10, v), ENTRY(11, v), ENTRY(12, v)
+typedef void block_function(const block *p);
 #if VECTORS == 4
-BLOCKS(1)
+TALL_BLOCKS(1)
 BLOCKS(2)
 BLOCKS(3)
 BLOCKS(4)
+static block_function *const functions[VECTORS + 1][TALL + 1][2] = {
+    {{0}}, {TALL_ENTRIES(1)}, {ENTRIES(2)}, {ENTRIES(3)}, {ENTRIES(4)}};
 #else
-BLOCKS(1)
+TALL_BLOCKS(1)
 BLOCKS(2)
+static block_function *const functions[VECTORS + 1][TALL + 1][2] = {{{0}}, {TALL_ENTRIES(1)}, {ENTRIES(2)}};
 #endif
-typedef void block_function(const block *p);
-static block_function *const functions[VECTORS + 1][ROWS + 1][2] = {
-    {{0}},      ENTRIES(1), ENTRIES(2),
-#if VECTORS == 4
-    ENTRIES(3), ENTRIES(4),
-#endif
-};
 
-/* All rows of one panel: blocks as A was packed, their bounds a_panel apart, or else (0) as many as needed, of
- * heights as equal as possible */
+/* All rows of one panel. Where A is packed, blocks are its panels, a_panel apart; else (0) there are as few as
+ * can be, of heights as equal as can be. */
 static void multiply_panel(block p, size_t m, size_t columns, ptrdiff_t a_panel) {
-    size_t vectors = (columns + LANES - 1) / LANES, blocks = (m + ROWS - 1) / ROWS;
+    const size_t vectors = (columns + LANES - 1) / LANES;
+    const size_t most = !a_panel && vectors == 1 ? TALL : ROWS, blocks = (m + most - 1) / most;
     p.last = columns - (vectors - 1) * LANES;
-    for (size_t done = 0; done < blocks; done++) {
-        size_t height = a_panel && done + 1 < blocks ? ROWS
-                        : a_panel                    ? m - done * ROWS
-                                                     : m / blocks + (done < m % blocks);
+    for (size_t left = m, done = 0; done < blocks; done++) {
+        size_t height = !a_panel ? m / blocks + (done < m % blocks) : left < ROWS ? left : ROWS;
         functions[vectors][height][p.last != LANES](&p);
         p.a += a_panel ? a_panel : (ptrdiff_t)height * p.a_row;
         p.c += (ptrdiff_t)height * p.ldc;
+        left -= height;
     }
 }
 
