@@ -70,8 +70,8 @@ FA_API void fa_set_num_threads(int n);
  *   delta = grad_y * f'(x w + b),   dx = delta w^T,   dw = x^T delta,   db = sum of delta's rows.
  *
  * Both compute tile by tile, on a workspace that the caller owns: fa_dense_workspace_f32 tells how many bytes it
- * must have. No result may overlap another array, with these exceptions: y may be saved, and dx may be grad_y or
- * x if in == out. Results have the same bits whatever the number of threads. */
+ * must have. No result may overlap another array, with these exceptions: y is saved where the output is saved,
+ * and dx may be x, or grad_y if in == out. Results have the same bits whatever the number of threads. */
 
 /* Row numbers: FA_gelu, FA_relu ... */
 typedef enum {
