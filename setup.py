@@ -11,6 +11,7 @@ import ast
 import os
 import platform
 import re
+import runpy
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,9 +62,14 @@ def read_table() -> list[Row]:
 # Files made from the table ------------------------------------------------------------------------
 
 
-def write_stub(rows: list[Row]) -> None:
-    """fastact/__init__.pyi: the template, with one line per activation."""
-    lines = "\n".join(f"{row.name}: Final[Activation]" for row in rows)
+def read_aliases() -> list[str]:
+    """The names of peer_names.py, which needs nothing that is not built yet."""
+    return [alias.name for alias in runpy.run_path(str(ROOT / "fastact/peer_names.py"))["ALIASES"]]
+
+
+def write_stub(names: list[str]) -> None:
+    """fastact/__init__.pyi: the template, with one line per activation and alias."""
+    lines = "\n".join(f"{name}: Final[Activation]" for name in names)
     template = (ROOT / "fastact/__init__.pyi.in").read_text()
     (ROOT / "fastact/__init__.pyi").write_text(template.replace("# ROWS", lines))
 
@@ -169,7 +175,7 @@ def extension(name: str) -> Extension:
 
 if __name__ == "__main__":
     table = read_table()
-    write_stub(table)
+    write_stub([row.name for row in table] + read_aliases())
     write_pxd(table)
     copy_headers()
     modules = cythonize([extension(name) for name in ("_core", "_dense")])  # type: ignore[no-untyped-call]

@@ -1,8 +1,9 @@
 """fastact: neural-network activations, forward and backward, on the CPU, from NumPy or from C.
 
 Every activation is an attribute, such as ``fastact.gelu``: an object that behaves as a ufunc does and has
-``backward``, ``derivative``, ``value_and_derivative`` and more. ``fastact.names()`` lists them. This file
-only gathers names; it does not know any activation.
+``backward``, ``derivative``, ``value_and_derivative`` and more. ``fastact.names()`` lists them, and
+``fastact.aliases()`` what other libraries call them, which are attributes too. This file only gathers names;
+it does not know any activation.
 
 Examples
 --------
@@ -19,8 +20,10 @@ from importlib.metadata import version as _version
 
 from fastact import ufuncs
 from fastact._dense import Saved
-from fastact.activation import Activation, get, names
+from fastact.activation import Activation
 from fastact.dense import dense, dense_backward, dense_forward
+from fastact.mixtures import mixed
+from fastact.registry import aliases, get, names
 from fastact.runtime import (
     check_environment,
     get_include,
@@ -33,12 +36,13 @@ from fastact.runtime import (
     set_num_threads,
 )
 from fastact.stack import DenseStack
+from fastact.surrogates import surrogate
 
 __version__ = _version("fastact")
 check_environment()
 del check_environment
 
-for _name in names():
+for _name in (*names(), *aliases()):
     globals()[_name] = get(_name)
 del _name
 
@@ -49,16 +53,19 @@ __all__ = [
     "dense",
     "dense_backward",
     "dense_forward",
+    "aliases",
     "get",
     "get_include",
     "get_library",
     "get_num_threads",
     "isa",
     "isas",
+    "mixed",
     "names",
     "num_threads",
     "set_isa",
     "set_num_threads",
+    "surrogate",
     "ufuncs",
     *names(),
 ]

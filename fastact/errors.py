@@ -1,7 +1,7 @@
 """Turns what NumPy says of bad input into what the caller needs: the argument, what it was, what was
 expected.
 
-Called only once something has failed. Does not know any activation.
+Mostly called once something has failed. Does not know any activation.
 """
 
 from __future__ import annotations
@@ -48,8 +48,10 @@ def _check_dtypes(function: str, operands: Mapping[str, Any], error: Exception) 
             raise TypeError(f"{function}: {argument} has dtype {dtype}; expected {REAL_NUMBERS}") from error
 
 
-def _check_shapes(function: str, operands: Mapping[str, Any], error: Exception) -> tuple[int, ...]:
-    shapes = {argument: np.shape(operand) for argument, operand in operands.items()}
+def common_shape(
+    function: str, shapes: Mapping[str, tuple[int, ...]], error: Exception | None = None
+) -> tuple[int, ...]:
+    """The shape to which the shapes broadcast, or a ValueError that prints them all."""
     try:
         return np.broadcast_shapes(*shapes.values())
     except ValueError:
@@ -57,7 +59,8 @@ def _check_shapes(function: str, operands: Mapping[str, Any], error: Exception) 
         raise ValueError(f"{function}: shapes do not broadcast together: {listed}") from error
 
 
-def _check_out(function: str, out: Any, shape: tuple[int, ...], error: Exception) -> None:
+def check_out(function: str, out: Any, shape: tuple[int, ...], error: Exception | None = None) -> None:
+    """Raise unless every `out` is None or an array to which results of this shape can be written."""
     for one in out if isinstance(out, tuple) else (out,):
         if one is None:
             continue
@@ -70,6 +73,12 @@ def _check_out(function: str, out: Any, shape: tuple[int, ...], error: Exception
             raise ValueError(f"{function}: out has shape {one.shape}; expected {shape}") from error
         if one.dtype.kind != "f":
             raise TypeError(f"{function}: out has dtype {one.dtype}; expected a float dtype") from error
+
+
+def check_pair(function: str, out: Any) -> None:
+    """Raise unless `out` is a pair."""
+    if not (isinstance(out, tuple) and len(out) == 2):
+        raise TypeError(f"{function}: out is {type(out).__name__}; expected a pair of arrays")
 
 
 def explain(function: str, operands: Mapping[str, Any], out: Any, error: Exception) -> NoReturn:
@@ -87,7 +96,7 @@ def explain(function: str, operands: Mapping[str, Any], out: Any, error: Excepti
         What NumPy raised.
     """
     _check_dtypes(function, operands, error)
-    shape = _check_shapes(function, operands, error)
+    shape = common_shape(function, {k: np.shape(v) for k, v in operands.items()}, error)
     if out is not None:
-        _check_out(function, out, shape, error)
+        check_out(function, out, shape, error)
     raise error

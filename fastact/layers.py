@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from fastact import _dense, errors
 from fastact._dense import Saved
-from fastact.activation import Activation, get
+from fastact.activation import Activation
+from fastact.registry import get
+from fastact.row import UNBOUND, Row
 from fastact.saving import KINDS, bit_values, check_saved, kind_to_save
 
 Array = NDArray[Any]
+IDENTITY = UNBOUND["identity"]
 _CHUNK = 1 << 16  # elements at a time where NumPy computes, so that temporaries stay small
 
 
@@ -102,7 +105,7 @@ class Layer:
     def _product(self) -> Array:
         """x w + b by itself."""
         z = np.empty(self.shape, self.dtype)
-        self._run(False, "nothing", (), y=z, activation=get("identity"))
+        self._run(False, "nothing", (), y=z, activation=IDENTITY)
         return z
 
     def _by_parts(self, z: Array, out: Any) -> Array:
@@ -145,7 +148,7 @@ class Layer:
                 True,
                 "output",
                 (),
-                get("identity"),
+                IDENTITY,
                 grad_y=grad_y,
                 saved=grad_y,
                 accumulate=accumulate,
@@ -207,7 +210,7 @@ class Layer:
 
     def _parameters(self) -> tuple[Array, ...] | None:
         """Values of the activation's parameters as C takes them: one, or one for each column; else None."""
-        if not isinstance(self.activation, Activation):
+        if not isinstance(self.activation, Row):
             return None
         found = []
         for name, value in self.activation.parameters.items():
@@ -248,7 +251,7 @@ class Layer:
         backward: bool,
         kind: str,
         parameters: tuple[Array, ...],
-        activation: Activation | None = None,
+        activation: Row | None = None,
         accumulate: bool = False,
         **arrays: Array | None,
     ) -> None:

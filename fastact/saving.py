@@ -14,32 +14,37 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from fastact._dense import Prepared, Saved
-from fastact.activation import Activation, get, names
+from fastact.activation import Activation
 from fastact.formula import compile_formula
+from fastact.registry import get
+from fastact.row import Row
 
 KINDS = {"nothing": 0, "input": 1, "output": 2, "bits": 3}  # fa_saving
 _FLOAT32_OVERFLOWS = 2.0**128 - 2.0**103  # the least that rounds to infinity
 _by_name: dict[str, Prepared] = {}
-_by_activation: WeakKeyDictionary[Activation, Prepared | None] = WeakKeyDictionary()
+_by_activation: WeakKeyDictionary[Row, Prepared | None] = WeakKeyDictionary()
 
 
 def prepared(activation: Any) -> Prepared | None:
     """An activation (or its name) as C takes it at once; None where more must be looked at."""
     if isinstance(activation, str):
-        if activation not in _by_name and activation in names():
-            found = prepared(get(activation))
+        if activation not in _by_name:
+            try:
+                found = prepared(get(activation))
+            except ValueError:
+                found = None
             if found is None:
                 return None
             _by_name[activation] = found
-        return _by_name.get(activation)
-    if not isinstance(activation, Activation):
+        return _by_name[activation]
+    if not isinstance(activation, Row):
         return None
     if activation not in _by_activation:
         _by_activation[activation] = _prepare(activation)
     return _by_activation[activation]
 
 
-def _prepare(activation: Activation) -> Prepared | None:
+def _prepare(activation: Row) -> Prepared | None:
     values = activation.parameter_values
     if not all(type(v) in (int, float) and not abs(v) >= _FLOAT32_OVERFLOWS for v in values):
         return None
@@ -59,16 +64,15 @@ def check_saved(function: str, saved: Saved, activation: Any, shape: tuple[int, 
 
 
 def same_activation(a: Any, b: Any) -> bool:
-    """Whether two activations compute the same: one object, or one row with equal parameters."""
+    """Whether two activations compute the same: one object, or of one kind and name with equal parameters."""
     if a is b:
         return True
-    if not (isinstance(a, Activation) and isinstance(b, Activation) and a.name == b.name):
+    if not (isinstance(a, Activation) and type(a) is type(b) and a.name == b.name):
         return False
-    pairs = zip(a.parameter_values, b.parameter_values, strict=True)
-    return all(np.array_equal(one, other) for one, other in pairs)
+    return all(np.array_equal(value, b.parameters[name]) for name, value in a.parameters.items())
 
 
-def kind_to_save(function: str, activation: Activation, wanted: str | None) -> str:
+def kind_to_save(function: str, activation: Row, wanted: str | None) -> str:
     """The kind to save: what is wanted, if possible, or by default the least without loss."""
     if wanted is None:
         return _least_kind(activation)
@@ -81,7 +85,7 @@ def kind_to_save(function: str, activation: Activation, wanted: str | None) -> s
     return wanted
 
 
-def bit_values(function: str, activation: Activation) -> tuple[float, float]:
+def bit_values(function: str, activation: Row) -> tuple[float, float]:
     """The two values that the derivative has; TypeError where it has others."""
     numbers = all(np.ndim(v) == 0 for v in activation.parameter_values)
     values = _leaves(ast.parse(activation.derivative_formula, mode="eval").body)
@@ -100,7 +104,7 @@ def _leaves(node: ast.expr) -> list[str]:
     return [ast.unparse(node)]
 
 
-def _least_kind(activation: Activation) -> str:
+def _least_kind(activation: Row) -> str:
     if activation.learned or not follows_exactly(activation):
         return "input"
     try:
@@ -110,7 +114,7 @@ def _least_kind(activation: Activation) -> str:
     return "output"
 
 
-def follows_exactly(activation: Activation) -> bool:
+def follows_exactly(activation: Row) -> bool:
     """Whether the derivative from the output equals the derivative from the input, bit for bit.
 
     It does where its formula is the derivative's with y in place of x, and x stands in nothing but strict

@@ -2,6 +2,7 @@
 and missing packages are explained. Knows no timing: how fast anything is depends on the machine.
 """
 
+import argparse
 import builtins
 import json
 import sys
@@ -14,6 +15,7 @@ import fastact
 from fastact.__main__ import main
 from fastact.benchmarks import cases, digits, peers
 from fastact.benchmarks.contestants import PurePython
+from fastact.commands import bench
 
 # Digits --------------------------------------------------------------------------------------------
 
@@ -120,6 +122,15 @@ def without(monkeypatch):
 
 
 SMALL = ["bench", "--quick", "--activations", "relu", "--sizes", "10"]
+
+
+def test_an_alias_keeps_what_it_binds():
+    parser = argparse.ArgumentParser()
+    bench.add_arguments(parser)
+    for name in (*fastact.names(), *fastact.aliases()):
+        found = fastact.get(parser.parse_args(["--activation", name]).activation)
+        assert found.name == fastact.get(name).name
+        assert dict(found.parameters) == dict(fastact.get(name).parameters)
 
 
 def test_without_scikit_learn_the_digits_are_left_out(without, tmp_path, capsys):

@@ -51,9 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _activation(text: str) -> str:
     try:
-        return fastact.get(text).name
+        found = fastact.get(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+    return found.name if found is fastact.get(found.name) else text  # an alias may bind parameters
 
 
 def _count(text: str) -> int:

@@ -27,8 +27,9 @@ from fastact.measure.subjects import DIRECTIONS, Subject
 from fastact.measure.truth import truth
 
 sys.path.insert(0, __file__.rpartition("/")[0])
-from piece import Floats, Function, Piece, best, evaluate, fma, horner, two_sum, ulp32  # noqa: E402
+from piece import Floats, Function, Piece, best, evaluate, fma, horner, two_sum, ulp32
 
+TINY = 2.0**-100  # as FA__TINY in pieces.h
 LIMIT = 0.93  # ULP, of a simulation: all 2^32 inputs may show a little more
 DEGREES = range(4, 10)
 WORDS = {"f": "forward", "f'": "derivative"}  # as loops are named
@@ -129,6 +130,7 @@ class Table:
     right: bool
     exact_sum: bool
     pieces: dict[int, Piece]
+    skips_tiny: bool = False
 
     @property
     def degree(self) -> int:
@@ -211,14 +213,33 @@ class Target:
         """The largest error of a table in a simulation, in ULP; infinite if it loses the sign of a zero."""
         zeros = np.array([0.0, -0.0])
         largest = 0.0 if np.array_equal(np.signbit(table(zeros)), np.signbit(self.subject(zeros))) else math.inf
-        for _, lo, hi in table.cut.pieces():
-            x = np.linspace(lo, min(hi, table.cut.cover) if hi > 0 else hi, 20_001).astype(np.float32)
-            if table.form != "SIGNED":
-                x = np.concatenate([x, -x])
-            x = x[np.abs(x) < table.cut.cover]
-            want = self.subject(x.astype(np.float64))
-            largest = max(largest, float(np.max(np.abs(table(x) - want) / ulp32(want))))
-        return largest
+        dense = [np.linspace(lo, hi, 100_001) for _, lo, hi in table.cut.pieces()]
+        x = np.concatenate([*dense, np.geomspace(TINY, table.cut.cover, 500_000)]).astype(np.float32)
+        x = np.unique(np.concatenate([x, -x]))
+        x = np.concatenate([x, *(neighbours(r, 20_000) for r in self.roots), *self._crossings(x)])
+        x = x[(np.abs(x) < table.cut.cover) & (np.abs(x) >= TINY)]
+        want = self.subject(x.astype(np.float64))
+        return max(largest, float(np.max(np.abs(table(x) - want) / ulp32(want))))
+
+    def _crossings(self, x: Floats) -> Iterator[NDArray[np.float32]]:
+        """Where |f| passes a power of two: just below, a ULP is half as large, so errors are twice."""
+        _, exponent = np.frexp(self.subject(x.astype(np.float64)))
+        for i in np.flatnonzero(np.diff(exponent)):
+            yield neighbours(float(x[i]), min(int(ordered(x[i + 1 : i + 2])[0] - ordered(x[i : i + 1])[0]), 2000))
+
+    def tiny_error(self, table: Table) -> float:
+        """The same next to zero, where products are subnormal."""
+        bits = np.linspace(1, np.float32(TINY).view(np.uint32), 400_000).astype(np.uint32)
+        x = np.concatenate([bits.view(np.float32), np.arange(1, 1 << 17, dtype=np.uint32).view(np.float32)])
+        x = np.concatenate([x, -x])
+        want = self.subject(x.astype(np.float64))
+        return float(np.max(np.abs(table(x) - want) / ulp32(want)))
+
+
+def neighbours(x: float, count: int) -> NDArray[np.float32]:
+    """So many float32 numbers on either side."""
+    found: NDArray[np.float32] = unordered(ordered(np.array([x], np.float32)) + np.arange(-count, count + 1), np.float32)
+    return found
 
 
 def fit(target: Target, cut: Cut, degree: int, exact_sum: bool) -> Table | None:
@@ -235,7 +256,7 @@ def fit(target: Target, cut: Cut, degree: int, exact_sum: bool) -> Table | None:
     table = Table(cut, target.form, target.right, exact_sum, pieces)
     if exact_sum and table.sloped:
         return None
-    return table
+    return replace(table, skips_tiny=target.tiny_error(table) >= LIMIT)
 
 
 def cost(cut: Cut, degree: int, exact_sum: bool, bits: int) -> float:
@@ -300,6 +321,7 @@ def write(name: str, direction: str, target: Target, table: Table) -> tuple[str,
     low, at_low, low_is_x = end(target, -1, table.cut.cover)
     high, at_high, high_is_x = end(target, 1, table.cut.cover)
     facts = [f"FA__{table.form}", int(table.right), int(table.exact_sum), int(table.sloped)]
+    facts += [int(table.skips_tiny)]
     facts += [table.degree, table.cut.shift, _text(table.cut.offset), _text(table.cut.cover)]
     facts += [_text(low), int(low_is_x), _text(0.0 if low_is_x else at_low)]
     facts += [_text(high), int(high_is_x), _text(0.0 if high_is_x else at_high)]

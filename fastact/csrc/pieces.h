@@ -18,12 +18,14 @@
 #define FA__BLOCK 1024 /* elements between two looks at what was put aside: 4 KiB */
 #define FA__GROUP 4    /* vectors at once, to hide latencies and to share one look at their sizes */
 
+#define FA__TINY 0x1p-100f /* below, products of x become subnormal: two are rounded, and slow */
+
 /* How f follows from q: see form_of in piece_tables.py */
 enum { FA__SIGNED, FA__EVEN, FA__ODD, FA__REFLECTED, FA__RELU };
 
 typedef struct {
-    int form, right, exact_sum, sloped, degree, shift; /* constants where they are used */
-    float offset, cover;                               /* pieces hold for |x| < cover */
+    int form, right, exact_sum, sloped, skips_tiny, degree, shift; /* constants where they are used */
+    float offset, cover; /* pieces hold for |x| < cover; if skips_tiny, not for 0 < |x| < FA__TINY */
     /* for x <= low, f(x) is x or one number; and for x >= high. NaN where there is no such place */
     float low;
     int low_is_x;
@@ -161,10 +163,16 @@ typedef struct {
     fa__mask mask[FA__BLOCK / FA__WIDTH];
 } fa__aside;
 
+/* which x have no piece: all bits set */
+FA_INLINE fa__ints fa__outside(const fa__pieces *p, fa__floats x) {
+    fa__ints size = (fa__ints)x & 0x7fffffff, far = size >= (fa__ints)FA__ALL(p->cover); /* NaN too */
+    if (p->skips_tiny) far |= (fa__words)(size - 1) < (fa__words)((fa__ints)FA__ALL(FA__TINY) - 1);
+    return far;
+}
+
 /* Results of a vector some of whose inputs lie beyond the cover: ends are known, the rest is put aside */
 FA_INLINE fa__floats fa__beyond(const fa__pieces *p, fa__floats x, fa__floats y, size_t at, fa__aside *aside) {
-    fa__ints size = (fa__ints)x & 0x7fffffff;
-    fa__mask far = fa__set_bits(size >= (fa__ints)FA__ALL(p->cover)); /* NaN too */
+    fa__mask far = fa__set_bits(fa__outside(p, x));
     fa__mask low = fa__set_bits(x <= p->low), high = fa__set_bits(x >= p->high);
     y = fa__choose(low, p->low_is_x ? x : FA__ALL(p->at_low), y);
     y = fa__choose(high, p->high_is_x ? x : FA__ALL(p->at_high), y);
@@ -186,7 +194,7 @@ FA_INLINE void fa__piece_group(const fa__pieces *p, const float *x, float *y, si
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++) {
         in[v] = fa__load(x + i + v * FA__WIDTH);
-        any |= ((fa__ints)in[v] & 0x7fffffff) >= (fa__ints)FA__ALL(p->cover);
+        any |= fa__outside(p, in[v]);
         out[v] = fa__piece_value(p, in[v]);
     }
     if (__builtin_expect(fa__set_bits(any) != 0, 0))
