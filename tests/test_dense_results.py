@@ -173,6 +173,40 @@ def test_parameters_that_vary_along_the_batch(dtype: type) -> None:
     assert_close(dx, gradients(case, bound.backward(case.grad_y, z).astype(np.float64))[0], 6)
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        fa.surrogate("step", "arctan"),
+        fa.surrogate("relu", "leaky_relu"),
+        fa.mixed(["relu"] * 4 + ["tanh"] * 2),
+        fa.mixed(["prelu"] * 3 + ["silu"] * 3),
+    ],
+    ids=repr,
+)
+def test_activations_made_of_others(made: fa.Activation, dtype: type) -> None:
+    """They go by parts; the bits of y and delta are theirs, and so are the gradients of parameters."""
+    case = on_a_grid(11, 4, 6, dtype)
+    y, dx, _, _, saved = forward_and_backward(case, made)
+    z = pre_activation(case).astype(dtype)
+    assert np.array_equal(y, made(z))
+    assert np.array_equal(fa.dense(*case.arrays, activation=made), y)
+    assert_close(dx, gradients(case, made.backward(case.grad_y, z).astype(np.float64))[0], 6)
+    found = fa.dense_backward(case.grad_y, case.x, case.w, saved, activation=made, need_parameters=True)[3]
+    want = made.parameter_gradients(case.grad_y, z)
+    assert list(found) == list(want)
+    for name in want:
+        assert np.allclose(found[name], want[name])
+
+
+def test_names_of_other_libraries() -> None:
+    case = layer(4, 3, 5, np.float32)
+    for alias, name in (("expit", "sigmoid"), ("ReLU", "relu")):
+        for got, want in zip(
+            forward_and_backward(case, alias)[:4], forward_and_backward(case, name)[:4], strict=True
+        ):
+            assert np.array_equal(got, want)
+
+
 class Cube:
     """An activation from elsewhere: it can be called, and has a derivative."""
 

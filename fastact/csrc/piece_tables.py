@@ -27,7 +27,7 @@ from fastact.measure.subjects import DIRECTIONS, Subject
 from fastact.measure.truth import truth
 
 sys.path.insert(0, __file__.rpartition("/")[0])
-from piece import Floats, Function, Piece, best, evaluate, fma, horner, two_sum, ulp32
+from piece import Floats, Function, Piece, best, evaluate, fma, horner, two_sum, ulp32  # noqa: E402
 
 TINY = 2.0**-100  # as FA__TINY in pieces.h
 LIMIT = 0.93  # ULP, of a simulation: all 2^32 inputs may show a little more
