@@ -92,14 +92,10 @@ def pxd_functions(row: Row) -> list[str]:
 
 
 def write_pxd(rows: list[Row]) -> None:
-    """fastact/__init__.pxd: the C API for ``cimport fastact``."""
-    lines = ["# The C API of fastact.h for Cython; made from activations.def by setup.py.", ""]
-    lines += ['cdef extern from "fastact.h" nogil:']
-    lines += ["    const char *fa_isa()", "    const char *fa_isas()", "    int fa_set_isa(const char *name)"]
-    lines += ["    int fa_num_threads()", "    void fa_set_num_threads(int n)"]
-    for row in rows:
-        lines += pxd_functions(row)
-    (ROOT / "fastact/__init__.pxd").write_text("\n".join(lines) + "\n")
+    """fastact/__init__.pxd: the template, with the functions of each activation."""
+    template = (ROOT / "fastact/__init__.pxd.in").read_text()
+    lines = "\n".join(line for row in rows for line in pxd_functions(row))
+    (ROOT / "fastact/__init__.pxd").write_text(template.replace("    # ROWS", lines))
 
 
 def copy_headers() -> None:
@@ -169,7 +165,9 @@ def extension(name: str) -> Extension:
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         extra_compile_args=["-O2", "-fvisibility=hidden"],
         extra_link_args=flags["LIBS_OPENMP"] if with_openmp else ["-lpthread", "-lm"],
-        depends=[str(p) for p in [*CSRC.glob("*"), *Path("include").rglob("*.*"), *Path("fastact").glob("*.pxi")]],
+        depends=[
+            str(p) for p in [*CSRC.glob("*"), *Path("include").rglob("*.*"), *Path("fastact").glob("*.px*")]
+        ],
     )
 
 

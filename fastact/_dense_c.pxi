@@ -1,44 +1,15 @@
 # The C library's dense layer as Cython declares it, the way to it, and SciPy's BLAS. Part of _dense.pyx.
 # Knows structs and capsules; does not know arrays.
 
-ctypedef void (*gemm_function)() noexcept nogil
-ctypedef int (*get_function)() noexcept nogil
-ctypedef void (*set_function)(int) noexcept nogil
+from fastact cimport (
+    fa_blas, fa_dense, fa_gemm_function, fa_get_threads_function, fa_input, fa_result, fa_set_threads_function,
+)
 
 cdef extern from "dense.h" nogil:
     enum: FA__MAX_DIMS, FA__MAX_PARAMS
-    ctypedef int fa_activation
-    ctypedef int fa_saving
     ctypedef int (*run_function)(const fa_dense *, size_t, int, void *, size_t) noexcept nogil
     ctypedef size_t (*size_function)(const fa_dense *, size_t, int) noexcept nogil
     ctypedef int (*prefers_function)() noexcept nogil
-    ctypedef struct fa_blas:
-        gemm_function sgemm, dgemm
-        int integer_bits
-        get_function get_threads
-        set_function set_threads
-    ctypedef struct fa_input:
-        const void *data
-        ptrdiff_t row, column
-        const ptrdiff_t *stack
-    ctypedef struct fa_result:
-        void *data
-        ptrdiff_t row
-        const ptrdiff_t *stack
-    ctypedef struct fa_dense:
-        size_t rows
-        size_t n_in "in"
-        size_t out
-        int stack_ndim
-        const size_t *stack_shape
-        fa_activation activation
-        fa_input parameters[4]
-        fa_saving saving
-        double bit_values[2]
-        fa_input x, w, b, grad_y
-        fa_result y, saved, dx, dw, db
-        int accumulate
-        const fa_blas *blas
     ctypedef struct fa__dense_functions:
         run_function run[2]
         size_function workspace[2]
@@ -78,8 +49,8 @@ cdef void find_thread_functions(str path) except *:
                 setter = getattr(linked, f"{prefix}_set_num_threads{suffix}")
             except AttributeError:
                 continue
-            found.get_threads = <get_function><size_t>ctypes.cast(getter, ctypes.c_void_p).value
-            found.set_threads = <set_function><size_t>ctypes.cast(setter, ctypes.c_void_p).value
+            found.get_threads = <fa_get_threads_function><size_t>ctypes.cast(getter, ctypes.c_void_p).value
+            found.set_threads = <fa_set_threads_function><size_t>ctypes.cast(setter, ctypes.c_void_p).value
             return
 
 
@@ -89,8 +60,8 @@ cdef int find_blas() except -1:
     from scipy.linalg import cython_blas
 
     capsules = cython_blas.__pyx_capi__
-    found.sgemm = <gemm_function>address_of(capsules["sgemm"])
-    found.dgemm = <gemm_function>address_of(capsules["dgemm"])
+    found.sgemm = <fa_gemm_function>address_of(capsules["sgemm"])
+    found.dgemm = <fa_gemm_function>address_of(capsules["dgemm"])
     found.integer_bits = integer_bits(PyCapsule_GetName(capsules["sgemm"]).decode())
     find_thread_functions(cython_blas.__file__)
     if found.integer_bits:
