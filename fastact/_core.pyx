@@ -482,7 +482,8 @@ def openmp_runtime():
 # Measuring ---------------------------------------------------------------------------------------
 
 
-cdef fa__ulp_stats ulp_stats(const float[::1] got, const double[::1] want) except *:
+def count_errors(const float[::1] got, const double[::1] want):
+    """All that the C library's fa__ulp_stats tells of `got` against the truth `want`, by name."""
     if got.shape[0] != want.shape[0]:
         raise ValueError(f"got has {got.shape[0]} elements and want {want.shape[0]}; expected as many")
     cdef fa__ulp_stats stats = fa__ulp_stats(0, 0, 0, 0, 0, 0, 0, 0)
@@ -490,14 +491,3 @@ cdef fa__ulp_stats ulp_stats(const float[::1] got, const double[::1] want) excep
         with nogil:
             fa__measure_ulp_f32(&got[0], &want[0], <size_t>got.shape[0], &stats)
     return stats
-
-
-def measure_ulp(const float[::1] got, const double[::1] want):
-    """(largest error in float32 ULP, its index, sum of errors) of `got` against the truth `want`."""
-    cdef fa__ulp_stats stats = ulp_stats(got, want)
-    return stats.max_ulp, stats.worst, stats.sum_ulp
-
-
-def count_errors(const float[::1] got, const double[::1] want):
-    """All that the C library's fa__ulp_stats tells of `got` against the truth `want`, by name."""
-    return ulp_stats(got, want)

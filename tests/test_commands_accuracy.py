@@ -102,11 +102,11 @@ def test_float32_sums_and_worst_do_not_depend_on_blocks(size):
     got = (want * (1 + rng.normal(size=size) * 1e-7)).astype(np.float32)
     pairs = zip(got.tolist(), want.tolist(), strict=True)
     exact = [float(ulp_by_fractions(g, Fraction(w), 24, -149, 128)) for g, w in pairs]
-    largest, worst, total = _core.measure_ulp(got, want)
-    assert total == pytest.approx(sum(exact), rel=1e-12)
+    found = _core.count_errors(got, want)
+    assert found["sum_ulp"] == pytest.approx(sum(exact), rel=1e-12)
     if size:
-        assert worst == int(np.argmax(exact))
-        assert largest == pytest.approx(max(exact), rel=1e-12)
+        assert found["worst"] == int(np.argmax(exact))
+        assert found["max_ulp"] == pytest.approx(max(exact), rel=1e-12)
 
 
 def test_measure_wants_equal_lengths():
@@ -346,6 +346,30 @@ def test_absent_peers_are_named(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "jax", None)  # as if it were not installed
     assert run("relu", "--stride", "999983", "--points", "0", "--peers") == 0
     assert "JAX" in capsys.readouterr().out.split("not installed, so not measured:")[1].splitlines()[0]
+
+
+def test_an_interrupted_run_is_resumed(tmp_path):
+    """What is in the file is kept, even if wrong; what is not there is measured, and added."""
+    file = tmp_path / "found.json"
+    words = ("relu", "elu", "--points", "400", "--stride", "999983", "--jobs", "1", "--resume", str(file))
+    assert run(*words) == 0
+    whole = json.loads(file.read_text())
+    partial = {**whole, "results": [r for r in whole["results"] if r["name"] == "relu"]}
+    partial["results"][0]["points"] = 5
+    file.write_text(json.dumps(partial))
+    assert run(*words) == 0
+    resumed = json.loads(file.read_text())["results"]
+    assert resumed[0]["points"] == 5
+    assert resumed[1:] == whole["results"][1:]
+
+
+def test_other_measurements_are_not_resumed(tmp_path, capsys):
+    file = tmp_path / "found.json"
+    assert run("relu", "--points", "400", "--stride", "999983", "--resume", str(file)) == 0
+    before = file.read_text()
+    assert run("relu", "--points", "500", "--stride", "999983", "--resume", str(file)) == 2
+    assert "float64_points is 400; to be continued here it must be 500" in capsys.readouterr().err
+    assert file.read_text() == before
 
 
 def test_processes_find_the_same(tmp_path):

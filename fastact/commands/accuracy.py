@@ -29,7 +29,7 @@ from rich.progress import (
 import fastact
 from fastact.activation import Activation
 from fastact.measure.peers import find_peers
-from fastact.measure.results import Result, table, write_json, write_markdown
+from fastact.measure.results import Result, read_json, table, write_json, write_markdown
 from fastact.measure.run import Override, Run
 from fastact.measure.subjects import named
 from fastact.measure.sweep import chunks
@@ -95,6 +95,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--jobs", type=_positive, help="threads and processes (default: as many as fastact uses)")
     add("--json", type=Path, metavar="FILE", help="write all results")
+    add(
+        "--resume",
+        type=Path,
+        metavar="FILE",
+        help="keep the results that a run which was interrupted has left in FILE, measure the others, "
+        "and write each of them there at once",
+    )
     add("--markdown", type=Path, metavar="FILE", help="write them as a document")
     add("--plot", metavar="NAME", help="instead, draw the error of one activation against x")
     add("-o", "--output", type=Path, default=Path("accuracy.png"), help="the picture (default: accuracy.png)")
@@ -139,6 +146,7 @@ def _about(options: argparse.Namespace) -> dict[str, Any]:
         "machine": f"{_cpu()}, instruction set {fastact.isa()}, {platform.system()} {platform.machine()}",
         "date": datetime.date.today().isoformat(),
         "command": _command(options),
+        "float64_points": options.points,
         "oracle": {"flint": "python-flint's balls", "mpmath": "mpmath"}[oracle],
         "float32_points": _extent(1 if options.exhaustive else options.stride, options.slice),
         "peer_points": _extent(1 if options.peers == "exhaustive" else options.stride, options.slice),
@@ -156,6 +164,11 @@ def _report(console: Console, options: argparse.Namespace, results: Sequence[Res
     colour = "red" if failed else "green"
     console.print(f"[{colour}]{enforced - failed} of {enforced} within their bounds[/]")
     return 1 if failed else 0
+
+
+def _with_others(known: Sequence[Result], results: Sequence[Result]) -> list[Result]:
+    """All results, none twice."""
+    return list({result.key: result for result in (*known, *results)}.values())
 
 
 def _draw(activation: Activation, options: argparse.Namespace) -> int:
@@ -184,6 +197,11 @@ def run(options: argparse.Namespace, override: Override | None = None) -> int:
     except (ValueError, TypeError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
+    try:
+        known = read_json(options.resume, _about(options)) if options.resume else []
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
     peers, absent = find_peers() if options.peers else ([], [])
     if absent:
         console.print(f"[yellow]not installed, so not measured: {', '.join(absent)}[/]")
@@ -203,7 +221,12 @@ def run(options: argparse.Namespace, override: Override | None = None) -> int:
             options.jobs or fastact.get_num_threads(),
             options.oracle,
             override,
+            {result.key: result for result in known},
             progress,
         )
-        results = list(work.measure(activations))
+        results: list[Result] = []
+        for result in work.measure(activations):
+            results.append(result)
+            if options.resume and result.key not in work.known:
+                write_json(options.resume, _with_others(known, results), _about(options))
     return _report(console, options, results)

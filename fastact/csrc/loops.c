@@ -100,7 +100,8 @@ const fa__kernels FA_TABLE[FA__ROWS] = {
 #define FA__SLOT_derivative FA__DERIVATIVE
 #define FA__SLOT_backward FA__BACKWARD
 #define FA__SLOT_both FA__VALUE_AND_DERIVATIVE
-#define FA__FAST(name, direction, ...) [FA__ROW_##name].loop[FA__SLOT_##direction][0] = name##_##direction##_fast,
+#define FA__FAST(name, direction, ...) \
+    [FA__ROW_##name].loop[FA__SLOT_##direction][0] = name##_##direction##_fast,
 #define FA__FAST_BACKWARD(name) FA__FAST(name, backward)
 #define FA__FAST_BOTH(name, ...) FA__FAST(name, both)
 #define FA__FAST_BY_ELEMENT(name, direction, inputs, results) \

@@ -1,11 +1,13 @@
 """One piece of a float32 kernel: the short polynomial that stands for a function between two numbers.
 
-On the piece, q(u) = value + d*(slope + c[0] + c[1] d + ... ), d = u - centre, all in float32. Knows how to choose
-the centre and the coefficients, and what their rounding costs. Does not know which pieces make a kernel.
+On the piece, q(u) = value + d*(slope + c[0] + c[1] d + ... ), d = u - centre, all in float32. Knows how to
+choose the centre and the coefficients, and what their rounding costs. Does not know which pieces make a
+kernel.
 
 The centre is a float32 number whose q lies within some 2^-10 ULP of another one (S. Gal's accurate tables):
-`value` is then as good as exact, and the last addition dominates the error. Next to a zero of q nothing may be
-added: the zero itself is the centre, and `slope` takes most of q/d, so that the rounding of the rest is small.
+`value` is then as good as exact, and the last addition dominates the error. Next to a zero of q nothing may
+be added: the zero itself is the centre, and `slope` takes most of q/d, so that the rounding of the rest is
+small.
 """
 
 from __future__ import annotations
@@ -47,9 +49,10 @@ class Piece:
     error: float
 
 
-def fma(a: Floats, b: Floats, c: Floats) -> Floats:
+def fma(a: Floats, b: Any, c: Any) -> Floats:
     """a*b + c in float32, rounded once (but for ties that float64 makes, one in 2^29)."""
-    return (a.astype(np.float64) * b + c).astype(np.float32)
+    found: Floats = (a.astype(np.float64) * b + c).astype(np.float32)
+    return found
 
 
 def horner(d: Floats, coefficients: Any) -> Floats:
@@ -90,7 +93,13 @@ def _probes(lo: float, hi: float) -> Floats:
 
 
 def _fit(
-    q: Function, ends: tuple[float, float], centre: float, value: float, slope: float, degree: int, first: float | None
+    q: Function,
+    ends: tuple[float, float],
+    centre: float,
+    value: float,
+    slope: float,
+    degree: int,
+    first: float | None,
 ) -> tuple[float, ...]:
     """c[0] ... c[degree-1], each rounded to float32 before the following are fitted; c[0] may be given."""
     lo, hi = ends

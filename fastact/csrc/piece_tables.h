@@ -1,4 +1,5 @@
-/* Coefficients of the float32 kernels of smooth rows, for 16 and for 8 lanes. Made by piece_tables.py: do not edit. */
+/* Coefficients of the float32 kernels of smooth rows, for 16 lanes and for 8, in the order of pieces.h.
+ * Made by piece_tables.py: do not edit. */
 // clang-format off
 
 #if FA__WIDTH == 16

@@ -1,10 +1,11 @@
-"""Make piece_tables.h: the float32 kernels of smooth rows as tables of short polynomials, one per piece of the line.
+"""Make piece_tables.h: float32 kernels of smooth rows as tables of short polynomials, piece by piece.
 
-    python fastact/csrc/piece_tables.py > fastact/csrc/piece_tables.h
+    python fastact/csrc/piece_tables.py > tables && mv tables fastact/csrc/piece_tables.h
 
 Reads the rows and their float64 kernels from an installed fastact; tries several ways to cut the line, with
-rising degrees, and keeps the cheapest whose simulated error is below a limit. A row that none fits stays with its
-formula. Knows how pieces make a kernel; does not know how one piece is fitted (piece.py), nor C.
+rising degrees, and keeps the cheapest whose simulated error is below a limit (some three minutes in all). A
+row that none fits stays with its formula. Does not know how a piece is fitted (piece.py), nor how pieces
+make a kernel (piecewise.py). Whether a kernel keeps its bound is for an exhaustive run to say.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from piece import Floats, best, ulp32
+from piecewise import Cut, Table, cuts, form_of
 
 import fastact
 from fastact.measure.bits import ordered, unordered
@@ -26,146 +28,17 @@ from fastact.measure.points import roots
 from fastact.measure.subjects import DIRECTIONS, Subject
 from fastact.measure.truth import truth
 
-sys.path.insert(0, __file__.rpartition("/")[0])
-from piece import Floats, Function, Piece, best, evaluate, fma, horner, two_sum, ulp32  # noqa: E402
-
 TINY = 2.0**-100  # as FA__TINY in pieces.h
 LIMIT = 0.93  # ULP, of a simulation: all 2^32 inputs may show a little more
 DEGREES = range(4, 10)
 WORDS = {"f": "forward", "f'": "derivative"}  # as loops are named
-ENTRIES = 16  # of a table: one register of AVX-512, or two of AVX2
 TYPICAL = 2.0  # scale of the normal inputs for which the cheapest is chosen
 FORMULA = 1.2  # nanoseconds that most formulas take in double: a table must be cheaper
-HEAD = """/* Coefficients of the float32 kernels of smooth rows, for 16 and for 8 lanes. Made by piece_tables.py: do not edit. */
+HEAD = """\
+/* Coefficients of the float32 kernels of smooth rows, for 16 lanes and for 8, in the order of pieces.h.
+ * Made by piece_tables.py: do not edit. */
 // clang-format off
 """
-
-
-# How f follows from a table function q of u: |x|, or x itself. The numbers are those of pieces.c.
-FORMS = ("SIGNED", "EVEN", "ODD", "REFLECTED", "RELU")
-
-
-def form_of(f: Function) -> tuple[str, bool]:
-    """The symmetry of f, found out by trying; and whether q is f on the right, where f has a small and a large side.
-
-    EVEN: f(x) = q(|x|). ODD: sign(x) q(|x|). SIGNED: q = f, with other pieces for x < 0.
-    REFLECTED: f(x) + f(-x) = 1; q on the small side, 1 - q on the other.
-    RELU: f(x) - f(-x) = x; f(x) = max(x, 0) + q(|x|), or min(x, 0) + q(|x|) if the small side is the right one.
-    """
-    u = np.concatenate([np.geomspace(1e-6, 20, 500), np.linspace(0.01, 12, 700)])
-    right, left = f(u), f(-u)
-    if np.array_equal(right, left):
-        return "EVEN", True
-    if np.array_equal(right, -left):
-        return "ODD", True
-    small_right = bool(abs(right[-1]) < abs(left[-1]))
-    if np.all(np.abs(right + left - 1) < 2**-50 * (1 + np.abs(left))):
-        return "REFLECTED", small_right
-    if np.all(np.abs(right - left - u) < 2**-50 * (u + np.abs(left))):
-        return "RELU", small_right
-    return "SIGNED", True
-
-
-@dataclass(frozen=True)
-class Cut:
-    """How the index of a piece is taken from the bits of |x| + offset: shifted right, of it `bits` bits.
-
-    Attributes
-    ----------
-    offset : float
-    shift : int
-    bits : int
-        4 or 3: one table of 16 or 8 pieces. With `signed`, half of 16 are for negative x.
-    signed : bool
-    """
-
-    offset: float
-    shift: int
-    bits: int
-    signed: bool
-
-    def pieces(self) -> Iterator[tuple[int, float, float]]:
-        """Place in the table, and ends."""
-        first = int(np.float32(self.offset).view(np.uint32)) >> self.shift
-        for j in range(first, first + (1 << self.bits)):
-            ends = (np.array([j, j + 1], np.uint32) << np.uint32(self.shift)).view(np.float32) - self.offset
-            lo, hi = max(float(ends[0]), 0.0), float(ends[1])
-            slot = j % (1 << self.bits)
-            if self.signed:
-                yield slot, -hi, -lo
-                yield slot + 8, lo, hi
-            else:
-                yield slot, lo, hi
-
-    @property
-    def cover(self) -> float:
-        """|x| up to which there are pieces; a little less, because |x| + offset is rounded."""
-        return float(np.float32(max(hi for _, _, hi in self.pieces()) * (1 - 2.0**-11)))
-
-    def slots(self, x: NDArray[np.float32]) -> NDArray[Any]:
-        """The piece of each x."""
-        found = ((np.abs(x) + np.float32(self.offset)).view(np.uint32) >> self.shift) % (1 << self.bits)
-        return found + 8 * (x > 0) if self.signed else found
-
-
-def cuts(form: str, bits: int) -> Iterator[Cut]:
-    """Ways to cut: equal pieces, or pieces that grow outwards once, or in every octave."""
-    signed = form == "SIGNED"
-    bits = 3 if signed else bits
-    for m in (0, 1, 2, 3, 4):
-        yield Cut(2.0**m, 23 - bits, bits, signed)  # 2^bits equal pieces up to 2^m
-        if m < 3:
-            yield Cut(2.0**m, 24 - bits, bits, signed)  # half of them up to 2^m, others twice as wide
-            yield Cut(1.5 * 2.0**m, 24 - bits, bits, signed)
-    for offset in (0.25, 0.5, 0.75, 1.0):
-        yield Cut(offset, 25 - bits, bits, signed)
-
-
-@dataclass(frozen=True)
-class Table:
-    """A kernel: how to cut, and what stands in each piece."""
-
-    cut: Cut
-    form: str
-    right: bool
-    exact_sum: bool
-    pieces: dict[int, Piece]
-    skips_tiny: bool = False
-
-    @property
-    def degree(self) -> int:
-        return len(self.pieces[0].coefficients)
-
-    @property
-    def sloped(self) -> bool:
-        """Whether any piece has a slope of its own."""
-        return any(p.slope for p in self.pieces.values())
-
-    def rows(self) -> list[list[float]]:
-        """centre, value, slope, c[0], ...: each for all slots."""
-        unused = Piece(0.0, 0.0, 0.0, (0.0,) * self.degree, 0.0)
-        slots = [self.pieces.get(i, unused) for i in range(ENTRIES if self.cut.signed else 1 << self.cut.bits)]
-        columns = [(p.centre, p.value, p.slope, *p.coefficients) for p in slots]
-        return [list(row) for row in zip(*columns, strict=True)]
-
-    def __call__(self, x: Floats) -> Floats:
-        """What the kernel gives, in float32."""
-        x = x.astype(np.float32)
-        centre, value, slope, *coefficients = np.array(self.rows(), np.float32)[:, self.cut.slots(x)]
-        d = (x if self.form == "SIGNED" else np.abs(x)) - centre
-        q = evaluate(d, value, slope, coefficients)
-        large = np.signbit(x) if self.right else ~np.signbit(x)
-        if self.form == "RELU":
-            line = np.where(large, x, np.float32(-0.0))
-            if not self.exact_sum:
-                return line + q
-            total, lost = two_sum(line, value)
-            return total + fma(horner(d, coefficients), d, lost)
-        if self.form == "ODD":
-            return np.where(np.signbit(x), -q, q)
-        if self.form == "REFLECTED":
-            return np.where(large, np.float32(1) - q, q)
-        return q
 
 
 # Searching ----------------------------------------------------------------------------------------
@@ -194,6 +67,7 @@ class Target:
 
     @classmethod
     def of(cls, name: str, direction: str) -> Target:
+        """f or f' of a row, with its default parameters."""
         subject = Subject(fastact.get(name), direction).rounded("float32")
         form, right = form_of(subject)
         found = roots(subject)
@@ -212,7 +86,9 @@ class Target:
     def error(self, table: Table) -> float:
         """The largest error of a table in a simulation, in ULP; infinite if it loses the sign of a zero."""
         zeros = np.array([0.0, -0.0])
-        largest = 0.0 if np.array_equal(np.signbit(table(zeros)), np.signbit(self.subject(zeros))) else math.inf
+        largest = (
+            0.0 if np.array_equal(np.signbit(table(zeros)), np.signbit(self.subject(zeros))) else math.inf
+        )
         dense = [np.linspace(lo, hi, 100_001) for _, lo, hi in table.cut.pieces()]
         x = np.concatenate([*dense, np.geomspace(TINY, table.cut.cover, 500_000)]).astype(np.float32)
         x = np.unique(np.concatenate([x, -x]))
@@ -225,7 +101,9 @@ class Target:
         """Where |f| passes a power of two: just below, a ULP is half as large, so errors are twice."""
         _, exponent = np.frexp(self.subject(x.astype(np.float64)))
         for i in np.flatnonzero(np.diff(exponent)):
-            yield neighbours(float(x[i]), min(int(ordered(x[i + 1 : i + 2])[0] - ordered(x[i : i + 1])[0]), 2000))
+            yield neighbours(
+                float(x[i]), min(int(ordered(x[i + 1 : i + 2])[0] - ordered(x[i : i + 1])[0]), 2000)
+            )
 
     def tiny_error(self, table: Table) -> float:
         """The same next to zero, where products are subnormal."""
@@ -238,7 +116,9 @@ class Target:
 
 def neighbours(x: float, count: int) -> NDArray[np.float32]:
     """So many float32 numbers on either side."""
-    found: NDArray[np.float32] = unordered(ordered(np.array([x], np.float32)) + np.arange(-count, count + 1), np.float32)
+    found: NDArray[np.float32] = unordered(
+        ordered(np.array([x], np.float32)) + np.arange(-count, count + 1), np.float32
+    )
     return found
 
 
@@ -288,16 +168,19 @@ def search(target: Target, bits: int) -> Table | None:
 
 def _float32(x: Floats) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):
-        return x.astype(np.float32)
+        found: NDArray[np.float32] = x.astype(np.float32)
+        return found
 
 
 def end(target: Target, sign: int, cover: float) -> tuple[float, float, bool]:
-    """From where on (from -inf or to inf) the rounded f is one number, or x: the place, the number, whether x.
+    """From where on, outwards, the rounded f is one number, or x: the place, the number, whether it is x.
 
     The place is NaN where there is no such number.
     """
     first, last = ordered(np.array([cover, np.finfo(np.float32).max], np.float32))
-    places = np.unique(np.concatenate([np.arange(first, first + 2000), np.linspace(first, last, 200_000).astype(int)]))
+    places = np.unique(
+        np.concatenate([np.arange(first, first + 2000), np.linspace(first, last, 200_000).astype(int)])
+    )
     x = sign * unordered(places, np.float32)
     y = _float32(target.subject(x.astype(np.float64)))
     for is_x, same in ((False, y.view(np.int32) == y.view(np.int32)[-1]), (True, y == x)):
@@ -354,7 +237,8 @@ def main(names: list[str]) -> None:
 def _lists(lines: dict[tuple[str, str], str]) -> None:
     """Which loops there are: f and f' themselves, backward, both at once; and with parameters by element."""
     rows = list(dict.fromkeys(name for name, _ in lines))
-    derived = [name for name in rows if (name, "f'") in lines]
+    derivative = DIRECTIONS[1]
+    derived = [name for name in rows if (name, derivative) in lines]
 
     def kind(name: str, direction: str) -> str:
         return "fast" if (name, direction) in lines else "scalar"
@@ -364,7 +248,9 @@ def _lists(lines: dict[tuple[str, str], str]) -> None:
     lists = {
         "FA__EACH_TABLE": list(lines.values()),
         "FA__EACH_WITH_DERIVATIVE": [f"M({name})" for name in derived],
-        "FA__EACH_WITH_BOTH": [f"M({name}, {kind(name, DIRECTIONS[0])}, {kind(name, DIRECTIONS[1])})" for name in rows],
+        "FA__EACH_WITH_BOTH": [
+            f"M({name}, {kind(name, DIRECTIONS[0])}, {kind(name, DIRECTIONS[1])})" for name in rows
+        ],
         "FA__EACH_BY_ELEMENT": [
             f"M({', '.join(map(str, loop))})" for loop in loops if fastact.get(loop[0]).parameters
         ],

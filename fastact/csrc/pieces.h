@@ -131,7 +131,8 @@ FA_INLINE fa__floats fa__piece_value(const fa__pieces *p, fa__floats x) {
     fa__floats d = u - fa__entry(p->table[0], k, x, by_sign);
     fa__floats rest = fa__entry(p->table[2 + p->degree], k, x, by_sign);
 #pragma GCC unroll 16
-    for (int j = p->degree - 2; j >= 0; j--) rest = FA__FMA(rest, d, fa__entry(p->table[3 + j], k, x, by_sign));
+    for (int j = p->degree - 2; j >= 0; j--)
+        rest = FA__FMA(rest, d, fa__entry(p->table[3 + j], k, x, by_sign));
     fa__floats value = fa__entry(p->table[1], k, x, by_sign);
 
     /* the large side of RELU and REFLECTED: the right one, unless q is f there */
@@ -171,12 +172,13 @@ FA_INLINE fa__ints fa__outside(const fa__pieces *p, fa__floats x) {
 }
 
 /* Results of a vector some of whose inputs lie beyond the cover: ends are known, the rest is put aside */
-FA_INLINE fa__floats fa__beyond(const fa__pieces *p, fa__floats x, fa__floats y, size_t at, fa__aside *aside) {
+FA_INLINE fa__floats fa__beyond(const fa__pieces *p, fa__floats x, fa__floats y, size_t at,
+                                fa__aside *aside) {
     fa__mask far = fa__set_bits(fa__outside(p, x));
     fa__mask low = fa__set_bits(x <= p->low), high = fa__set_bits(x >= p->high);
     y = fa__choose(low, p->low_is_x ? x : FA__ALL(p->at_low), y);
     y = fa__choose(high, p->high_is_x ? x : FA__ALL(p->at_high), y);
-    far &= (fa__mask)~(low | high);
+    far &= (fa__mask) ~(low | high);
     if (far) {
         fa__pack(aside->x + aside->count, far, x);
         aside->at[aside->vectors] = (uint16_t)at;
@@ -249,7 +251,8 @@ FA_INLINE void fa__backward_over(fa__loop *derivative, int n_params, char *const
         size_t count = n - done < FA__BLOCK ? n - done : FA__BLOCK;
         fa__run_some(derivative, x + done, d, operands + 2, n_params, count);
 #pragma omp simd
-        for (size_t i = 0; i < count / FA__LANES * FA__LANES; i++) out[done + i] = fa__chain(grad[done + i], d[i]);
+        for (size_t i = 0; i < count / FA__LANES * FA__LANES; i++)
+            out[done + i] = fa__chain(grad[done + i], d[i]);
     }
 }
 
@@ -268,18 +271,20 @@ FA_INLINE void fa__both_over(fa__loop *forward, fa__loop *derivative, int n_para
 
 /* Parameters that vary: an element whose parameters are the defaults gets what a call with the defaults would
  * give it, whatever stands beside it. `fast` takes one value per parameter, `formula` one per element. */
-FA_INLINE void fa__by_element(fa__loop *fast, fa__loop *formula, const float *defaults, int inputs, int n_params,
-                              int results, char *const *operands, size_t n) {
+FA_INLINE void fa__by_element(fa__loop *fast, fa__loop *formula, const float *defaults, int inputs,
+                              int n_params, int results, char *const *operands, size_t n) {
     float by_pieces[2][FA__BLOCK];
     for (size_t done = 0; done < n; done += FA__BLOCK) {
         size_t count = n - done < FA__BLOCK ? n - done : FA__BLOCK, defaulted = 0;
         char *at[FA__MAX_OPERANDS], *fixed[FA__MAX_OPERANDS], is_default[FA__BLOCK];
-        for (int i = 0; i < inputs + n_params + results; i++) at[i] = fixed[i] = operands[i] + done * sizeof(float);
+        for (int i = 0; i < inputs + n_params + results; i++)
+            at[i] = fixed[i] = operands[i] + done * sizeof(float);
         for (int i = 0; i < n_params; i++) fixed[inputs + i] = (char *)(uintptr_t)&defaults[i];
         for (int i = 0; i < results; i++) fixed[inputs + n_params + i] = (char *)by_pieces[i];
         for (size_t k = 0; k < count; k++) {
             is_default[k] = 1;
-            for (int i = 0; i < n_params; i++) is_default[k] &= ((const float *)at[inputs + i])[k] == defaults[i];
+            for (int i = 0; i < n_params; i++)
+                is_default[k] &= ((const float *)at[inputs + i])[k] == defaults[i];
             defaulted += (size_t)is_default[k];
         }
         if (defaulted) fast(fixed, count); /* first: results may be stored over inputs */
@@ -308,41 +313,42 @@ FA_INLINE void fa__by_element(fa__loop *fast, fa__loop *formula, const float *de
 #undef FA_ACT
 
 /* name_forward_fast, name_derivative_fast */
-#define FA__PIECES_OF(name, direction, ...)                                                                \
-    static void name##_##direction##_fast(char *const *operands, size_t n) {                               \
-        const fa__pieces pieces = {__VA_ARGS__, name##_##direction##_table};                               \
-        char *const *params = operands + 1;                                                                \
-        if (name##_at_defaults(params))                                                                    \
-            fa__by_pieces(&pieces, (const float *)operands[0], (float *)params[name##_params], n,          \
-                          name##_##direction##_scalar, params, name##_params);                             \
-        else                                                                                               \
-            name##_##direction##_scalar(operands, n);                                                      \
+#define FA__PIECES_OF(name, direction, ...)                                                       \
+    static void name##_##direction##_fast(char *const *operands, size_t n) {                      \
+        const fa__pieces pieces = {__VA_ARGS__, name##_##direction##_table};                      \
+        char *const *params = operands + 1;                                                       \
+        if (name##_at_defaults(params))                                                           \
+            fa__by_pieces(&pieces, (const float *)operands[0], (float *)params[name##_params], n, \
+                          name##_##direction##_scalar, params, name##_params);                    \
+        else                                                                                      \
+            name##_##direction##_scalar(operands, n);                                             \
     }
 FA__EACH_TABLE(FA__PIECES_OF)
 
-#define FA__PIECES_BACKWARD(name)                                              \
-    static void name##_backward_fast(char *const *operands, size_t n) {        \
-        if (name##_at_defaults(operands + 2))                                  \
+#define FA__PIECES_BACKWARD(name)                                                  \
+    static void name##_backward_fast(char *const *operands, size_t n) {            \
+        if (name##_at_defaults(operands + 2))                                      \
             fa__backward_over(name##_derivative_fast, name##_params, operands, n); \
-        else                                                                   \
-            name##_backward_scalar(operands, n);                               \
+        else                                                                       \
+            name##_backward_scalar(operands, n);                                   \
     }
 FA__EACH_WITH_DERIVATIVE(FA__PIECES_BACKWARD)
 
 /* one of the two may be an ordinary loop */
-#define FA__PIECES_BOTH(name, value, derivative)                                                             \
-    static void name##_both_fast(char *const *operands, size_t n) {                                          \
-        if (name##_at_defaults(operands + 1))                                                                \
-            fa__both_over(name##_forward_##value, name##_derivative_##derivative, name##_params, operands, n); \
-        else                                                                                                 \
-            name##_both_scalar(operands, n);                                                                 \
+#define FA__PIECES_BOTH(name, value, derivative)                                                           \
+    static void name##_both_fast(char *const *operands, size_t n) {                                        \
+        if (name##_at_defaults(operands + 1))                                                              \
+            fa__both_over(name##_forward_##value, name##_derivative_##derivative, name##_params, operands, \
+                          n);                                                                              \
+        else                                                                                               \
+            name##_both_scalar(operands, n);                                                               \
     }
 FA__EACH_WITH_BOTH(FA__PIECES_BOTH)
 
-#define FA__PIECES_BY_ELEMENT(name, direction, inputs, results)                                    \
-    static void name##_##direction##_fast_by_element(char *const *operands, size_t n) {            \
-        fa__by_element(name##_##direction##_fast, name##_##direction##_vector, name##_defaults,    \
-                       inputs, name##_params, results, operands, n);                               \
+#define FA__PIECES_BY_ELEMENT(name, direction, inputs, results)                                         \
+    static void name##_##direction##_fast_by_element(char *const *operands, size_t n) {                 \
+        fa__by_element(name##_##direction##_fast, name##_##direction##_vector, name##_defaults, inputs, \
+                       name##_params, results, operands, n);                                            \
     }
 FA__EACH_BY_ELEMENT(FA__PIECES_BY_ELEMENT)
 

@@ -19,6 +19,7 @@ from rich.table import Table
 from fastact.measure.errors import Errors
 
 OURS = "fastact"
+Key = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Result:
     near_root: int = 0
 
     @property
+    def key(self) -> Key:
+        """What was measured, and whose."""
+        return self.name, self.direction, self.dtype, self.by
+
+    @property
     def ok(self) -> bool:
         """Whether what is enforced holds."""
         return self.bound is None or self.errors.within(self.bound)
@@ -72,6 +78,24 @@ class Result:
             "bound": self.bound,
             "ok": self.ok,
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Result:
+        """The result that :meth:`as_dict` described.
+
+        Examples
+        --------
+        >>> found = Result("relu", "f", "float32", OURS, Errors(8, 0.5, 2.0, worst=(1.0, 2.0, 3.0)), 0.5)
+        >>> Result.from_dict(found.as_dict()) == found
+        True
+        """
+        v = values
+        x, got, want = (float.fromhex(v["worst"][key] or "nan") for key in ("x", "got", "want"))
+        counts = {name: v[name] for name in ("over_one", "wrong_nan", "lost", "wrong_sign")}
+        total = float(v["mean_ulp"]) * (v["points"] - v["wrong_nan"])
+        worst = (x, got, want) if v["worst"]["x"] else None
+        errors = Errors(v["points"], float(v["max_ulp"]), total, **counts, worst=worst)
+        return cls(v["name"], v["direction"], v["dtype"], v["by"], errors, v["bound"], v["near_root"])
 
 
 def _hex(x: float, digits: int) -> str:
@@ -168,6 +192,25 @@ def write_json(path: Path, results: Iterable[Result], about: Mapping[str, Any]) 
     """Everything, for programs; `about` tells the machine, the date and the command."""
     content = {**about, "results": [r.as_dict() for r in results]}
     path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, about: Mapping[str, Any]) -> list[Result]:
+    """What :func:`write_json` wrote; none if there is no such file.
+
+    Raises
+    ------
+    ValueError
+        If it was measured on another machine, with another version, or at other points.
+    """
+    if not path.exists():
+        return []
+    content = json.loads(path.read_text())
+    for key, value in about.items():
+        if key not in ("date", "command") and content.get(key) != value:
+            raise ValueError(
+                f"{path}: {key} is {content.get(key)!r}; to be continued here it must be {value!r}"
+            )
+    return [Result.from_dict(each) for each in content["results"]]
 
 
 # Markdown -----------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ of the results.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from fastact.activation import Activation
 from fastact.measure import double
 from fastact.measure.errors import Errors
 from fastact.measure.peers import Peer, numbers_only
-from fastact.measure.results import OURS, Result
+from fastact.measure.results import OURS, Key, Result
 from fastact.measure.subjects import DIRECTIONS, Subject, label
 from fastact.measure.sweep import Function, sweep
 from fastact.measure.truth import Oracle
@@ -46,6 +46,8 @@ class Run:
         Who computes exact values.
     override : callable, optional
         Given a subject, what to measure in place of fastact's own kernels.
+    known : mapping
+        Results that need not be measured again, by their keys.
     progress : rich.progress.Progress
         Where to tell how far it is.
     """
@@ -57,6 +59,7 @@ class Run:
     jobs: int = 1
     oracle: Oracle | None = None
     override: Override | None = None
+    known: Mapping[Key, Result] = field(default_factory=dict)
     progress: Progress = field(default_factory=lambda: Progress(disable=True))
 
     def measure(self, activations: Sequence[Activation]) -> Iterator[Result]:
@@ -68,11 +71,14 @@ class Run:
         # spawned, because this process has threads by now
         with ProcessPoolExecutor(self.jobs, get_context("spawn")) if apart else nullcontext() as pool:
             for subject in subjects:
+                name = label(subject.activation)
                 if self.points:
-                    yield self._float64(subject, pool)
+                    key = (name, subject.direction, "float64", OURS)
+                    yield self.known.get(key) or self._float64(subject, pool)
                     self.progress.advance(task)
                 for peer in (None, *self.peers):
-                    found = self._float32(subject, peer)
+                    key = (name, subject.direction, "float32", peer.name if peer else OURS)
+                    found = self.known.get(key) or self._float32(subject, peer)
                     self.progress.advance(task)
                     if found is not None:
                         yield found

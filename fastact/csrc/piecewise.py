@@ -1,0 +1,146 @@
+"""Kernels made of pieces: how a line is cut, and what comes out, operation by operation.
+
+Knows which symmetries save half of the pieces, how the index of a piece is taken from the bits of a float32
+number, and how pieces.h computes. Does not know how pieces are found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from piece import Floats, Function, Piece, evaluate, fma, horner, two_sum
+
+ENTRIES = 16  # of a table: one register of AVX-512, or two of AVX2
+
+# How f follows from a table function q of u: |x|, or x itself. The numbers are those of pieces.c.
+FORMS = ("SIGNED", "EVEN", "ODD", "REFLECTED", "RELU")
+
+
+def form_of(f: Function) -> tuple[str, bool]:
+    """The symmetry of f, found out by trying; and whether q is f on the right.
+
+    EVEN: f(x) = q(|x|). ODD: sign(x) q(|x|). SIGNED: q = f, with other pieces for x < 0.
+    REFLECTED: f(x) + f(-x) = 1; q on the small side, 1 - q on the other.
+    RELU: f(x) - f(-x) = x; f(x) = max(x, 0) + q(|x|), or min(x, 0) + q(|x|) if f is small on the right.
+    """
+    u = np.concatenate([np.geomspace(1e-6, 20, 500), np.linspace(0.01, 12, 700)])
+    right, left = f(u), f(-u)
+    if np.array_equal(right, left):
+        return "EVEN", True
+    if np.array_equal(right, -left):
+        return "ODD", True
+    small_right = bool(abs(right[-1]) < abs(left[-1]))
+    if np.all(np.abs(right + left - 1) < 2**-50 * (1 + np.abs(left))):
+        return "REFLECTED", small_right
+    if np.all(np.abs(right - left - u) < 2**-50 * (u + np.abs(left))):
+        return "RELU", small_right
+    return "SIGNED", True
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How the index of a piece is taken from the bits of |x| + offset: shifted right, of it `bits` bits.
+
+    Attributes
+    ----------
+    offset : float
+    shift : int
+    bits : int
+        4 or 3: one table of 16 or 8 pieces. With `signed`, half of 16 are for negative x.
+    signed : bool
+    """
+
+    offset: float
+    shift: int
+    bits: int
+    signed: bool
+
+    def pieces(self) -> Iterator[tuple[int, float, float]]:
+        """Place in the table, and ends."""
+        first = int(np.float32(self.offset).view(np.uint32)) >> self.shift
+        for j in range(first, first + (1 << self.bits)):
+            ends = (np.array([j, j + 1], np.uint32) << np.uint32(self.shift)).view(np.float32) - self.offset
+            lo, hi = max(float(ends[0]), 0.0), float(ends[1])
+            slot = j % (1 << self.bits)
+            if self.signed:
+                yield slot, -hi, -lo
+                yield slot + 8, lo, hi
+            else:
+                yield slot, lo, hi
+
+    @property
+    def cover(self) -> float:
+        """|x| up to which there are pieces; a little less, because |x| + offset is rounded."""
+        return float(np.float32(max(hi for _, _, hi in self.pieces()) * (1 - 2.0**-11)))
+
+    def slots(self, x: NDArray[np.float32]) -> NDArray[Any]:
+        """The piece of each x."""
+        found = ((np.abs(x) + np.float32(self.offset)).view(np.uint32) >> self.shift) % (1 << self.bits)
+        return found + 8 * (x > 0) if self.signed else found
+
+
+def cuts(form: str, bits: int) -> Iterator[Cut]:
+    """Ways to cut: equal pieces, or pieces that grow outwards once, or in every octave."""
+    signed = form == "SIGNED"
+    bits = 3 if signed else bits
+    for m in (0, 1, 2, 3, 4):
+        yield Cut(2.0**m, 23 - bits, bits, signed)  # 2^bits equal pieces up to 2^m
+        if m < 3:
+            yield Cut(2.0**m, 24 - bits, bits, signed)  # half of them up to 2^m, others twice as wide
+            yield Cut(1.5 * 2.0**m, 24 - bits, bits, signed)
+    for offset in (0.25, 0.5, 0.75, 1.0):
+        yield Cut(offset, 25 - bits, bits, signed)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A kernel: how to cut, and what stands in each piece."""
+
+    cut: Cut
+    form: str
+    right: bool
+    exact_sum: bool
+    pieces: dict[int, Piece]
+    skips_tiny: bool = False
+
+    @property
+    def degree(self) -> int:
+        """Number of coefficients."""
+        return len(self.pieces[0].coefficients)
+
+    @property
+    def sloped(self) -> bool:
+        """Whether any piece has a slope of its own."""
+        return any(p.slope for p in self.pieces.values())
+
+    def rows(self) -> list[list[float]]:
+        """centre, value, slope, c[0], ...: each for all slots."""
+        unused = Piece(0.0, 0.0, 0.0, (0.0,) * self.degree, 0.0)
+        slots = [
+            self.pieces.get(i, unused) for i in range(ENTRIES if self.cut.signed else 1 << self.cut.bits)
+        ]
+        columns = [(p.centre, p.value, p.slope, *p.coefficients) for p in slots]
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def __call__(self, x: Floats) -> Floats:
+        """What the kernel gives, in float32."""
+        x = x.astype(np.float32)
+        centre, value, slope, *coefficients = np.array(self.rows(), np.float32)[:, self.cut.slots(x)]
+        d = (x if self.form == "SIGNED" else np.abs(x)) - centre
+        q = evaluate(d, value, slope, coefficients)
+        large = np.signbit(x) if self.right else ~np.signbit(x)
+        if self.form == "RELU":
+            line = np.where(large, x, np.float32(-0.0))
+            if not self.exact_sum:
+                return line + q
+            total, lost = two_sum(line, value)
+            return total + fma(horner(d, coefficients), d, lost)
+        if self.form == "ODD":
+            return np.where(np.signbit(x), -q, q)
+        if self.form == "REFLECTED":
+            return np.where(large, np.float32(1) - q, q)
+        return q
