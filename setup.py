@@ -92,14 +92,10 @@ def pxd_functions(row: Row) -> list[str]:
 
 
 def write_pxd(rows: list[Row]) -> None:
-    """fastact/__init__.pxd: the C API for ``cimport fastact``."""
-    lines = ["# The C API of fastact.h for Cython; made from activations.def by setup.py.", ""]
-    lines += ['cdef extern from "fastact.h" nogil:']
-    lines += ["    const char *fa_isa()", "    const char *fa_isas()", "    int fa_set_isa(const char *name)"]
-    lines += ["    int fa_num_threads()", "    void fa_set_num_threads(int n)"]
-    for row in rows:
-        lines += pxd_functions(row)
-    (ROOT / "fastact/__init__.pxd").write_text("\n".join(lines) + "\n")
+    """fastact/__init__.pxd: the template, with the functions of each activation."""
+    template = (ROOT / "fastact/__init__.pxd.in").read_text()
+    lines = "\n".join(line for row in rows for line in pxd_functions(row))
+    (ROOT / "fastact/__init__.pxd").write_text(template.replace("    # ROWS", lines))
 
 
 def copy_headers() -> None:
@@ -114,7 +110,10 @@ class BuildWithLibrary(build_ext):  # type: ignore[misc]
     """Compiles the C library into libfastact.a, ships it with the package, and links the skin to it."""
 
     def build_extension(self, ext: Extension) -> None:
-        """Build the library first, then the extension that contains it."""
+        """Build the library first, then the extension that contains it; others reach it through that one."""
+        if ext.name != "fastact._core":
+            super().build_extension(ext)
+            return
         library = self.build_library()
         shipped = Path(self.build_lib, "fastact/lib")
         shipped.mkdir(parents=True, exist_ok=True)
@@ -140,6 +139,8 @@ class BuildWithLibrary(build_ext):  # type: ignore[misc]
             for real in ("float", "double"):
                 table = [f"-DFA_REAL={real}", f"-DFA_TABLE=fa__kernels_{isa}_{real}"]
                 jobs.append(("loops.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + table))
+                micro = [f"-DFA_REAL={real}", f"-DFA_MICRO=fa__micro_{isa}_{real}", *flags["CFLAGS_MICRO"]]
+                jobs.append(("micro.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + micro))
         objects = []
         for source, folder, extra in jobs:
             objects += self.compiler.compile(
@@ -153,18 +154,20 @@ class BuildWithLibrary(build_ext):  # type: ignore[misc]
         return str(Path(self.build_temp, self.compiler.library_filename("fastact")))
 
 
-def core_extension() -> Extension:
-    """The one extension module."""
+def extension(name: str) -> Extension:
+    """An extension module, made from the Cython source of that name."""
     flags = read_flags()
     with_openmp = os.environ.get("FASTACT_OPENMP", "1") != "0"
     return Extension(
-        "fastact._core",
-        ["fastact/_core.pyx"],
+        f"fastact.{name}",
+        [f"fastact/{name}.pyx"],
         include_dirs=["include", str(CSRC), numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         extra_compile_args=["-O2", "-fvisibility=hidden"],
         extra_link_args=flags["LIBS_OPENMP"] if with_openmp else ["-lpthread", "-lm"],
-        depends=[str(p) for p in [*CSRC.glob("*"), *Path("include").rglob("*.*")]],
+        depends=[
+            str(p) for p in [*CSRC.glob("*"), *Path("include").rglob("*.*"), *Path("fastact").glob("*.px*")]
+        ],
     )
 
 
@@ -173,5 +176,5 @@ if __name__ == "__main__":
     write_stub([row.name for row in table] + read_aliases())
     write_pxd(table)
     copy_headers()
-    modules = cythonize([core_extension()])  # type: ignore[no-untyped-call]
+    modules = cythonize([extension(name) for name in ("_core", "_dense")])  # type: ignore[no-untyped-call]
     setup(ext_modules=modules, cmdclass={"build_ext": BuildWithLibrary})

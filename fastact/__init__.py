@@ -19,7 +19,9 @@ array([0., 0., 5.], dtype=float32)
 from importlib.metadata import version as _version
 
 from fastact import ufuncs
+from fastact._dense import Saved
 from fastact.activation import Activation
+from fastact.dense import dense, dense_backward, dense_forward
 from fastact.mixtures import mixed
 from fastact.registry import aliases, get, names
 from fastact.runtime import (
@@ -33,6 +35,7 @@ from fastact.runtime import (
     set_isa,
     set_num_threads,
 )
+from fastact.stack import DenseStack
 from fastact.surrogates import surrogate
 
 __version__ = _version("fastact")
@@ -45,6 +48,11 @@ del _name
 
 __all__ = [
     "Activation",
+    "DenseStack",
+    "Saved",
+    "dense",
+    "dense_backward",
+    "dense_forward",
     "aliases",
     "get",
     "get_include",

@@ -9,6 +9,7 @@ DERIVATIVE: int
 BACKWARD: int
 BACKWARD_FROM_OUTPUT: int
 BY_PARAMETER: int
+dense_entries: Any
 
 def rows() -> list[dict[str, Any]]: ...
 def make_ufunc(row: int, direction: int, name: str, doc: str) -> np.ufunc: ...

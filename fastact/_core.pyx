@@ -7,6 +7,7 @@ what it cannot pass straight to C it hands to the ufunc, which follows NumPy's r
 
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_CheckExact
+from cpython.pycapsule cimport PyCapsule_New
 from libc.stdlib cimport malloc
 cimport numpy as cnp
 
@@ -69,6 +70,14 @@ cdef extern from "internal.h" nogil:
         double max_ulp, sum_ulp
         size_t count, worst, over_one, wrong_nan, lost, wrong_sign
     void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp_stats *stats)
+
+cdef extern from "dense.h" nogil:
+    ctypedef struct fa__dense_functions:
+        pass
+    const fa__dense_functions fa__dense_entries
+
+# for the module _dense, so that both use one copy of the C library and of its settings
+dense_entries = PyCapsule_New(<void *>&fa__dense_entries, "fastact._core.dense_entries", NULL)
 
 
 # The table ---------------------------------------------------------------------------------------

@@ -61,6 +61,87 @@ FA_API int fa_set_isa(const char *name);
 FA_API int fa_num_threads(void);
 FA_API void fa_set_num_threads(int n);
 
+/* A dense layer: y = f(x w + b), and back.
+ *
+ * x is rows x in, w is in x out, b holds out elements, y is rows x out; dx, dw, db are as x, w, b. Leading
+ * ("stack") axes make many layers of one size a single call. fa_dense_forward_f32 reads x, w, b and writes y and
+ * saved; fa_dense_backward_f32 reads x, w, saved, grad_y and writes those of dx, dw, db whose data is not 0:
+ *
+ *   delta = grad_y * f'(x w + b),   dx = delta w^T,   dw = x^T delta,   db = sum of delta's rows.
+ *
+ * Both compute tile by tile, on a workspace that the caller owns: fa_dense_workspace_f32 tells how many bytes it
+ * must have. No result may overlap another array, with these exceptions: y is saved where the output is saved,
+ * and dx may be x, or grad_y if in == out. Results have the same bits whatever the number of threads. */
+
+/* Row numbers: FA_gelu, FA_relu ... */
+typedef enum {
+#define FA_ACT(name, ...) FA_##name,
+#include "fastact/activations.def"
+#undef FA_ACT
+    FA_ACTIVATIONS
+} fa_activation;
+
+/* sgemm and dgemm of a BLAS with Fortran's interface, cast to these types, and the size of its integers. If it
+ * starts threads of its own, the last two tell and set how many, and keep it to one during a call. Where the
+ * library's own kernels are faster, they are used instead; without a BLAS, always. */
+typedef struct {
+    void (*sgemm)(void);
+    void (*dgemm)(void);
+    int integer_bits; /* 32 or 64 */
+    int (*get_threads)(void);
+    void (*set_threads)(int);
+} fa_blas;
+
+/* Arrays to read and to write: strides count elements; those of stack axes may be 0 to broadcast, and the
+ * pointer may be 0 where stack_ndim is. Columns of results are 1 apart. */
+typedef struct {
+    const void *data;
+    ptrdiff_t row, column;
+    const ptrdiff_t *stack;
+} fa_input;
+typedef struct {
+    void *data;
+    ptrdiff_t row;
+    const ptrdiff_t *stack;
+} fa_result;
+
+/* What the backward pass takes f' from: x w + b, which costs an array as large as y; or y itself, which is then
+ * `saved`, and f' must follow from it; or one bit per element, where f' has only two values: then `saved` is of
+ * bytes, (out + 7)/8 for each row, the first column in the lowest bit. For inference nothing is saved. */
+typedef enum { FA_SAVE_NOTHING, FA_SAVE_INPUT, FA_SAVE_OUTPUT, FA_SAVE_BITS } fa_saving;
+
+typedef struct {
+    size_t rows, in, out;
+    int stack_ndim;
+    const size_t *stack_shape;
+    fa_activation activation;
+    fa_input parameters[4]; /* in the order of the row: one value (strides 0), or one for each column */
+    fa_saving saving;
+    double bit_values[2]; /* f' where a bit is 0, and where it is 1 */
+    fa_input x, w, b; /* b.data may be 0; its columns are 1 apart */
+    fa_input grad_y;
+    fa_result y, saved, dx, dw, db;
+    int accumulate; /* add to dx, dw, db, instead of overwriting them */
+    const fa_blas *blas;
+} fa_dense;
+
+/* 0, or -1 if the workspace is too small, or -2 if a field holds what it cannot; then nothing is written */
+FA_API int fa_dense_forward_f32(const fa_dense *layer, void *workspace, size_t bytes);
+FA_API int fa_dense_forward_f64(const fa_dense *layer, void *workspace, size_t bytes);
+FA_API int fa_dense_backward_f32(const fa_dense *layer, void *workspace, size_t bytes);
+FA_API int fa_dense_backward_f64(const fa_dense *layer, void *workspace, size_t bytes);
+FA_API size_t fa_dense_workspace_f32(const fa_dense *layer, int backward);
+FA_API size_t fa_dense_workspace_f64(const fa_dense *layer, int backward);
+
+/* A network in one call: `count` layers one after the other, backward in descending order. The caller has set
+ * each layer's x to the y of the one before, and each grad_y to the dx of the one after. All share a workspace. */
+FA_API int fa_network_forward_f32(const fa_dense *layers, size_t count, void *workspace, size_t bytes);
+FA_API int fa_network_forward_f64(const fa_dense *layers, size_t count, void *workspace, size_t bytes);
+FA_API int fa_network_backward_f32(const fa_dense *layers, size_t count, void *workspace, size_t bytes);
+FA_API int fa_network_backward_f64(const fa_dense *layers, size_t count, void *workspace, size_t bytes);
+FA_API size_t fa_network_workspace_f32(const fa_dense *layers, size_t count, int backward);
+FA_API size_t fa_network_workspace_f64(const fa_dense *layers, size_t count, int backward);
+
 #ifdef __cplusplus
 }
 #endif

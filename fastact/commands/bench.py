@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[fastact.get_num_threads()],
         help="numbers of threads, one run each; 'all' is the default",
     )
+    add("--dense", action="store_true", help="time dense layers and networks instead, forward and backward")
     add("--peers", action="store_true", help="time PyTorch, JAX, ONNX Runtime, numba, numexpr, SciPy too")
     add("--activation", metavar="NAME", type=_activation, default="gelu", help="of the digits' network")
     add("--json", metavar="FILE", type=_file, help="write the machine's facts and every measurement")
@@ -86,6 +87,10 @@ def _file(text: str) -> Path:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, show, and write what was asked for."""
+    if options.dense:
+        from fastact.commands import bench_dense
+
+        return bench_dense.run(options, _console())
     if options.plot is not None:  # before the long measuring, not after
         try:
             from fastact.benchmarks import picture

@@ -6,6 +6,7 @@
 
 #include "fastact.h"
 #include "internal.h"
+#include "products.h"
 
 /* __builtin_cpu_supports also checks that the operating system saves the wider registers. The lists are
  * those of the x86-64 psABI levels v3 and v4 as far as compilers can ask for them. */
@@ -32,12 +33,16 @@ static int has_neon(void) {
 #error "fastact knows x86-64 and aarch64; define FA__ON_x86_64 or FA__ON_aarch64"
 #endif
 
-#define FA__DECLARE(isa)                                          \
-    extern const fa__kernels fa__kernels_##isa##_float[FA__ROWS]; \
-    extern const fa__kernels fa__kernels_##isa##_double[FA__ROWS];
+#define FA__DECLARE(isa)                                           \
+    extern const fa__kernels fa__kernels_##isa##_float[FA__ROWS];  \
+    extern const fa__kernels fa__kernels_##isa##_double[FA__ROWS]; \
+    extern const fa__micro fa__micro_##isa##_float, fa__micro_##isa##_double;
 FA__EACH_ISA(FA__DECLARE)
 
-#define FA__SET(isa) {#isa, {fa__kernels_##isa##_float, fa__kernels_##isa##_double}},
+#define FA__SET(isa)                                          \
+    {#isa,                                                    \
+     {fa__kernels_##isa##_float, fa__kernels_##isa##_double}, \
+     {&fa__micro_##isa##_float, &fa__micro_##isa##_double}},
 static const fa__kernel_set sets[] = {FA__EACH_ISA(FA__SET)};
 
 #define FA__SUPPORT(isa) has_##isa,

@@ -63,6 +63,7 @@ typedef struct {
 typedef struct {
     const char *isa;
     const fa__kernels *of_dtype[2];
+    const struct fa__micro *micro[2]; /* kernels of matrix products (products.h) */
 } fa__kernel_set;
 const fa__kernel_set *fa__active_kernels(void);
 

@@ -154,7 +154,8 @@ void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grai
         body(context, 0, n);
         return;
     }
-    size_t share = (n / (size_t)threads + quantum) / quantum * quantum;
+    size_t each = (n + (size_t)threads - 1) / (size_t)threads,
+           share = (each + quantum - 1) / quantum * quantum;
 #pragma omp parallel num_threads(threads)
     {
         /* the runtime may give fewer threads than asked for: let each take every team-size-th share */
