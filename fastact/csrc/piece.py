@@ -25,6 +25,7 @@ Function = Callable[[Floats], Floats]  # of float64, accurate to a few ULP of it
 NODES = 120  # Chebyshev points of a fit
 ROUNDS = 20  # of reweighting (C. Lawson), which turns least squares into least maximum
 MARGIN = 1e-4  # of its width that a piece reaches beyond its ends: u + offset is rounded
+TINY = 2.0**-100  # as FA__TINY in pieces.h
 PROBES = 3000  # inputs on which rivals are compared
 
 
@@ -82,14 +83,14 @@ def ulp32(x: Floats) -> Floats:
     return spacing
 
 
-def _probes(lo: float, hi: float) -> Floats:
-    """float32 numbers all over a piece, and more of them towards its ends."""
+def _probes(lo: float, hi: float, least: float) -> Floats:
+    """float32 numbers all over a piece, more of them towards its ends; next to 0 down to `least`."""
     t = (1 - np.cos(np.linspace(0, np.pi, PROBES))) / 2
     inside = (lo + (hi - lo) * t).astype(np.float32)
-    tiny = np.geomspace(1e-44, abs(hi - lo), PROBES // 4)
+    tiny = np.geomspace(least, abs(hi - lo), PROBES // 4)
     if lo == 0 or hi == 0:
         inside = np.concatenate([inside, np.copysign(tiny, hi or lo).astype(np.float32)])
-    return np.unique(inside[inside != 0])
+    return np.unique(inside[np.abs(inside) >= np.float32(least)])
 
 
 def _fit(
@@ -173,8 +174,7 @@ def candidates(
     if not np.all(np.isfinite(values) & (values != 0)):
         return
     if (lo == 0 or hi == 0) and float(q(np.zeros(1))[0]) == 0:
-        near = np.array([(lo + hi) * 2.0**-40])
-        at_zero = float(np.round(exact(near)[0] / near[0] * 2**30) / 2**30)
+        at_zero = _derivative_at_0(exact, lo + hi)
         if not 2.0**-10 < abs(at_zero) < 2.0**10:
             return
         for slope in _balanced_slopes(values / u, at_zero):
@@ -205,6 +205,12 @@ def _best_centre(q: Function, values: Floats, lo: float, hi: float) -> float:
     return float(places[np.argmin(changes.max(axis=1))])
 
 
+def _derivative_at_0(exact: Function, side: float) -> float:
+    """q'(0) of a q with q(0) = 0, on the side of the given number; to some 30 bits."""
+    near = np.array([side * 2.0**-40])
+    return float(np.round(exact(near)[0] / near[0] * 2**30) / 2**30)
+
+
 def best(q: Function, exact: Function, ends: tuple[float, float], degree: int, roots: Floats) -> Piece | None:
     """The way with the smallest error on probes; None where there is none, as at a zero of higher order.
 
@@ -215,7 +221,12 @@ def best(q: Function, exact: Function, ends: tuple[float, float], degree: int, r
     ends : tuple of float
         Of the piece.
     """
-    u = _probes(*ends)
+    least = 1e-44
+    if 0 in ends and float(q(np.zeros(1))[0]) == 0 and _derivative_at_0(exact, sum(ends)) * 4096 % 1:
+        least = (
+            TINY  # q'(0) is no sum of two short numbers: among subnormal numbers it would be rounded twice
+        )
+    u = _probes(*ends, least)
     want = q(u.astype(np.float64))
     found = None
     for centre, value, slope, coefficients in candidates(q, exact, *ends, degree, roots):

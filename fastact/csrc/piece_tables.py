@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from piece import Floats, best, ulp32
+from piece import TINY, Floats, best, ulp32
 from piecewise import Cut, Table, cuts, form_of
 
 import fastact
@@ -28,9 +28,9 @@ from fastact.measure.points import roots
 from fastact.measure.subjects import DIRECTIONS, Subject
 from fastact.measure.truth import truth
 
-TINY = 2.0**-100  # as FA__TINY in pieces.h
 LIMIT = 0.93  # ULP, of a simulation: all 2^32 inputs may show a little more
-DEGREES = range(4, 10)
+TWICE_ROUNDED = 0.87  # the same where q'(0) is no short number: three roundings, whose worst case is rare
+DEGREES = range(4, 9)
 WORDS = {"f": "forward", "f'": "derivative"}  # as loops are named
 TYPICAL = 2.0  # scale of the normal inputs for which the cheapest is chosen
 FORMULA = 1.2  # nanoseconds that most formulas take in double: a table must be cheaper
@@ -158,7 +158,7 @@ def search(target: Target, bits: int) -> Table | None:
         if price > FORMULA:
             return None
         table = fit(target, cut, degree, exact_sum)
-        if table is not None and target.error(table) < LIMIT:
+        if table is not None and target.error(table) < (TWICE_ROUNDED if table.skips_tiny else LIMIT):
             return table
     return None
 
