@@ -126,6 +126,12 @@ class Table:
         columns = [(p.centre, p.value, p.slope, *p.coefficients) for p in slots]
         return [list(row) for row in zip(*columns, strict=True)]
 
+    def sloped_at(self, x: Floats) -> NDArray[np.bool_]:
+        """Whether the piece of x has a slope of its own."""
+        slopes = np.array(self.rows()[2], np.float32)
+        found: NDArray[np.bool_] = slopes[self.cut.slots(x.astype(np.float32))] != 0
+        return found
+
     def __call__(self, x: Floats) -> Floats:
         """What the kernel gives, in float32."""
         x = x.astype(np.float32)
