@@ -1,4 +1,4 @@
-"""What a reader of the terminal sees of the results: rich tables.
+"""What a reader of the terminal sees: progress, who is absent, and the results as rich tables.
 
 Knows words and colours. Does not measure, and does not compute beyond ``results``.
 """
@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Group
+from rich.console import Console, Group
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +21,19 @@ from fastact.benchmarks.results import OURS, Cell, mean_speed_ups, opponents, sl
 _SHORT = {"backward_from_output": "from output", "value_and_derivative": "value+deriv"}
 _OWN_COLUMNS = (NumpyIdiom.name, PurePython.name)
 _MOST_SLOWER = 30  # slower cells that are listed one by one
+
+
+def progress() -> Progress:
+    """A bar on standard error, so that standard output holds the results alone."""
+    columns = (TextColumn("{task.description:>20}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def tell_absent(console: Console, absent: Mapping[str, str]) -> None:
+    """Which peers are not timed: their names, with the packages that are not installed."""
+    for name, package in absent.items():
+        message = f"{name} is absent: {package} is not installed (pip install 'fastact[peers]')"
+        console.print(message, style="yellow", markup=False)
 
 
 def cells_table(cells: Sequence[Cell]) -> Table:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import fastact
 from fastact.benchmarks import cases, digits, machine, peers, report, timing
@@ -148,11 +147,9 @@ def _measure(options: argparse.Namespace, console: Console) -> list[Cell]:
     if options.peers:
         found, absent = peers.installed()
         contestants += found
-        for name, package in absent.items():
-            message = f"{name} is absent: {package} is not installed (pip install 'fastact[peers]')"
-            console.print(message, style="yellow", markup=False)
+        report.tell_absent(console, absent)
     cells = []
-    with _progress() as progress:
+    with report.progress() as progress:
         task = progress.add_task("", total=len(chosen) * len(threads))
         for cell in measure_cells(
             chosen, contestants, threads, timing.QUICK if options.quick else timing.Plan()
@@ -170,7 +167,7 @@ def _train(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         console.print(f"The digits are left out: they need {_missing(error)}", style="yellow", markup=False)
         return {"left_out": f"{error.name} is not installed"}
     epochs = _QUICK_EPOCHS if options.quick else _EPOCHS
-    with _progress() as progress:
+    with report.progress() as progress:
         task = progress.add_task("digits", total=epochs)
         trained = digits.compare(
             digits.pairs(options.activation), data, epochs, progress=lambda: progress.advance(task)
@@ -178,9 +175,3 @@ def _train(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     console.print(report.digits_table(trained, options.activation, epochs))
     networks = {name: asdict(training) for name, training in trained.items()}
     return {"activation": options.activation, "epochs": epochs, "networks": networks}
-
-
-def _progress() -> Progress:
-    """A bar on standard error, so that standard output holds the results alone."""
-    columns = (TextColumn("{task.description:>20}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)

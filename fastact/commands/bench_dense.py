@@ -10,7 +10,6 @@ import json
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fastact.benchmarks import dense_cases, dense_peers, dense_report, machine, report, timing
 from fastact.benchmarks.cases import DTYPES
@@ -25,9 +24,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if options.peers:
         found, absent = dense_peers.installed()
         contestants += found
-        for name, package in absent.items():
-            message = f"{name} is absent: {package} is not installed (pip install 'fastact[peers]')"
-            console.print(message, style="yellow", markup=False)
+        report.tell_absent(console, absent)
     facts = machine.facts()
     console.print(report.machine_line(facts), style="bold", soft_wrap=True)
     dtypes = DTYPES[:1] if options.quick else DTYPES
@@ -58,10 +55,9 @@ def _measure(
     threads: Sequence[int] | None = None,
 ) -> list[DenseCell]:
     counts = list(dict.fromkeys(threads or options.threads))
-    columns = (TextColumn("{task.description:>20}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     plan = timing.QUICK if options.quick else timing.Plan()
     cells = []
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with report.progress() as progress:
         task = progress.add_task("", total=len(cases) * len(counts))
         for cell in measure_dense(cases, contestants, counts, plan):
             cells.append(cell)

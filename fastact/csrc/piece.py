@@ -223,9 +223,7 @@ def best(q: Function, exact: Function, ends: tuple[float, float], degree: int, r
     """
     least = 1e-44
     if 0 in ends and float(q(np.zeros(1))[0]) == 0 and _derivative_at_0(exact, sum(ends)) * 4096 % 1:
-        least = (
-            TINY  # q'(0) is no sum of two short numbers: among subnormal numbers it would be rounded twice
-        )
+        least = TINY  # q'(0) is no short number: products with subnormal numbers are rounded once more
     u = _probes(*ends, least)
     want = q(u.astype(np.float64))
     found = None

@@ -59,7 +59,7 @@ class Target:
     subject : Subject
         f or f' of a row, with parameters as float32 holds them.
     form : str
-        One of FORMS.
+        As form_of tells it.
     right : bool
         Whether q(u) = f(u), not f(-u).
     roots : ndarray
@@ -154,8 +154,8 @@ def cost(cut: Cut, degree: int, exact_sum: bool, bits: int) -> float:
     return look_up * (degree + 2 + 2 * exact_sum) + 2.0 * outside
 
 
-def search(target: Target, bits: int) -> Table | None:
-    """The cheapest table that is good enough."""
+def search(target: Target, bits: int) -> tuple[Table, float] | None:
+    """The cheapest table that is good enough, and its error."""
     plans = [
         (cost(cut, degree, exact_sum, bits), degree, cut, exact_sum)
         for cut in cuts(target.form, bits)
@@ -166,8 +166,8 @@ def search(target: Target, bits: int) -> Table | None:
         if price > FORMULA:
             return None
         table = fit(target, cut, degree, exact_sum)
-        if table is not None and target.error(table) < LIMIT:
-            return table
+        if table is not None and (error := target.error(table)) < LIMIT:
+            return table, error
     return None
 
 
@@ -232,11 +232,11 @@ def main(names: list[str]) -> None:
                 continue
             for direction in DIRECTIONS:
                 target = Target.of(name, direction)
-                table = search(target, bits)
-                error = f"{target.error(table):.3f} ULP simulated" if table else "none"
+                found = search(target, bits)
+                error = f"{found[1]:.3f} ULP simulated" if found else "none"
                 print(f"{name} {direction}, {1 << bits}: {error}", file=sys.stderr)
-                if table:
-                    lines[name, direction], array = write(name, direction, target, table)
+                if found:
+                    lines[name, direction], array = write(name, direction, target, found[0])
                     print(array)
         _lists(lines)
     print("#endif")

@@ -16,12 +16,10 @@ from piece import Floats, Function, Piece, evaluate, fma, horner, two_sum
 
 ENTRIES = 16  # of a table: one register of AVX-512, or two of AVX2
 
-# How f follows from a table function q of u: |x|, or x itself. The numbers are those of pieces.c.
-FORMS = ("SIGNED", "EVEN", "ODD", "REFLECTED", "RELU")
-
 
 def form_of(f: Function) -> tuple[str, bool]:
-    """The symmetry of f, found out by trying; and whether q is f on the right.
+    """The symmetry of f, found out by trying, by which it follows from a table function q of |x|, or of x
+    itself; and whether q is f on the right. The names are those of pieces.h.
 
     EVEN: f(x) = q(|x|). ODD: sign(x) q(|x|). SIGNED: q = f, with other pieces for x < 0.
     REFLECTED: f(x) + f(-x) = 1; q on the small side, 1 - q on the other.
