@@ -38,6 +38,23 @@ def test_infinity_is_the_limit(activation: fa.Activation, dtype: type, key: str,
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("sign", [1, -1])
+def test_infinity_is_the_limit_where_a_parameter_is_0(
+    activation: fa.Activation, dtype: type, key: str, sign: int
+) -> None:
+    """0 times infinity is nobody's limit. Where the formula divides by the parameter, nothing is asked."""
+    for parameter in activation.parameters:
+        values = {**dict(zip(activation.parameters, oracle.defaults(activation.name, dtype))), parameter: 0.0}
+        function = (activation if key == "formula" else activation.derivative).__call__
+        if oracle.truth(activation.name, key, 1.5 * sign, tuple(values.values())) is None:
+            continue
+        want = oracle.limit(activation.name, key, sign, tuple(values.values()))
+        if want is not None:
+            got = function(np.array([dtype(sign * np.inf)]), **values)[0]
+            assert got == oracle.rounded(want, dtype), (parameter, got)
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("sign", [1, -1])
 def test_zero(activation: fa.Activation, dtype: type, key: str, sign: int) -> None:
     parameters = oracle.defaults(activation.name, dtype)
     got, exact = (

@@ -6,8 +6,6 @@
 #ifndef FA_FORMULAS_GATED_H
 #define FA_FORMULAS_GATED_H
 
-#include <float.h>
-
 #include "formulas_logistic.h"
 #include "normal.h"
 
@@ -44,10 +42,13 @@ FA_INLINE double silu_derivative(double x) {
 
 /* x sigmoid(beta x); where beta x is far below 0, a zero of the sign of x */
 FA_INLINE double swish_forward(double x, double beta) {
-    fa__pair z = fa__product(beta, x);
+    fa__pair z = fa__product(beta, fa__under(beta, x));
     fa__scaled s = fa__sigmoid(z);
+    double far = x * s.m.h; /* where sigmoid is 1, or x infinite and beta 0 */
     s.m = fa__mul_double(s.m, x);
-    return z.h < -FA__FAR ? fa__copysign(0, x) : z.h > FA__FAR ? x : fa__rounded(s);
+    return z.h < -FA__FAR                             ? fa__copysign(0, x)
+           : (z.h > FA__FAR) | (fa__abs(x) > DBL_MAX) ? far
+                                                      : fa__rounded(s);
 }
 
 FA_INLINE double swish_derivative(double x, double beta) {

@@ -273,7 +273,8 @@ FA_INLINE double xielu_forward(double x, double alpha_p, double alpha_n, double 
     fa__pair bend = fa__mul_double(fa__expm1_minus_x(below), alpha_n);
     fa__pair line = fa__two_prod(beta, x > 0 ? above : below);
     double sum = fa__value(fa__add(fa__select(x > 0, parabola, bend), line));
-    double far = x > 0 ? (alpha_p * x + beta) * x : (beta - alpha_n) * x;
+    double left = beta - alpha_n, far_left = left * fa__under(left, x) - alpha_n;
+    double far = x > 0 ? (alpha_p * fa__under(alpha_p, x) + beta) * x : far_left;
     return (x > 0x1p400) | (x < -0x1p900) ? far : fa__abs(x) < 0x1p-600 ? beta * x : sum;
 }
 
@@ -281,7 +282,8 @@ FA_INLINE double xielu_derivative(double x, double alpha_p, double alpha_n, doub
     fa__pair bend = fa__mul_double(fa__expm1_accurate(fa__pair_of(fa__min(x, 0))), alpha_n);
     double above = fa__value(fa__add_double(fa__two_prod(2 * alpha_p, fa__min(x, 0x1p900)), beta));
     double below = fa__value(fa__add_double(bend, beta));
-    return x > 0x1p900 ? 2 * alpha_p * x + beta : x > 0 ? above : below;
+    double far = 2 * alpha_p * fa__under(alpha_p, x) + beta;
+    return x > 0x1p900 ? far : x > 0 ? above : below;
 }
 
 FA_INLINE double xielu_derivative_alpha_p(double x, double alpha_p, double alpha_n, double beta) {

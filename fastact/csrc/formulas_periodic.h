@@ -42,7 +42,7 @@ FA_INLINE double snake_forward(double x, double alpha) {
 }
 
 FA_INLINE double snake_derivative(double x, double alpha) {
-    return fa__value(fa__one_plus_sin_twice(fa__two_prod(alpha, x)));
+    return fa__value(fa__one_plus_sin_twice(fa__two_prod(alpha, fa__under(alpha, x))));
 }
 
 /* x sin(2 z)/alpha - sin^2(z)/alpha^2, z = alpha x */

@@ -5,7 +5,7 @@
 #ifndef FA_FORMULAS_PIECEWISE_H
 #define FA_FORMULAS_PIECEWISE_H
 
-#include <float.h>
+#include <math.h>
 
 #include "pair.h"
 
@@ -23,7 +23,7 @@ FA_INLINE real fa__clip(real x, real low, real high) {
 /* slope x + offset, with l kept in float32 kernels too: whether it lies inside a clip must not hang on
  * rounding */
 FA_INLINE fa__pair fa__affine(double slope, double x, double offset) {
-    fa__pair product = fa__two_prod(slope, x);
+    fa__pair product = fa__two_prod(slope, fa__under(slope, x));
     fa__pair sum = fa__exact_sum(product.h, offset);
 #if FA_COMPENSATE
     sum.l += product.l;
@@ -103,8 +103,13 @@ FA_INLINE real relu6_derivative_from_output(real y) {
 
 /* leaky_relu, prelu, rrelu: a line on each side --------------------------------------------------- */
 
+/* slope x for x <= 0: at -infinity the limit, which is 0 if the slope is */
+FA_INLINE real fa__left_line(real slope, real x) {
+    return slope * ((slope == 0) & (x == -INFINITY) ? -1 : x);
+}
+
 FA_INLINE real leaky_relu_forward(real x, real negative_slope) {
-    return x > 0 ? x : negative_slope * x;
+    return x > 0 ? x : fa__left_line(negative_slope, x);
 }
 
 FA_INLINE real leaky_relu_derivative(real x, real negative_slope) {
@@ -133,7 +138,7 @@ FA_INLINE real prelu_derivative_weight(real x, real weight) {
 }
 
 FA_INLINE real rrelu_forward(real x, real slope) {
-    return x >= 0 ? x : slope * x;
+    return x >= 0 ? x : fa__left_line(slope, x);
 }
 
 FA_INLINE real rrelu_derivative(real x, real slope) {
@@ -332,12 +337,13 @@ FA_INLINE double star_relu_forward(double x, double scale, double offset) {
     double near = fa__min(rectified, FA__SQUARE_FAR);
     fa__pair square = fa__mul_double(fa__two_prod(near, near), scale);
     double sum = fa__value(fa__add_double(square, offset));
-    return rectified > FA__SQUARE_FAR ? scale * rectified * rectified + offset : sum;
+    double far = scale * fa__under(scale, rectified * rectified) + offset;
+    return rectified > FA__SQUARE_FAR ? far : sum;
 }
 
 FA_INLINE double star_relu_derivative(double x, double scale, double offset) {
     (void)offset;
-    return 2 * scale * (x <= 0 ? 0 : x);
+    return 2 * scale * (x <= 0 ? 0 : fa__under(scale, x));
 }
 
 FA_INLINE real star_relu_derivative_scale(real x, real scale, real offset) {

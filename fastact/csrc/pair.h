@@ -19,6 +19,8 @@
 #error "fastact must not be compiled with -ffast-math: NaN, infinities and error terms would be lost"
 #endif
 
+#include <float.h>
+
 #define FA_INLINE static inline __attribute__((always_inline))
 
 /* Plain doubles ---------------------------------------------------------------------------------- */
@@ -29,6 +31,11 @@ FA_INLINE double fa__abs(double x) {
 
 FA_INLINE double fa__copysign(double magnitude, double sign) {
     return __builtin_copysign(magnitude, sign);
+}
+
+/* x, to be multiplied by a factor: a factor of 0 makes 0 of an infinite x too, which is the limit */
+FA_INLINE double fa__under(double factor, double x) {
+    return (factor == 0) & (fa__abs(x) > DBL_MAX) ? fa__copysign(1, x) : x;
 }
 
 FA_INLINE double fa__min(double x, double high) { /* NaN stays */

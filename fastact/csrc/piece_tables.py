@@ -31,12 +31,6 @@ from fastact.measure.truth import truth
 LIMIT = 0.93  # ULP, of a simulation: all 2^32 inputs may show a little more
 THRICE_ROUNDED = 0.06  # taken off it in pieces with a slope: the worst case of three roundings is rarer
 DEGREES = range(4, 9)
-# rows whose tables an exhaustive run has found within 1 ULP; any other is made when it is named
-PROVEN = (
-    *("elu", "selu", "celu", "exp", "gaussian", "sigmoid", "log_sigmoid", "tanh", "scaled_tanh", "softplus"),
-    *("softclip", "silu", "swish", "quick_gelu", "gelu", "gelu_tanh", "mish", "telu", "smish", "elish"),
-    *("softsign", "arctan"),
-)
 WORDS = {"f": "forward", "f'": "derivative"}  # as loops are named
 TYPICAL = 2.0  # scale of the normal inputs for which the cheapest is chosen
 FORMULA = 1.2  # nanoseconds that most formulas take in double: a table must be cheaper
@@ -99,7 +93,10 @@ class Target:
         dense = [np.linspace(lo, hi, 100_001) for _, lo, hi in table.cut.pieces()]
         x = np.concatenate([*dense, np.geomspace(TINY, table.cut.cover, 500_000)]).astype(np.float32)
         x = np.unique(np.concatenate([x, -x]))
-        x = np.concatenate([x, *(neighbours(r, 20_000) for r in self.roots), *self._crossings(x)])
+        ends = {end for _, *ends in table.cut.pieces() for end in ends}
+        near = [neighbours(e, 200) for e in ends | {-e for e in ends}]  # |x| + offset may round past an end
+        near += [neighbours(r, 20_000) for r in self.roots]
+        x = np.concatenate([x, *near, *self._crossings(x)])
         x = x[(np.abs(x) < table.cut.cover) & (np.abs(x) >= TINY)]
         want = self.subject(x.astype(np.float64))
         errors = np.abs(table(x) - want) / ulp32(want) + THRICE_ROUNDED * table.sloped_at(x)
@@ -227,7 +224,7 @@ def main(names: list[str]) -> None:
     for bits, condition in ((4, "#if FA__WIDTH == 16"), (3, "#else")):
         print(condition)
         lines: dict[tuple[str, str], str] = {}
-        for name in names or PROVEN:
+        for name in names or fastact.names():
             if not worth_a_table(name):
                 continue
             for direction in DIRECTIONS:
