@@ -43,7 +43,10 @@ def test_infinity_is_the_limit_where_a_parameter_is_0(
 ) -> None:
     """0 times infinity is nobody's limit. Where the formula divides by the parameter, nothing is asked."""
     for parameter in activation.parameters:
-        values = {**dict(zip(activation.parameters, oracle.defaults(activation.name, dtype))), parameter: 0.0}
+        values = {
+            **dict(zip(activation.parameters, oracle.defaults(activation.name, dtype), strict=True)),
+            parameter: 0.0,
+        }
         function = (activation if key == "formula" else activation.derivative).__call__
         if oracle.truth(activation.name, key, 1.5 * sign, tuple(values.values())) is None:
             continue
