@@ -8,7 +8,10 @@
  * B. A block of ROWS x (VECTORS vectors) of C stays in registers; per k it takes VECTORS loads of B, ROWS
  *    broadcasts of A and ROWS*VECTORS fused multiply-adds. Register files: 32 (AVX-512, NEON): 6 x 4 + 4 + 1;
  *    16: 6 x 2 + 2 + 1.
+ * C. While a packed panel of B is used, the next one is fetched into the second-level cache, some bytes per step
+ *    of k: from further away it comes too slowly. Fetching beyond the last one is harmless.
  */
+#include <stdint.h>
 #include <string.h>
 
 #include "products.h"
@@ -26,6 +29,8 @@
 /* rows of a panel at a time, to stay in cache: fewer where they are not packed, and may be a page apart */
 #define DEPTH 256
 #define DEPTH_PACKED 512
+/* of B, from which on panels that are not packed begin with a cache line */
+#define COLUMNS_WORTH_ALIGNING 256
 #define COLUMNS (VECTORS * LANES)
 
 /* Blocks ------------------------------------------------------------------------------------------- */
@@ -37,7 +42,8 @@ typedef struct {
     size_t k, last; /* last: valid lanes of the last vector */
     const real *a, *b, *bias;
     real *c;
-    ptrdiff_t a_row, a_column, b_row, ldc;
+    const char *ahead; /* to be fetched */
+    ptrdiff_t a_row, a_column, b_row, ldc, ahead_step;
     beginning begin;
 } block;
 
@@ -56,7 +62,8 @@ INLINE void multiply_block(const int m, const int v, const int ragged, const blo
         if (p->begin == FROM_C) __builtin_prefetch(c + i * ldc + LANES * j);
     }
     const real *a = p->a, *b = p->b;
-    const ptrdiff_t a_row = p->a_row, a_column = p->a_column, b_row = p->b_row;
+    const char *ahead = p->ahead;
+    const ptrdiff_t a_row = p->a_row, a_column = p->a_column, b_row = p->b_row, ahead_step = p->ahead_step;
     _Pragma("GCC unroll 1") for (size_t k = p->k; k > 0; k--) {
         vector line[VECTORS];
         UNROLL for (int j = 0; j < v; j++) {
@@ -67,6 +74,8 @@ INLINE void multiply_block(const int m, const int v, const int ragged, const blo
             vector each = a[i * a_row] - (vector){0}; /* -0 stays -0 */
             UNROLL for (int j = 0; j < v; j++) sum[i][j] += each * line[j];
         }
+        __builtin_prefetch(ahead, 0, 2);
+        ahead += ahead_step;
         a += a_column;
         b += b_row;
     }
@@ -112,18 +121,29 @@ static block_function *const functions[VECTORS + 1][TALL + 1][2] = {{{0}}, {TALL
 #endif
 
 /* All rows of one panel. Where A is packed, blocks are its panels, a_panel apart; else (0) there are as few as
- * can be, of heights as equal as can be. */
-static void multiply_panel(block p, size_t m, size_t columns, ptrdiff_t a_panel) {
+ * can be, of heights as equal as can be. Where B is packed, the next panel is b_panel further per column. */
+static void multiply_panel(block p, size_t m, size_t columns, ptrdiff_t a_panel, ptrdiff_t b_panel) {
     const size_t vectors = (columns + LANES - 1) / LANES;
     const size_t most = !a_panel && vectors == 1 ? TALL : ROWS, blocks = (m + most - 1) / most;
     p.last = columns - (vectors - 1) * LANES;
+    p.ahead = (const char *)(p.b + b_panel * COLUMNS);
+    p.ahead_step = b_panel > 1 ? (ptrdiff_t)(COLUMNS * sizeof(real) / blocks) : 0;
     for (size_t left = m, done = 0; done < blocks; done++) {
         size_t height = !a_panel ? m / blocks + (done < m % blocks) : left < ROWS ? left : ROWS;
         functions[vectors][height][p.last != LANES](&p);
+        p.ahead += p.ahead_step * (ptrdiff_t)p.k;
         p.a += a_panel ? a_panel : (ptrdiff_t)height * p.a_row;
         p.c += (ptrdiff_t)height * p.ldc;
         left -= height;
     }
+}
+
+/* Columns of the first panel, so that the next begin with a cache line: where B is read from the second-level
+ * cache, vectors that cross lines cost a fifth. COLUMNS where that cannot be, or does not pay. */
+static size_t first_columns(const fa__product *p, ptrdiff_t b_panel) {
+    size_t misplaced = (uintptr_t)p->b / sizeof(real) % LANES;
+    int can = b_panel == 1 && p->b_row % LANES == 0 && p->n >= COLUMNS_WORTH_ALIGNING;
+    return can && misplaced ? LANES - misplaced : COLUMNS;
 }
 
 static void multiply(const fa__product *p, ptrdiff_t b_panel) {
@@ -133,7 +153,9 @@ static void multiply(const fa__product *p, ptrdiff_t b_panel) {
     do {
         size_t slice = p->k - depth < most ? p->k - depth : most;
         beginning begin = depth > 0 || p->add ? FROM_C : bias ? FROM_BIAS : FROM_ZERO;
-        for (size_t j = 0; j < p->n; j += COLUMNS) {
+        size_t columns = first_columns(p, b_panel);
+        for (size_t j = 0; j < p->n; j += columns, columns = COLUMNS) {
+            if (columns > p->n - j) columns = p->n - j;
             block panel = {
                 .k = slice,
                 .a = a + (ptrdiff_t)depth * p->a_column,
@@ -146,7 +168,7 @@ static void multiply(const fa__product *p, ptrdiff_t b_panel) {
                 .ldc = p->ldc,
                 .begin = begin,
             };
-            multiply_panel(panel, p->m, p->n - j < COLUMNS ? p->n - j : COLUMNS, p->a_panel);
+            multiply_panel(panel, p->m, columns, p->a_panel, b_panel);
         }
         depth += slice;
     } while (depth < p->k);
