@@ -36,6 +36,13 @@ def tell_absent(console: Console, absent: Mapping[str, str]) -> None:
         console.print(message, style="yellow", markup=False)
 
 
+def tell_greedy(console: Console, found: Sequence[tuple[str, int, float]]) -> None:
+    """Who worked on more CPUs than it was allowed threads."""
+    for name, threads, cpus in found:
+        message = f"{name} kept {cpus:.1f} CPUs busy, allowed {threads}: its times flatter it"
+        console.print(message, style="red", markup=False)
+
+
 def cells_table(cells: Sequence[Cell]) -> Table:
     """One line per cell: fastact's time per element, and how many times slower each opponent is."""
     names, peers = columns(cells)

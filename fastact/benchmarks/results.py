@@ -19,6 +19,7 @@ from fastact.benchmarks.timing import Plan, measure
 
 OURS = Fastact.name
 FASTEST = "the fastest"  # in place of an opponent's name: whoever is the fastest in each cell
+_THREADED_FROM = 100_000  # elements; from here on whoever may use threads does so
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Cell:
         By contestant, the smaller size that was timed in place of the case's, where that is so.
     failed : dict
         By contestant, the error that kept it from finishing.
+    cpus : dict
+        By contestant, how many CPUs were busy while it was timed.
     """
 
     case: Case
@@ -42,6 +45,7 @@ class Cell:
     nanoseconds: dict[str, float]
     scaled_from: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    cpus: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Which cell it is, in words."""
@@ -64,6 +68,12 @@ class Cell:
         """The time of an opponent, or of the FASTEST, over fastact's; None where there is no such time."""
         theirs = self.nanoseconds.get((self.fastest if opponent == FASTEST else opponent) or "")
         return None if theirs is None else theirs / self.nanoseconds[OURS]
+
+    def busy(self) -> Iterator[tuple[str, int, float]]:
+        """Who was timed on so many elements that threads would help, the threads allowed, the CPUs busy."""
+        for name, cpus in self.cpus.items():
+            if self.scaled_from.get(name, self.case.n) >= _THREADED_FROM:
+                yield name, self.threads, cpus
 
     def as_json(self) -> dict[str, Any]:
         """A dict of plain values, the case's fields among the others."""
@@ -106,10 +116,12 @@ def _measure_cell(case: Case, contestants: Sequence[Contestant], threads: int, p
             calls[name] = call
             if timed.n != case.n:
                 scaled_from[name] = timed.n
-        nanoseconds = measure(calls, plan)
+        taken = measure(calls, plan)
+    nanoseconds = {name: one.nanoseconds for name, one in taken.items()}
+    cpus = {name: one.cpus for name, one in taken.items()}
     for name, size in scaled_from.items():
         nanoseconds[name] *= case.n / size
-    return Cell(case, threads, nanoseconds, scaled_from, failed)
+    return Cell(case, threads, nanoseconds, scaled_from, failed, cpus)
 
 
 def opponents(cells: Iterable[Cell]) -> list[str]:

@@ -108,6 +108,7 @@ def run(options: argparse.Namespace) -> int:
             f"Other processes kept {busy:.1f} of {facts['cpus']} CPUs busy: run it again on an idle machine"
         )
         console.print(message, style="yellow")
+    report.tell_greedy(console, timing.greedy(one for cell in cells for one in cell.busy()))
     trained = _train(options, console)
     if options.json is not None:
         content = {

@@ -31,6 +31,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     cases = list(dense_cases.all_cases(options.activations, dtypes, options.quick))
     cells = _measure(cases, contestants, options)
     console.print(dense_report.table(cells))
+    report.tell_greedy(console, timing.greedy(one for cell in cells for one in cell.busy()))
     if options.json is not None:
         content = {
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
