@@ -50,12 +50,40 @@ def test_an_unknown_activation_is_an_error():
 
 def test_inputs_are_reproducible_and_protected():
     x = Case("relu", "forward", "float32", 1000).x
-    cases._normal.cache_clear()
+    cases._array.cache_clear()
     again = Case("relu", "forward", "float32", 1000).x
     assert x is not again
     assert np.array_equal(x, again)
     assert 1.8 < x.std() < 2.2
     assert not x.flags.writeable
+
+
+@pytest.mark.parametrize("dtype", cases.DTYPES)
+def test_tails_show_in_uniform_inputs_and_in_bits(dtype):
+    uniform = Case("relu", "forward", dtype, 10_000, "uniform").x
+    assert uniform.dtype == dtype
+    assert -30 <= uniform.min() < -29 < 29 < uniform.max() <= 30
+    bits = Case("relu", "forward", dtype, 10_000, "bits").x
+    assert bits.dtype == dtype
+    assert np.isfinite(bits).all()
+    assert 0.4 < (np.abs(bits) < 1).mean() < 0.6
+    assert 0.4 < (bits < 0).mean() < 0.6
+    assert len(np.unique(np.frexp(bits)[1])) > 200
+    assert not bits.flags.writeable
+
+
+def test_tails_are_timed_forward_and_backward_at_one_size():
+    found = list(cases.all_cases(["tanh"], [10, 100_000], ["float32"], cases.INPUTS))
+    assert len(found) == len(set(found)) == 2 * 4 + 2 * 2
+    tails = {(case.direction, case.n, case.inputs) for case in found if case.inputs != "normal"}
+    assert tails == {(d, 100_000, i) for d in ("forward", "backward") for i in ("uniform", "bits")}
+    assert {str(case) for case in found} >= {"tanh-forward-float32-10", "tanh-forward-float32-100000-bits"}
+
+
+def test_gradients_are_the_same_for_all_inputs():
+    first, second = (Case("relu", "backward", "float32", 100, inputs) for inputs in ("normal", "bits"))
+    assert first.grad_y is second.grad_y
+    assert not np.array_equal(first.x, second.x)
 
 
 # Contestants ---------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from fastact.benchmarks.dense_contestants import DenseContestant
 
 Call = Callable[[], Any]
 
+NAMES = ("PyTorch", "JAX")  # as in ``peers``
+
 
 class _Torch:
     """What PyTorch's ways have in common."""

@@ -13,12 +13,16 @@ from typing import Any
 
 import numpy as np
 
+import fastact
 from fastact.benchmarks.cases import Case
 from fastact.benchmarks.contestants import Contestant, Fastact
+from fastact.benchmarks.roofline import memory_pass
 from fastact.benchmarks.timing import Plan, measure
 
 OURS = Fastact.name
+_PASS = "memory alone"  # takes turns with the contestants
 FASTEST = "the fastest"  # in place of an opponent's name: whoever is the fastest in each cell
+_SMALL = 1_000  # elements at most, where the call itself costs as much as its work
 _THREADED_FROM = 100_000  # elements; from here on whoever may use threads does so
 
 
@@ -38,6 +42,8 @@ class Cell:
         By contestant, the error that kept it from finishing.
     cpus : dict
         By contestant, how many CPUs were busy while it was timed.
+    pass_ns : float, optional
+        Of a pass that moves the memory that the case must move, and does nothing else; of large cases.
     """
 
     case: Case
@@ -46,12 +52,14 @@ class Cell:
     scaled_from: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     cpus: dict[str, float] = field(default_factory=dict)
+    pass_ns: float | None = None
 
     def __str__(self) -> str:
         """Which cell it is, in words."""
         case = self.case
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        return f"{case.activation} {case.direction} {case.dtype}, n = {case.n:,}, {threads}"
+        inputs = "" if case.inputs == "normal" else f", {case.inputs} inputs"
+        return f"{case.activation} {case.direction} {case.dtype}, n = {case.n:,}{inputs}, {threads}"
 
     @property
     def per_element(self) -> float:
@@ -60,14 +68,20 @@ class Cell:
 
     @property
     def fastest(self) -> str | None:
-        """The fastest opponent; None where there is none."""
-        theirs = {name: ns for name, ns in self.nanoseconds.items() if name != OURS}
+        """The fastest opponent of those timed at this size; None where there is none."""
+        apart = {OURS, *self.scaled_from}
+        theirs = {name: ns for name, ns in self.nanoseconds.items() if name not in apart}
         return min(theirs, key=lambda name: theirs[name], default=None)
 
     def speed_up(self, opponent: str | None) -> float | None:
         """The time of an opponent, or of the FASTEST, over fastact's; None where there is no such time."""
         theirs = self.nanoseconds.get((self.fastest if opponent == FASTEST else opponent) or "")
         return None if theirs is None else theirs / self.nanoseconds[OURS]
+
+    @property
+    def of_roofline(self) -> float | None:
+        """How much of fastact's time memory alone would have taken; None where that was not measured."""
+        return None if self.pass_ns is None else self.pass_ns / self.nanoseconds[OURS]
 
     def busy(self) -> Iterator[tuple[str, int, float]]:
         """Who was timed on so many elements that threads would help, the threads allowed, the CPUs busy."""
@@ -95,6 +109,7 @@ def measure_cells(
         with ExitStack() as limits:
             for contestant in contestants:
                 limits.enter_context(contestant.threads(count))
+            limits.enter_context(fastact.num_threads(count))  # for the pass over memory
             for case in cases:
                 yield _measure_cell(case, contestants, count, plan)
 
@@ -116,12 +131,19 @@ def _measure_cell(case: Case, contestants: Sequence[Contestant], threads: int, p
             calls[name] = call
             if timed.n != case.n:
                 scaled_from[name] = timed.n
-        taken = measure(calls, plan)
+        memory = memory_pass(case)
+        taken = measure({**calls, **({_PASS: memory} if memory else {})}, plan)
+    pass_ns = taken.pop(_PASS).nanoseconds if memory else None
     nanoseconds = {name: one.nanoseconds for name, one in taken.items()}
     cpus = {name: one.cpus for name, one in taken.items()}
     for name, size in scaled_from.items():
         nanoseconds[name] *= case.n / size
-    return Cell(case, threads, nanoseconds, scaled_from, failed, cpus)
+    return Cell(case, threads, nanoseconds, scaled_from, failed, cpus, pass_ns)
+
+
+def usual(cells: Iterable[Cell]) -> list[Cell]:
+    """Those with normal inputs, which means are taken of."""
+    return [cell for cell in cells if cell.case.inputs == "normal"]
 
 
 def opponents(cells: Iterable[Cell]) -> list[str]:
@@ -150,3 +172,21 @@ def slower_cells(cells: Iterable[Cell]) -> list[tuple[Cell, float]]:
         (cell, factor) for cell in cells if (factor := cell.speed_up(FASTEST)) is not None and factor < 1
     ]
     return sorted(found, key=lambda pair: pair[1])
+
+
+def call_overheads(cells: Iterable[Cell]) -> dict[tuple[str, str, str], float]:
+    """Nanoseconds of a call on no elements, by activation, direction and dtype.
+
+    The line through the times of small sizes on one thread, each weighted by its inverse, is followed to 0.
+    """
+    timed: dict[tuple[str, str, str], list[tuple[int, float]]] = {}
+    for cell in usual(cells):
+        if cell.threads == 1 and cell.case.n <= _SMALL:
+            key = cell.case.activation, cell.case.direction, cell.case.dtype
+            timed.setdefault(key, []).append((cell.case.n, cell.nanoseconds[OURS]))
+    return {key: _at_zero(points) for key, points in timed.items() if len(points) > 1}
+
+
+def _at_zero(points: Sequence[tuple[int, float]]) -> float:
+    n, time = np.array(points).T
+    return float(np.polyfit(n, time, 1, w=1 / time)[1])
