@@ -15,7 +15,7 @@ from fastact.__main__ import main
 from fastact.benchmarks import dense_cases, dense_peers, dense_report, timing
 from fastact.benchmarks.dense_cases import DenseCase
 from fastact.benchmarks.dense_contestants import Fastact, NumpyIdiom, NumpyProducts, ScipyProducts
-from fastact.benchmarks.dense_results import measure_dense, own_contestants
+from fastact.benchmarks.dense_results import DenseCell, measure_dense, own_contestants
 
 SMALL = [
     DenseCase(3, (5, 4)),
@@ -111,3 +111,25 @@ def test_command(tmp_path, capsys, monkeypatch) -> None:
     content = json.loads(files[0].read_text())
     assert [cell["activation"] for cell in content["dense"]] == ["gelu", "relu", "tanh"]
     assert files[1].stat().st_size > 10_000
+    assert all(cell["cpus"].keys() == cell["nanoseconds"].keys() for cell in content["dense"])
+
+
+def test_command_writes_a_section_and_compares(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(dense_cases, "all_cases", lambda *_: iter(SMALL))
+    monkeypatch.setattr(timing, "QUICK", PLAN)
+    old, path = tmp_path / "old.json", tmp_path / "made.md"
+    path.write_text("# Mine\n")
+    options = ["bench", "--dense", "--quick", "--threads", "1"]
+    assert main([*options, "--json", str(old), "--markdown", str(path)]) == 0
+    written = path.read_text()
+    assert written.startswith("# Mine\n")
+    assert "## Dense layers" in written
+    assert "| 2 x (3, 5, 4) | relu | float32 |" in written
+    assert main([*options, "--compare", str(old)]) == 0
+    assert "geometric mean over 3 cells" in capsys.readouterr().out
+
+
+def test_a_thread_too_many_shows_where_there_is_work_for_it() -> None:
+    large = DenseCell(DenseCase(1024, (256, 256)), 1, {"a": 1.0}, {}, {"a": 1.9})
+    assert list(large.busy()) == [("a", 1, 1.9)]
+    assert list(replace(large, case=SMALL[0]).busy()) == []

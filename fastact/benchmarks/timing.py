@@ -127,6 +127,7 @@ class _Contestant:
 
     def calibrate(self) -> None:
         """Find how many repetitions take long enough; the attempts are the warm-up."""
+        _settle(self._cpu_clock)
         wanted_ns = self._plan.batch_ns
         while (elapsed := self._batch()) < wanted_ns:
             wanted = int(1.2 * self._count * wanted_ns / max(elapsed, 1))

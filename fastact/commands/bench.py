@@ -5,7 +5,6 @@ a small network on handwritten digits with NumPy's activations and with fastact'
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 from dataclasses import asdict
 from functools import partial
@@ -92,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     try:  # before the long measuring, not after
         started = Run(options, "dense" if options.dense else "cells")
         if options.plot is not None:
-            importlib.import_module("matplotlib")
+            import matplotlib  # noqa: F401
     except ValueError as error:
         return _refuse(f"--compare: {error}")
     except ModuleNotFoundError as error:
