@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact.benchmarks import cases, idiom, peers, results, timing
+from fastact.benchmarks import cases, idiom, peers, results, roofline, timing
 from fastact.benchmarks.cases import Case
 from fastact.benchmarks.contestants import Fastact, NumpyIdiom, PurePython
 
@@ -185,6 +185,39 @@ def test_slow_contestants_are_timed_on_fewer_elements():
     (found,) = results.measure_cells([case], [Fastact(), PurePython()], [1], plan)
     assert found.scaled_from == {"Python": PurePython.limit}
     assert found.nanoseconds["Python"] > found.nanoseconds["fastact"] > 0
+
+
+class Slow:
+    """A contestant of a given time per element, on a clock of its own."""
+
+    limit = None
+
+    def __init__(self, name, each):
+        self.name, self.each, self.sizes = name, each, []
+
+    def threads(self, n):
+        return nullcontext()
+
+    def callable(self, case):
+        self.sizes.append(case.n)
+        return lambda: self.each * case.n
+
+
+def test_large_arrays_are_for_the_fast_ones(monkeypatch):
+    """`measure` is told by the call what it takes."""
+    monkeypatch.setattr(roofline, "LARGE", 1000)
+    monkeypatch.setattr(roofline, "memory_pass", lambda case: None)
+    monkeypatch.setattr(
+        results, "measure", lambda calls, plan: {n: timing.Taken(call(), 1) for n, call in calls.items()}
+    )
+    who = [Slow("fastact", 1000), Slow("a", 1), Slow("b", 2), Slow("c", 3), Slow("d", 8), Slow("e", 10)]
+    chosen = [Case("relu", d, "float32", n) for d in ("forward", "backward") for n in (10, 100, 1000, 5000)]
+    cells = list(results.measure_cells(chosen, who, [1], timing.Plan()))
+    assert all(one.sizes == [10, 100, 1000, 5000] * 2 for one in who[:-1])
+    assert who[-1].sizes == [10, 100] * 2
+    for cell in cells:
+        assert cell.nanoseconds["e"] == 10 * cell.case.n
+        assert cell.scaled_from == ({"e": 100} if cell.case.n >= 1000 else {})
 
 
 def test_measuring_leaves_the_number_of_threads_as_it_was():

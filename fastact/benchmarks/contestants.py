@@ -62,7 +62,7 @@ class NumpyIdiom:
     """The formula as a NumPy user writes it: array expressions, with a new array for each step."""
 
     name = "NumPy"
-    limit = 1_000_000  # beyond, new arrays come from the system page by page; it only becomes slower
+    limit = None
 
     def threads(self, n: int) -> AbstractContextManager[None]:
         """Nothing to limit: element-wise NumPy and SciPy run on one thread."""

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 import fastact
+from fastact.benchmarks import roofline
 from fastact.benchmarks.cases import Case
 from fastact.benchmarks.contestants import Contestant, Fastact
-from fastact.benchmarks.roofline import memory_pass
-from fastact.benchmarks.timing import Plan, measure
+from fastact.benchmarks.timing import Plan, far_behind, measure
 
 OURS = Fastact.name
 _PASS = "memory alone"  # takes turns with the contestants
@@ -100,6 +100,10 @@ def measure_cells(
 ) -> Iterator[Cell]:
     """Time every case with every number of threads, one cell at a time.
 
+    Contestants that are several times slower than the three fastest are not timed on large arrays, where they
+    would take most of the time; their time per element on the case before, if that is the same but for its
+    size, stands for it.
+
     Yields
     ------
     Cell
@@ -110,15 +114,30 @@ def measure_cells(
             for contestant in contestants:
                 limits.enter_context(contestant.threads(count))
             limits.enter_context(fastact.num_threads(count))  # for the pass over memory
+            before: Cell | None = None
             for case in cases:
-                yield _measure_cell(case, contestants, count, plan)
+                before = _measure_cell(case, contestants, count, plan, before)
+                yield before
 
 
-def _measure_cell(case: Case, contestants: Sequence[Contestant], threads: int, plan: Plan) -> Cell:
-    calls, scaled_from, failed = {}, {}, {}
+def _too_slow(before: Cell | None, case: Case) -> dict[str, int]:
+    """By name, on how many elements those were timed who need not be timed on a large case."""
+    if before is None or case.n < roofline.LARGE or replace(before.case, n=case.n) != case:
+        return {}
+    limit = far_behind(before.nanoseconds.values())
+    slow = [name for name, ns in before.nanoseconds.items() if ns > limit and name != OURS]
+    return {name: before.scaled_from.get(name, before.case.n) for name in slow}
+
+
+def _measure_cell(
+    case: Case, contestants: Sequence[Contestant], threads: int, plan: Plan, before: Cell | None
+) -> Cell:
+    calls, failed, scaled_from = {}, {}, _too_slow(before, case)
     with np.errstate(all="ignore"):
         for contestant in contestants:
             name, limit = contestant.name, contestant.limit
+            if name in scaled_from:
+                continue
             timed = case if limit is None or case.n <= limit else replace(case, n=limit)
             call = contestant.callable(timed)
             if call is None:
@@ -131,13 +150,16 @@ def _measure_cell(case: Case, contestants: Sequence[Contestant], threads: int, p
             calls[name] = call
             if timed.n != case.n:
                 scaled_from[name] = timed.n
-        memory = memory_pass(case)
+        memory = roofline.memory_pass(case)
         taken = measure({**calls, **({_PASS: memory} if memory else {})}, plan)
     pass_ns = taken.pop(_PASS).nanoseconds if memory else None
     nanoseconds = {name: one.nanoseconds for name, one in taken.items()}
     cpus = {name: one.cpus for name, one in taken.items()}
     for name, size in scaled_from.items():
-        nanoseconds[name] *= case.n / size
+        if name in taken:
+            nanoseconds[name] *= case.n / size
+        elif before is not None:
+            nanoseconds[name] = before.nanoseconds[name] * case.n / before.case.n
     return Cell(case, threads, nanoseconds, scaled_from, failed, cpus, pass_ns)
 
 

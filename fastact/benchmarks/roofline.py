@@ -14,7 +14,7 @@ import numpy as np
 from fastact import _core
 from fastact.benchmarks.cases import Array, Case
 
-FROM = 10_000_000  # elements; fewer may stay in a cache from one call to the next
+LARGE = 10_000_000  # elements; fewer may stay in a cache from one call to the next
 _LINE = 64
 
 
@@ -31,7 +31,7 @@ def arrays_moved(case: Case) -> int:
 
 def memory_pass(case: Case) -> Callable[[], Any] | None:
     """A call that moves what the case must move, and does nothing else; None for a small case."""
-    if case.n < FROM:
+    if case.n < LARGE:
         return None
     a, b, y, d = _arrays(-(-case.n * np.dtype(case.dtype).itemsize // _LINE) * _LINE)
     second = b if len(case.argument_names) == 2 else None

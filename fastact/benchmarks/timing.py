@@ -20,7 +20,7 @@ from typing import Any
 
 Clock = Callable[[], int]
 
-_MINIMUM_ROUNDS = 3  # below, a median is not one
+_MINIMUM_ROUNDS = 5  # below, a median says little
 _FAR_BEHIND = 3  # times the time of the third
 _WAIT_NS = 200_000  # as long as that, a CPU must be idle before the next one's turn
 _MOST_WAITS = 250
@@ -38,7 +38,7 @@ class Plan:
     batch_ns : int
         Least duration of one batch.
     budget_ns : int
-        No new round begins after this much time, once there have been three.
+        No new round begins after this much time, once there have been five.
     long_ns : int
         Before calls of at least this duration there is none to warm up; and whoever is then several times
         slower than the three fastest is timed once.
@@ -95,10 +95,10 @@ def measure(
     """
     everybody = {name: _Contestant(call, plan, clock, cpu_clock) for name, call in calls.items()}
     with _no_garbage_collection():
-        start = clock()
         for one in everybody.values():
             one.calibrate()
         again = _worth_repeating(list(everybody.values()), plan.long_ns)
+        start = clock()
         for number in range(plan.rounds):
             if number >= _MINIMUM_ROUNDS and clock() - start > plan.budget_ns:
                 break
@@ -160,9 +160,14 @@ class _Contestant:
 
 def _worth_repeating(everybody: Sequence[_Contestant], long_ns: int) -> list[_Contestant]:
     """Those who are not far behind in what takes long anyway."""
-    times = sorted(one.nanoseconds for one in everybody)
-    limit = max(long_ns, _FAR_BEHIND * times[min(2, len(times) - 1)])
+    limit = max(long_ns, far_behind(one.nanoseconds for one in everybody))
     return [one for one in everybody if one.nanoseconds <= limit]
+
+
+def far_behind(times: Iterable[float]) -> float:
+    """The time beyond which a contestant is several times slower than the three fastest."""
+    three = sorted(times)[:3]
+    return _FAR_BEHIND * three[-1]
 
 
 def greedy(busy: Iterable[tuple[str, int, float]]) -> list[tuple[str, int, float]]:
