@@ -120,11 +120,15 @@ def test_command_writes_a_section_and_compares(tmp_path, capsys, monkeypatch) ->
     old, path = tmp_path / "old.json", tmp_path / "made.md"
     path.write_text("# Mine\n")
     options = ["bench", "--dense", "--quick", "--threads", "1"]
-    assert main([*options, "--json", str(old), "--markdown", str(path)]) == 0
+    monkeypatch.setattr(dense_cases, "growth", lambda _: {n: [(1, SMALL[0]), (2, SMALL[1])] for n in "abcd"})
+    (tmp_path / "made").mkdir()
+    drawn = ["--plot", str(tmp_path / "made/growth.png")]
+    assert main([*options, *drawn, "--json", str(old), "--markdown", str(path)]) == 0
     written = path.read_text()
     assert written.startswith("# Mine\n")
     assert "## Dense layers" in written
     assert "| 2 x (3, 5, 4) | relu | float32 |" in written
+    assert "](made/growth.png)" in written
     assert main([*options, "--compare", str(old)]) == 0
     assert "geometric mean over 3 cells" in capsys.readouterr().out
 

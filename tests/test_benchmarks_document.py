@@ -140,12 +140,12 @@ def test_scaled_times_do_not_take_part():
 # Dense layers --------------------------------------------------------------------------------------
 
 
-def test_dense_section(tmp_path):
+def test_dense_section():
     times = {"fastact": 2e3, "products, NumPy": 4e3, "products, SciPy": 1e3, "NumPy": 6e3, "PyTorch": 1.5e3}
     slow = DenseCell(DenseCase(3, (5, 4)), 1, times, {"fastact": 2048})
     fast = DenseCell(DenseCase(3, (5, 4), dtype="float64"), 2, {**times, "fastact": 1e2}, {"fastact": 0})
-    text = dense_document.section([slow, fast], tmp_path / "growth.png", ORIGIN, ["A note."])
-    for expected in (ORIGIN, "A note.", "### Threads: 1", "### Threads: 2", "](growth.png)"):
+    text = dense_document.section([slow, fast], "made/growth.png", ORIGIN, ["A note."])
+    for expected in (ORIGIN, "A note.", "### Threads: 1", "### Threads: 2", "](made/growth.png)"):
         assert expected in text
     assert "| 3, 5, 4 | gelu | float32 | 2.0 | 0.2 | 2.00 | 3.00 | 0.75 | 2 |" in text
     assert "| 3, 5, 4 | gelu | float32 | 1 | PyTorch 0.75; products alone 0.50 |" in text

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from fastact.benchmarks.dense_results import OURS, PRODUCTS, DenseCell
 from fastact.benchmarks.document import factor, table
@@ -23,15 +22,15 @@ beside its results. "PyTorch" uses autograd, "PyTorch aten" calls its operators 
 compiles these, JAX is compiled."""
 
 
-def section(cells: Sequence[DenseCell], plot: Path | None, origin: str, notes: Sequence[str]) -> str:
+def section(cells: Sequence[DenseCell], picture: str | None, origin: str, notes: Sequence[str]) -> str:
     """The section's text.
 
     Parameters
     ----------
     cells : sequence of DenseCell
         The run.
-    plot : Path, optional
-        The picture of how cost grows.
+    picture : str, optional
+        Where the picture of how cost grows lies, seen from the document.
     origin : str
         What the figures belong to, from ``document.origin``.
     notes : sequence of str
@@ -42,8 +41,8 @@ def section(cells: Sequence[DenseCell], plot: Path | None, origin: str, notes: S
     for threads in dict.fromkeys(cell.threads for cell in cells):
         chosen = [cell for cell in cells if cell.threads == threads]
         parts += [f"### Threads: {threads}", _cells(chosen)]
-    if plot is not None:
-        parts += ["### Growth", f"![time against size]({plot.name})"]
+    if picture is not None:
+        parts += ["### Growth", f"![time against size]({picture})"]
     return "\n\n".join(parts)
 
 

@@ -46,7 +46,7 @@ class Plan:
 
     rounds: int = 15
     batch_ns: int = 1_500_000
-    budget_ns: int = 200_000_000
+    budget_ns: int = 120_000_000
     long_ns: int = 5_000_000
 
 

@@ -4,6 +4,7 @@ with ``--peers``, PyTorch and JAX.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import partial
 
@@ -34,7 +35,10 @@ def run(started: Run) -> None:
     started.compare(cells)
     versions = peers.versions(dense_peers.NAMES) if options.peers else {}
     started.write_json({"peers": versions, "dense": [cell.as_json() for cell in cells]})
-    started.write_section(document.NAME, partial(document.section, cells, options.plot), versions)
+    picture = None
+    if options.plot is not None and options.markdown is not None:
+        picture = os.path.relpath(options.plot, options.markdown.parent)
+    started.write_section(document.NAME, partial(document.section, cells, picture), versions)
     if options.plot is not None:
         series = {}
         for size, points in dense_cases.growth(options.activation or _ACTIVATION).items():
