@@ -5,6 +5,7 @@ Knows no timing: how fast anything is depends on the machine.
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 import fastact
 from fastact.__main__ import main
-from fastact.benchmarks import dense_cases, dense_peers, dense_report, timing
+from fastact.benchmarks import dense_cases, dense_peers, dense_report, dense_results, timing
 from fastact.benchmarks.dense_cases import DenseCase
 from fastact.benchmarks.dense_contestants import Fastact, NumpyIdiom, NumpyProducts, ScipyProducts
 from fastact.benchmarks.dense_results import DenseCell, measure_dense, own_contestants
@@ -86,6 +87,31 @@ def test_cells() -> None:
         assert cell.peak_bytes[NumpyIdiom.name] > 0
     table = dense_report.table([replace(cells[0], nanoseconds={"fastact": 2e3, "NumPy": 5e3}), *cells[1:]])
     assert table.row_count == 3
+
+
+def test_a_first_call_that_compiles_is_not_measured(monkeypatch) -> None:
+    class Compiles:
+        name = "compiles"
+
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def threads(self, n: int) -> nullcontext[None]:
+            return nullcontext()
+
+        def callable(self, case: DenseCase):
+            def call() -> None:
+                self.calls += 1
+
+            return call
+
+    one, seen = Compiles(), []
+    monkeypatch.setattr(
+        dense_results, "measure", lambda calls, plan: seen.append(one.calls) or measured(calls, plan)
+    )
+    measured = timing.measure
+    list(measure_dense(SMALL[:1], [Fastact(), one], [1], PLAN))
+    assert seen == [1]
 
 
 def test_peers_that_are_installed_take_the_cases() -> None:

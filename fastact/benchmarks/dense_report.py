@@ -77,4 +77,4 @@ def draw(series: Mapping[str, Sequence[tuple[int, DenseCell]]], path: str | Path
     panels[0].legend(frameon=False)
     figure.suptitle("Dense layers, forward and backward: time against size", weight="bold")
     figure.supxlabel(subtitle, fontsize=8, color="0.4")
-    figure.savefig(path, dpi=100)
+    figure.savefig(path, dpi=80)

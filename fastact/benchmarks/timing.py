@@ -80,7 +80,7 @@ def measure(
     Parameters
     ----------
     calls : mapping of str to callable
-        What to time, by name.
+        What to time, by name. What only a first call does, compiling for example, is done already.
     plan : Plan
         How long to measure.
     clock : callable

@@ -40,9 +40,11 @@ def run(started: Run) -> None:
         picture = os.path.relpath(options.plot, options.markdown.parent)
     started.write_section(document.NAME, partial(document.section, cells, picture), versions)
     if options.plot is not None:
+        # compiling every size would take longer than timing it
+        drawn = [one for one in contestants if one.name != dense_peers.Compiled.name]
         series = {}
         for size, points in dense_cases.growth(options.activation or _ACTIVATION).items():
-            measured = _measure([case for _, case in points], contestants, started, started.threads[:1])
+            measured = _measure([case for _, case in points], drawn, started, started.threads[:1])
             series[size] = list(zip((n for n, _ in points), measured, strict=True))
         dense_report.draw(series, options.plot, report.machine_line(started.facts))
 

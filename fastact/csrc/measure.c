@@ -89,33 +89,40 @@ typedef struct {
     char *y, *d;
 } traffic;
 
+#ifdef __SSE2__
 /* A whole line is loaded before it is stored, and stored at once: half as fast again as vector by vector. */
-#if defined(__SSE2__)
-#define TRAFFIC_LINES(name, vector, prefix)                                                          \
-    static void name(const traffic *t, size_t begin, size_t end) {                                   \
-        enum { EACH = LINE / sizeof(vector) };                                                       \
-        for (size_t at = begin * LINE; at < end * LINE; at += LINE) {                                \
-            const float *a = (const float *)(t->a + at), *b = (const float *)(t->b + at);            \
-            float *y = (float *)(t->y + at), *d = (float *)(t->d + at);                              \
-            vector v[EACH];                                                                          \
-            for (size_t i = 0; i < EACH; i++) v[i] = prefix##_load_ps(a + i * (sizeof *v / 4));      \
-            if (t->b)                                                                                \
-                for (size_t i = 0; i < EACH; i++)                                                    \
-                    v[i] = prefix##_xor_ps(v[i], prefix##_load_ps(b + i * (sizeof *v / 4)));         \
-            for (size_t i = 0; i < EACH; i++) prefix##_stream_ps(y + i * (sizeof *v / 4), v[i]);     \
-            if (t->d)                                                                                \
-                for (size_t i = 0; i < EACH; i++) prefix##_stream_ps(d + i * (sizeof *v / 4), v[i]); \
-        }                                                                                            \
-        _mm_sfence();                                                                                \
-    }
-TRAFFIC_LINES(lines_of_16, __m128, _mm)
-__attribute__((target("avx"))) TRAFFIC_LINES(lines_of_32, __m256, _mm256)
+#define MOVE_LINES(vector, prefix)                                                                          \
+    for (size_t at = begin * LINE; at < end * LINE; at += LINE) {                                           \
+        enum { EACH = LINE / sizeof(vector), STEP = sizeof(vector) / sizeof(float) };                       \
+        const float *a = (const float *)(t->a + at);                                                        \
+        vector v[EACH];                                                                                     \
+        for (size_t i = 0; i < EACH; i++) v[i] = prefix##_load_ps(a + i * STEP);                            \
+        if (t->b) {                                                                                         \
+            const float *b = (const float *)(t->b + at);                                                    \
+            for (size_t i = 0; i < EACH; i++) v[i] = prefix##_xor_ps(v[i], prefix##_load_ps(b + i * STEP)); \
+        }                                                                                                   \
+        float *y = (float *)(t->y + at);                                                                    \
+        for (size_t i = 0; i < EACH; i++) prefix##_stream_ps(y + i * STEP, v[i]);                           \
+        if (t->d) {                                                                                         \
+            float *d = (float *)(t->d + at);                                                                \
+            for (size_t i = 0; i < EACH; i++) prefix##_stream_ps(d + i * STEP, v[i]);                       \
+        }                                                                                                   \
+    }                                                                                                       \
+    _mm_sfence()
+
+static void move_by_16(const traffic *t, size_t begin, size_t end) {
+    MOVE_LINES(__m128, _mm);
+}
+
+__attribute__((target("avx"))) static void move_by_32(const traffic *t, size_t begin, size_t end) {
+    MOVE_LINES(__m256, _mm256);
+}
 #endif
 
-    static void traffic_lines(const void *context, size_t begin, size_t end) {
+static void move_lines(const void *context, size_t begin, size_t end) {
     const traffic *t = context;
-#if defined(__SSE2__)
-    (__builtin_cpu_supports("avx") ? lines_of_32 : lines_of_16)(t, begin, end);
+#ifdef __SSE2__
+    (__builtin_cpu_supports("avx") ? move_by_32 : move_by_16)(t, begin, end);
 #else
     size_t at = begin * LINE, bytes = (end - begin) * LINE;
     memcpy(t->y + at, t->a + at, bytes);
@@ -126,5 +133,5 @@ __attribute__((target("avx"))) TRAFFIC_LINES(lines_of_32, __m256, _mm256)
 
 void fa__measure_traffic(const char *a, const char *b, char *y, char *d, size_t bytes) {
     traffic t = {a, b, y, d};
-    fa__parallel_for(traffic_lines, &t, bytes / LINE, TRAFFIC_GRAIN / LINE, 1);
+    fa__parallel_for(move_lines, &t, bytes / LINE, TRAFFIC_GRAIN / LINE, 1);
 }
