@@ -70,6 +70,7 @@ cdef extern from "internal.h" nogil:
         double max_ulp, sum_ulp
         size_t count, worst, over_one, wrong_nan, lost, wrong_sign
     void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp_stats *stats)
+    void fa__measure_traffic(const char *a, const char *b, char *y, char *d, size_t bytes)
 
 cdef extern from "dense.h" nogil:
     ctypedef struct fa__dense_functions:
@@ -491,3 +492,26 @@ def count_errors(const float[::1] got, const double[::1] want):
         with nogil:
             fa__measure_ulp_f32(&got[0], &want[0], <size_t>got.shape[0], &stats)
     return stats
+
+
+def move_memory(const char[::1] a, const char[::1] b, char[::1] y, char[::1] d):
+    """Write a, or a ^ b, to y, and to d, past the caches; b and d may be None.
+
+    The least that an elementwise call on arrays of these sizes must do. All begin at multiples of 64 bytes
+    and hold equally many, a multiple of 64.
+    """
+    cdef Py_ssize_t bytes = a.shape[0]
+    cdef const char *second = NULL
+    cdef char *other = NULL
+    if y.shape[0] != bytes or (b is not None and b.shape[0] != bytes) or (d is not None and d.shape[0] != bytes):
+        raise ValueError(f"expected arrays of {bytes} bytes each, as the first one has")
+    if bytes == 0:
+        return
+    if b is not None:
+        second = &b[0]
+    if d is not None:
+        other = &d[0]
+    if (<size_t>&a[0] | <size_t>second | <size_t>&y[0] | <size_t>other | <size_t>bytes) % 64:
+        raise ValueError("expected arrays of which addresses and sizes are multiples of 64 bytes")
+    with nogil:
+        fa__measure_traffic(&a[0], second, &y[0], other, <size_t>bytes)

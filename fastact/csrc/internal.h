@@ -118,4 +118,9 @@ typedef struct {
 } fa__ulp_stats;
 void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp_stats *stats);
 
+/* The least that a call on large arrays must do: read one or two arrays (`b` may be null), write one or two
+ * (`d` may be null) past the caches, on all threads: y = a or a ^ b, d = a or a ^ b. All begin at multiples of
+ * 64 and hold `bytes`, a multiple of 64; nothing overlaps. */
+void fa__measure_traffic(const char *a, const char *b, char *y, char *d, size_t bytes);
+
 #endif
