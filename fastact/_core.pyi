@@ -33,6 +33,7 @@ class Elementwise:
     derivative_ufunc: np.ufunc
     backward_ufunc: np.ufunc
     backward_from_output_ufunc: np.ufunc | None
+    output_known_to_suffice: bool
     def __init__(
         self, number: int, names: tuple[str, ...], values: tuple[Any, ...], ufuncs: tuple[Any, ...]
     ) -> None: ...

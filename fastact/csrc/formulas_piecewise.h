@@ -344,7 +344,7 @@ FA_INLINE double star_relu_forward(double x, double scale, double offset) {
     double near = fa__min(rectified, FA__SQUARE_FAR);
     fa__pair square = fa__mul_double(fa__two_prod(near, near), scale);
     double sum = fa__value(fa__add_double(square, offset));
-    double far = scale * fa__under(scale, rectified * rectified) + offset;
+    double root = fa__under(scale, rectified), far = scale * root * root + offset;
     return rectified > FA__SQUARE_FAR ? far : sum;
 }
 
