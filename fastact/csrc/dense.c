@@ -63,6 +63,7 @@ void fa__dense_elementwise(const fa__dense_job *j, fa__direction direction, cons
             linear = linear && is_dense(&o, rows, columns);
         }
         call.base[i] = o.data;
+        call.source[i] = (fa__source)j->dtype;
         call.stride[i][0] = o.row * size;
         call.stride[i][1] = o.column * size;
     }
