@@ -28,6 +28,7 @@ from rich.progress import (
 
 import fastact
 from fastact.activation import Activation
+from fastact.benchmarks.machine import cpu_model
 from fastact.measure.peers import find_peers
 from fastact.measure.results import Result, read_json, table, write_json, write_markdown
 from fastact.measure.run import Override, Run
@@ -110,16 +111,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 # Reporting ----------------------------------------------------------------------------------------
 
 
-def _cpu() -> str:
-    """The processor's name, where Linux tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
-
-
 def _extent(stride: int, share: tuple[int, int]) -> str:
     which = "all 2^32" if stride == 1 else f"every {stride}th of all 2^32"
     return which if share == (1, 1) else f"{which} (share {share[0]} of {share[1]})"
@@ -143,7 +134,8 @@ def _about(options: argparse.Namespace) -> dict[str, Any]:
     oracle = options.oracle or default_oracle()
     return {
         "version": fastact.__version__,
-        "machine": f"{_cpu()}, instruction set {fastact.isa()}, {platform.system()} {platform.machine()}",
+        "machine": f"{cpu_model()}, instruction set {fastact.isa()}, "
+        f"{platform.system()} {platform.machine()}",
         "date": datetime.date.today().isoformat(),
         "command": _command(options),
         "float64_points": options.points,

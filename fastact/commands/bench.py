@@ -15,7 +15,7 @@ from rich.console import Console
 
 import fastact
 from fastact.benchmarks import activations_document as document
-from fastact.benchmarks import cases, digits, peers, report, timing
+from fastact.benchmarks import cases, digits, peers, report
 from fastact.benchmarks.contestants import Contestant, Fastact, NumpyIdiom, PurePython
 from fastact.benchmarks.results import Cell, mean_speed_ups, measure_cells, opponents, usual
 from fastact.commands.bench_run import Run
@@ -154,14 +154,8 @@ def _measure(started: Run) -> list[Cell]:
         found, absent = peers.installed()
         contestants += found
         started.note(report.absent_notes(absent))
-    plan = timing.QUICK if options.quick else timing.Plan()
-    cells = []
-    with report.progress() as progress:
-        task = progress.add_task("", total=len(chosen) * len(started.threads))
-        for cell in measure_cells(chosen, contestants, started.threads, plan):
-            cells.append(cell)
-            progress.update(task, advance=1, description=cell.case.activation)
-    return cells
+    cells = measure_cells(chosen, contestants, started.threads, started.plan)
+    return started.collect(cells, len(chosen) * len(started.threads), lambda cell: cell.case.activation)
 
 
 def _train(options: argparse.Namespace, console: Console) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from functools import partial
 
-from fastact.benchmarks import dense_cases, dense_peers, dense_report, peers, report, timing
+from fastact.benchmarks import dense_cases, dense_peers, dense_report, peers, report
 from fastact.benchmarks import dense_document as document
 from fastact.benchmarks.cases import DTYPES
 from fastact.benchmarks.dense_cases import DenseCase
@@ -55,11 +55,5 @@ def _measure(
     started: Run,
     threads: Sequence[int],
 ) -> list[DenseCell]:
-    plan = timing.QUICK if started.options.quick else timing.Plan()
-    cells = []
-    with report.progress() as progress:
-        task = progress.add_task("", total=len(cases) * len(threads))
-        for cell in measure_dense(cases, contestants, threads, plan):
-            cells.append(cell)
-            progress.update(task, advance=1, description=str(cell.case))
-    return cells
+    cells = measure_dense(cases, contestants, threads, started.plan)
+    return started.collect(cells, len(cases) * len(threads), lambda cell: str(cell.case))

@@ -11,12 +11,14 @@ import datetime
 import json
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 
 import fastact
 from fastact.benchmarks import comparison, document, machine, report, timing
+
+C = TypeVar("C")
 
 _FILE_WIDTH = 120  # columns, where standard output is not a terminal
 _SILENT = ("json", "compare")  # options that change nothing in the document
@@ -68,6 +70,21 @@ class Run:
         for message in messages:
             self.console.print(message, style="yellow", markup=False)
             self._notes.append(message)
+
+    @property
+    def plan(self) -> timing.Plan:
+        """How long to measure."""
+        return timing.QUICK if self.options.quick else timing.Plan()
+
+    def collect(self, cells: Iterable[C], total: int, describe: Callable[[C], str]) -> list[C]:
+        """The cells, one by one as they are measured, behind a bar that tells which was the last."""
+        found = []
+        with report.progress() as progress:
+            task = progress.add_task("", total=total)
+            for cell in cells:
+                found.append(cell)
+                progress.update(task, advance=1, description=describe(cell))
+        return found
 
     def measured(self, cells: Sequence[Any]) -> None:
         """Say what disturbed the measuring, which has ended."""

@@ -7,7 +7,6 @@
 
 #include "internal.h"
 
-#define FA__LINE 64 /* bytes of a cache line */
 /* elements of a box that goes through buffers: these fit half a first-level cache, in usual calls together */
 #define FA__BUFFERED 512
 /* the same across which operands run in different directions: the longer, the fewer pages are met again */

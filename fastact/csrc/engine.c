@@ -82,8 +82,9 @@ static int params_are_fixed(const fa__plan *p, int only_along_runs) {
 static int runs_are_packed(const fa__plan *p) {
     int last = p->ndim - 1;
     if (p->shape[last] < SHORTEST_RUN && p->ndim > 1) return 0;
+    int fixed = params_are_fixed(p, 1);
     for (int i = 0; i < p->operands; i++) {
-        int value_per_run = fa__is_param(p, i) && params_are_fixed(p, 1);
+        int value_per_run = fixed && fa__is_param(p, i);
         if (!is_aligned(p, i) || (!value_per_run && p->stride[i][last] != (ptrdiff_t)p->stored)) return 0;
     }
     return 1;
@@ -158,10 +159,10 @@ static int is_resident(char *address) {
     return answer & 1;
 }
 
-/* Results that would not stay in the caches anyway, and whose lines nothing else brings there */
+/* Results of one dimension that would not stay in the caches anyway, and whose lines nothing else brings there */
 static int should_stream(const fa__plan *p) {
     size_t written = (size_t)p->results * p->shape[0] * p->stored;
-    if (p->ndim != 1 || written < fa__cache_per_processor()) return 0;
+    if (written < fa__cache_per_processor()) return 0;
     for (int i = p->inputs + p->params; i < p->operands; i++) {
         if (!is_resident(p->base[i] + p->shape[0] / 2 * p->stored)) return 0;
         for (int k = 0; k < p->inputs + p->params; k++)
@@ -197,17 +198,22 @@ static void run_plan(fa__plan *p, int row, fa__direction direction) {
                                n < FEW ? WORTH_A_THREAD_IF_FEW : WORTH_A_THREAD);
 }
 
+static void run_1d(fa__plan *p, int row, fa__direction direction, char *const *base, const ptrdiff_t *stride,
+                   size_t n) {
+    p->ndim = 1;
+    p->shape = &n;
+    for (int i = 0; i < p->operands; i++) {
+        p->base[i] = base[i];
+        p->stride[i] = &stride[i];
+    }
+    run_plan(p, row, direction);
+}
+
 void fa__execute_1d(int row, fa__direction direction, fa__dtype dtype, char *const *base,
                     const ptrdiff_t *stride, size_t n) {
     fa__plan p;
     start_plan(&p, row, direction, dtype);
-    p.ndim = 1;
-    p.shape = &n;
-    for (int i = 0; i < p.operands; i++) {
-        p.base[i] = base[i];
-        p.stride[i] = &stride[i];
-    }
-    run_plan(&p, row, direction);
+    run_1d(&p, row, direction, base, stride, n);
 }
 
 /* Short arrays take the shortest way */
@@ -229,27 +235,25 @@ void fa__execute_contiguous(int row, fa__direction direction, fa__dtype dtype, c
     start_plan(&p, row, direction, dtype);
     if (run_short(&p, row, direction, base, n)) return;
     for (int i = 0; i < p.operands; i++) stride[i] = fa__is_param(&p, i) ? 0 : (ptrdiff_t)p.stored;
-    fa__execute_1d(row, direction, dtype, base, stride, n);
+    run_1d(&p, row, direction, base, stride, n);
+}
+
+static int narrow_to(fa__dtype dtype, double value, float *result) {
+    fa__state caller = fa__enter();
+    volatile double wide = value; /* volatile: keeps the conversion between enter and leave */
+    volatile float narrow = dtype == FA__F16 ? fa__float_from_half(fa__half_from_double(wide)) : (float)wide;
+    fa__leave(caller);
+    if (isinf(narrow) && !isinf(value)) return 0;
+    *result = narrow;
+    return 1;
 }
 
 int fa__narrow(double value, float *result) {
-    fa__state caller = fa__enter();
-    volatile double wide = value; /* volatile: keeps the conversion between enter and leave */
-    volatile float narrow = (float)wide;
-    fa__leave(caller);
-    if (isinf(narrow) && !isinf(value)) return 0;
-    *result = narrow;
-    return 1;
+    return narrow_to(FA__F32, value, result);
 }
 
 int fa__narrow_to_half(double value, float *result) {
-    fa__state caller = fa__enter();
-    volatile double wide = value;
-    volatile float narrow = fa__float_from_half(fa__half_from_double(wide));
-    fa__leave(caller);
-    if (isinf(narrow) && !isinf(value)) return 0;
-    *result = narrow;
-    return 1;
+    return narrow_to(FA__F16, value, result);
 }
 
 /* Many dimensions -------------------------------------------------------------------------------- */

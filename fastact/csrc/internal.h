@@ -69,6 +69,7 @@ extern const fa__arity fa__arities[FA__DIRECTIONS];
 /* A kernel works on n contiguous elements, n a multiple of FA__LANES. Operands stand in the order inputs,
  * parameters, results. loop[..][0] takes one value per parameter, loop[..][1] one per element. */
 #define FA__LANES 16
+#define FA__LINE 64 /* bytes of a cache line */
 typedef void fa__loop(char *const *operands, size_t n);
 typedef struct {
     fa__loop *loop[FA__DIRECTIONS][2];

@@ -81,7 +81,6 @@ void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp
 
 /* Memory ----------------------------------------------------------------------------------------- */
 
-#define LINE 64                         /* bytes of a cache line */
 #define TRAFFIC_GRAIN ((size_t)1 << 18) /* bytes that are worth a thread */
 
 typedef struct {
@@ -92,8 +91,8 @@ typedef struct {
 #ifdef __SSE2__
 /* A whole line is loaded before it is stored, and stored at once: half as fast again as vector by vector. */
 #define MOVE_LINES(vector, prefix)                                                                          \
-    for (size_t at = begin * LINE; at < end * LINE; at += LINE) {                                           \
-        enum { EACH = LINE / sizeof(vector), STEP = sizeof(vector) / sizeof(float) };                       \
+    for (size_t at = begin * FA__LINE; at < end * FA__LINE; at += FA__LINE) {                               \
+        enum { EACH = FA__LINE / sizeof(vector), STEP = sizeof(vector) / sizeof(float) };                   \
         const float *a = (const float *)(t->a + at);                                                        \
         vector v[EACH];                                                                                     \
         for (size_t i = 0; i < EACH; i++) v[i] = prefix##_load_ps(a + i * STEP);                            \
@@ -124,7 +123,7 @@ static void move_lines(const void *context, size_t begin, size_t end) {
 #ifdef __SSE2__
     (__builtin_cpu_supports("avx") ? move_by_32 : move_by_16)(t, begin, end);
 #else
-    size_t at = begin * LINE, bytes = (end - begin) * LINE;
+    size_t at = begin * FA__LINE, bytes = (end - begin) * FA__LINE;
     memcpy(t->y + at, t->a + at, bytes);
     for (size_t i = at; t->b && i < at + bytes; i++) t->y[i] ^= t->b[i];
     if (t->d) memcpy(t->d + at, t->a + at, bytes);
@@ -133,5 +132,5 @@ static void move_lines(const void *context, size_t begin, size_t end) {
 
 void fa__measure_traffic(const char *a, const char *b, char *y, char *d, size_t bytes) {
     traffic t = {a, b, y, d};
-    fa__parallel_for(move_lines, &t, bytes / LINE, TRAFFIC_GRAIN / LINE, 1);
+    fa__parallel_for(move_lines, &t, bytes / FA__LINE, TRAFFIC_GRAIN / FA__LINE, 1);
 }

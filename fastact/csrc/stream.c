@@ -6,24 +6,22 @@
 
 #include "internal.h"
 
-#define LINE 64 /* bytes of a cache line */
-
 #if defined(FA__ON_x86_64)
 #include <immintrin.h>
 
 /* Whole lines are streamed; what stands before the first and after the last is copied. Wide stores matter: with
  * 16 bytes each, most of what streaming gains is lost again. */
-#define STREAM(isa, feature, vector, load, stream)                                                     \
-    __attribute__((target(feature))) void fa__stream_##isa(char *to, const char *from, size_t bytes) { \
-        size_t head = (size_t)(-(uintptr_t)to % LINE);                                                 \
-        if (head > bytes) head = bytes;                                                                \
-        memcpy(to, from, head);                                                                        \
-        for (to += head, from += head, bytes -= head; bytes >= LINE; to += LINE, from += LINE) {       \
-            for (size_t i = 0; i < LINE; i += sizeof(vector))                                          \
-                stream((vector *)(void *)(to + i), load((const vector *)(const void *)(from + i)));    \
-            bytes -= LINE;                                                                             \
-        }                                                                                              \
-        memcpy(to, from, bytes);                                                                       \
+#define STREAM(isa, feature, vector, load, stream)                                                           \
+    __attribute__((target(feature))) void fa__stream_##isa(char *to, const char *from, size_t bytes) {       \
+        size_t head = (size_t)(-(uintptr_t)to % FA__LINE);                                                   \
+        if (head > bytes) head = bytes;                                                                      \
+        memcpy(to, from, head);                                                                              \
+        for (to += head, from += head, bytes -= head; bytes >= FA__LINE; to += FA__LINE, from += FA__LINE) { \
+            for (size_t i = 0; i < FA__LINE; i += sizeof(vector))                                            \
+                stream((vector *)(void *)(to + i), load((const vector *)(const void *)(from + i)));          \
+            bytes -= FA__LINE;                                                                               \
+        }                                                                                                    \
+        memcpy(to, from, bytes);                                                                             \
     }
 STREAM(sse2, "sse2", __m128i, _mm_loadu_si128, _mm_stream_si128)
 STREAM(avx2, "avx", __m256i, _mm256_loadu_si256, _mm256_stream_si256)
