@@ -1,7 +1,7 @@
 """One piece of a kernel: the short polynomial that stands for a function between two numbers.
 
 On the piece, q(u) = value + d*(slope + c[0] + c[1] d + ... ), d = u - centre, all in the dtype of the kernel.
-Knows what such a sum gives, operation by operation; for float32, how to choose the centre and the coefficients,
+Knows what such a sum gives, operation by operation; for float32, how to choose the centre and coefficients,
 and what their rounding costs (for float64 see piece_double.py). Does not know which pieces make a kernel.
 
 The centre is a float32 number whose q lies within some 2^-10 ULP of another one (S. Gal's accurate tables):

@@ -2,7 +2,7 @@
 
 Does for float64 what piece.py does for float32, where float64 is exact enough to fit with. Here all is done
 in balls of flint, and least squares by their normal equations, with so many bits that their bad condition
-does not matter. Does not know which pieces make a kernel.
+does not matter. Knows how much rounding can cost at worst. Does not know which pieces make a kernel.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 from flint import arb, arb_mat, ctx
-from piece import MARGIN, Piece
+from piece import MARGIN, Floats, Piece, two_sum
+
+from fastact.measure.errors import ulp64
 
 Ball = Any
 Exact = Callable[[Any], Ball]  # q at a float64 number, or at an exact ball
@@ -21,6 +23,7 @@ Exact = Callable[[Any], Ball]  # q at a float64 number, or at an exact ball
 NODES = 48  # Chebyshev points of a fit
 BITS = 500  # of normal equations
 ENOUGH = 2.0**-56  # of q: what a polynomial may miss before its coefficients are rounded
+SLOPE_BITS = 8  # of a slope
 SPARE = 9  # bits that a coefficient has beyond what its contribution to q needs
 CENTRES = 96  # among so many one is found at which q is within about 1/200 ULP of a float64 number
 ROOT_REACH = 0.5  # of a piece's width: how far outside a root may lie to be tried as the centre
@@ -59,8 +62,11 @@ class Fit:
             right.append([((v - value) / size).mid()])
         return arb_mat(rows), arb_mat(right)
 
-    def coefficients(self, centre: float, value: float, degree: int) -> tuple[float, ...] | None:
-        """c[0] ... c[degree-1], each rounded before the following are fitted; None where they miss q."""
+    def piece(self, centre: float, value: float, sloped: bool, degree: int) -> Piece | None:
+        """Each coefficient is rounded before the following are fitted; None where they miss q.
+
+        The error of the piece is only what the polynomial misses, relative to q.
+        """
         with ctx.workprec(BITS):
             columns, right = self._columns(centre, value, degree, slice(0, None, 2))
             between, wanted = self._columns(centre, value, degree, slice(1, None, 2))
@@ -72,13 +78,21 @@ class Fit:
                 return None
             reach = max(abs(centre - end) for end in self.ends)
             least, found = float(self.size.min()), []
+            # less than what it is part of: the rest must have its sign, or that of -0.0 is lost
+            slope = _short(float(solution[0]) * (1 - 2.0**-SLOPE_BITS), SLOPE_BITS) if sloped else 0.0
             for k in range(degree):
-                c = _rounded(float(solution[0]), least / reach ** (k + 1))
+                total = slope if k == 0 else 0.0
+                c = _rounded(float(solution[0] - total), least / reach ** (k + 1))
                 found.append(c)
                 if k + 1 < degree:
-                    target = arb_mat([[target[i, 0] - normal[i, k] * c] for i in range(degree)])
+                    target = arb_mat(
+                        [[target[i, 0] - normal[i, k] * (arb(c) + total)] for i in range(degree)]
+                    )
                     solution = _solve(normal, target, k + 1)
-        return tuple(found)
+            exactly = [arb(found[0]) + slope, *map(arb, found[1:])]
+            missed = between * arb_mat([[c] for c in exactly]) - wanted
+            error = max(abs(float(m)) for m in missed.entries())
+        return Piece(centre, value, slope, tuple(found), error)
 
     def best_centre(self) -> float:
         """The place from which q changes least, relatively, over the piece."""
@@ -98,13 +112,34 @@ def _solve(normal: arb_mat, target: arb_mat, first: int) -> list[Ball]:
     return list(part.solve(arb_mat([[target[i, 0].mid()] for i in range(first, n)])).entries())
 
 
-def _rounded(c: float, scale: float) -> float:
-    """c to as many bits as its contribution to a q of the given scale needs."""
-    if c == 0 or abs(c) < 2.0**-70 * scale:
-        return 0.0
-    bits = min(53, math.frexp(abs(c) / scale)[1] + 53 + SPARE)
+def _short(c: float, bits: int) -> float:
+    """c to so many bits."""
     exponent = math.frexp(c)[1] - bits
     return math.ldexp(round(math.ldexp(c, -exponent)), exponent)
+
+
+def _rounded(c: float, scale: float) -> float:
+    """c to as many bits as its contribution to a q of the given scale needs."""
+    if abs(c) < 2.0**-70 * scale:
+        return 0.0
+    return _short(c, min(53, math.frexp(abs(c) / scale)[1] + 53 + SPARE))
+
+
+def loss(piece: Piece, u: Floats) -> tuple[Floats, Floats]:
+    """What the polynomial misses and roundings before the last can add up to, at worst; and q itself."""
+    d, inexact = two_sum(u, -np.float64(piece.centre))
+    size = np.abs(d)
+    *others, rest = piece.coefficients
+    lost, p = np.zeros_like(d), np.full_like(d, rest)
+    for c in others[::-1]:
+        p = p * d + c
+        lost = lost * size + ulp64(p) / 2
+    lost = lost * size + np.abs((p + piece.slope) * inexact)
+    q = p * d + piece.value
+    if piece.slope:
+        lost += ulp64(q) / 2
+        q += piece.slope * d
+    return lost + piece.error * np.abs(q), q
 
 
 def accurate_centre(q: Exact, near: float, width: float) -> float:
@@ -120,7 +155,7 @@ def accurate_centre(q: Exact, near: float, width: float) -> float:
 
 
 def candidates(q: Exact, fit: Fit, degree: int, roots: list[float]) -> list[Piece]:
-    """Ways to write a piece; their errors are not known yet.
+    """Ways to write a piece, with what they miss.
 
     Parameters
     ----------
@@ -145,7 +180,8 @@ def candidates(q: Exact, fit: Fit, degree: int, roots: list[float]) -> list[Piec
     found = []
     for centre in centres:
         value = float(q(centre))
-        coefficients = fit.coefficients(centre, value, degree)
-        if coefficients is not None:
-            found.append(Piece(centre, value, 0.0, coefficients, math.inf))
+        for sloped in (False, True) if centre in roots else (False,):
+            piece = fit.piece(centre, value, sloped, degree)
+            if piece is not None:
+                found.append(piece)
     return found
