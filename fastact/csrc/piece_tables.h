@@ -745,72 +745,72 @@ static const float snake_forward_table[][16] = {
     {-0x1.5543e6p-12f, 0x1.644664p-9f, 0x1.3ad496p-11f, 0x1.064638p-7f, -0x1.80d356p-9f, 0x1.e3ea14p-12f, -0x1.962d3cp-9f, 0x1.f97784p-11f, -0x1.794f18p-7f, 0x1.455dfep-12f, 0x1.27177ap-8f, 0x1.c09d44p-11f, -0x1.874238p-9f, 0x1.9ea93ep-12f, -0x1.95cc2p-9f, 0x1.225404p-3f}};
 
 #define FA__EACH_TABLE(M) \
-    M(elu, forward, FA__SIGNED, 1, 0, 1, 0, 6, 21, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.158926p+4f, 0, -0x1p+0f, 0x1.1fdc02p+3f, 1, 0x0p+0f) \
-    M(elu, derivative, FA__SIGNED, 1, 0, 0, 0, 7, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.a0314cp+6f, 0, 0x0p+0f, 0x1.7fd002p+2f, 0, 0x1p+0f) \
-    M(selu, forward, FA__SIGNED, 1, 0, 1, 1, 6, 21, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.0e2edcp+4f, 0, -0x1.c212ccp+0f, 0x1.e78b5p+127f, 0, INFINITY) \
-    M(selu, derivative, FA__SIGNED, 1, 0, 0, 0, 7, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.a2710ap+6f, 0, 0x0p+0f, 0x1.7fd002p+2f, 0, 0x1.0cfabep+0f) \
-    M(celu, forward, FA__SIGNED, 1, 0, 1, 0, 6, 21, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.158926p+4f, 0, -0x1p+0f, 0x1.1fdc02p+3f, 1, 0x0p+0f) \
-    M(celu, derivative, FA__SIGNED, 1, 0, 0, 0, 7, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.a0314cp+6f, 0, 0x0p+0f, 0x1.7fd002p+2f, 0, 0x1p+0f) \
-    M(exp, forward, FA__SIGNED, 1, 0, 0, 0, 7, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.a0314cp+6f, 0, 0x0p+0f, 0x1.632612p+6f, 0, INFINITY) \
-    M(exp, derivative, FA__SIGNED, 1, 0, 0, 0, 7, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.a0314cp+6f, 0, 0x0p+0f, 0x1.632612p+6f, 0, INFINITY) \
-    M(gaussian, forward, FA__EVEN, 1, 0, 0, 0, 5, 19, 0x1p+1f, 0x1.ffcp+0f, -0x1.4688f4p+3f, 0, 0x0p+0f, 0x1.4688f4p+3f, 0, 0x0p+0f) \
-    M(gaussian, derivative, FA__ODD, 1, 0, 1, 0, 8, 20, 0x1p+0f, 0x1.7fdp+1f, -0x1.4b2f3ap+3f, 0, 0x0p+0f, 0x1.4b2f3ap+3f, 0, -0x0p+0f) \
-    M(sigmoid, forward, FA__REFLECTED, 0, 0, 0, 0, 5, 19, 0x1p+3f, 0x1.ffcp+2f, -0x1.a014f6p+6f, 0, 0x0p+0f, 0x1.158378p+4f, 0, 0x1p+0f) \
-    M(sigmoid, derivative, FA__EVEN, 1, 0, 0, 0, 5, 20, 0x1p+1f, 0x1.7fdp+2f, -0x1.a0314cp+6f, 0, 0x0p+0f, 0x1.a0314cp+6f, 0, 0x0p+0f) \
-    M(log_sigmoid, forward, FA__RELU, 1, 1, 0, 0, 5, 20, 0x1p+1f, 0x1.7fdp+2f, -0x1.d1f69ep+3f, 1, 0x0p+0f, 0x1.a0314cp+6f, 0, -0x0p+0f) \
-    M(log_sigmoid, derivative, FA__REFLECTED, 1, 0, 0, 0, 5, 19, 0x1p+3f, 0x1.ffcp+2f, -0x1.158378p+4f, 0, 0x1p+0f, 0x1.a014f6p+6f, 0, 0x0p+0f) \
-    M(tanh, forward, FA__ODD, 1, 0, 1, 0, 6, 21, 0x1p+0f, 0x1.dfc4p+3f, -0x1.dfc402p+3f, 0, -0x1p+0f, 0x1.dfc402p+3f, 0, 0x1p+0f) \
-    M(tanh, derivative, FA__EVEN, 1, 0, 0, 0, 7, 20, 0x1p+1f, 0x1.7fdp+2f, -0x1.a5c08ap+5f, 0, 0x0p+0f, 0x1.a5c08ap+5f, 0, 0x0p+0f) \
-    M(scaled_tanh, forward, FA__ODD, 1, 0, 1, 1, 5, 20, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.aaebe6p+3f, 0, -0x1.b74538p+0f, 0x1.aaebe6p+3f, 0, 0x1.b74538p+0f) \
-    M(scaled_tanh, derivative, FA__EVEN, 1, 0, 0, 0, 6, 19, 0x1p+3f, 0x1.ffcp+2f, -0x1.3b1edep+6f, 0, 0x0p+0f, 0x1.3b1edep+6f, 0, 0x0p+0f) \
-    M(softplus, forward, FA__RELU, 0, 1, 0, 0, 5, 20, 0x1p+1f, 0x1.7fdp+2f, -0x1.a0314cp+6f, 0, 0x0p+0f, 0x1.d1f69ep+3f, 1, 0x0p+0f) \
-    M(softplus, derivative, FA__REFLECTED, 0, 0, 0, 0, 5, 19, 0x1p+3f, 0x1.ffcp+2f, -0x1.a014f6p+6f, 0, 0x0p+0f, 0x1.158378p+4f, 0, 0x1p+0f) \
-    M(softclip, forward, FA__SIGNED, 1, 0, 0, 0, 7, 20, 0x1p+3f, 0x1.ffcp+2f, -0x1.9e5266p+6f, 0, 0x0p+0f, 0x1.1e2756p+4f, 0, 0x1p+0f) \
-    M(softclip, derivative, FA__SIGNED, 1, 0, 0, 0, 7, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.9e43cep+6f, 0, 0x0p+0f, 0x1.a247eap+6f, 0, 0x0p+0f) \
-    M(xielu, forward, FA__SIGNED, 1, 0, 1, 0, 8, 22, 0x1p-1f, 0x1.dfc4p+2f, NAN, 0, 0x0p+0f, 0x1.1e8068p+64f, 0, INFINITY) \
-    M(xielu, derivative, FA__SIGNED, 1, 0, 1, 0, 6, 22, 0x1p-2f, 0x1.dfc4p+1f, -0x1.1d0bccp+4f, 0, -0x1.333334p-2f, 0x1.4034f6p+127f, 0, INFINITY) \
-    M(silu, forward, FA__RELU, 0, 0, 1, 0, 5, 20, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.0b26dcp+4f, 1, 0x0p+0f) \
-    M(silu, derivative, FA__REFLECTED, 0, 0, 1, 0, 6, 20, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.391868p+4f, 0, 0x1p+0f) \
-    M(swish, forward, FA__RELU, 0, 0, 1, 0, 5, 20, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.0b26dcp+4f, 1, 0x0p+0f) \
-    M(swish, derivative, FA__REFLECTED, 0, 0, 1, 0, 6, 20, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.391868p+4f, 0, 0x1p+0f) \
-    M(quick_gelu, forward, FA__RELU, 0, 0, 1, 0, 6, 20, 0x1p+1f, 0x1.7fdp+2f, -0x1.fc7fa6p+5f, 0, -0x0p+0f, 0x1.3d0c68p+3f, 1, 0x0p+0f) \
-    M(quick_gelu, derivative, FA__REFLECTED, 0, 0, 1, 0, 7, 20, 0x1p+1f, 0x1.7fdp+2f, -0x1.fee884p+5f, 0, -0x0p+0f, 0x1.6ff8cep+3f, 0, 0x1p+0f) \
-    M(gelu, forward, FA__RELU, 0, 0, 1, 0, 6, 19, 0x1p+2f, 0x1.ffcp+1f, -0x1.cb90acp+3f, 0, -0x0p+0f, 0x1.56850ep+2f, 1, 0x0p+0f) \
-    M(gelu, derivative, FA__REFLECTED, 0, 0, 1, 0, 6, 19, 0x1p+2f, 0x1.ffcp+1f, -0x1.d18856p+3f, 0, -0x0p+0f, 0x1.7a7c52p+2f, 0, 0x1p+0f) \
-    M(gelu_tanh, forward, FA__RELU, 0, 0, 1, 0, 7, 19, 0x1p+2f, 0x1.ffcp+1f, -0x1.58e4c2p+3f, 0, -0x0p+0f, 0x1.3ff0b4p+2f, 1, 0x0p+0f) \
-    M(gelu_tanh, derivative, FA__REFLECTED, 0, 0, 1, 0, 7, 19, 0x1p+2f, 0x1.ffcp+1f, -0x1.5cecf6p+3f, 0, -0x0p+0f, 0x1.5e42e2p+2f, 0, 0x1p+0f) \
-    M(mish, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b2e3f6p+6f, 0, -0x0p+0f, 0x1.16dbdp+3f, 1, 0x0p+0f) \
-    M(mish, derivative, FA__SIGNED, 1, 0, 1, 0, 6, 20, 0x1p+1f, 0x1.ffcp+0f, -0x1.b2e836p+6f, 0, -0x0p+0f, 0x1.44e8ccp+3f, 0, 0x1p+0f) \
-    M(bsilu, forward, FA__SIGNED, 1, 0, 1, 1, 6, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.442dfcp+4f, 0, -0x1.ab851ep-1f, 0x1.0033a4p+24f, 1, 0x0p+0f) \
-    M(bsilu, derivative, FA__SIGNED, 1, 0, 0, 0, 5, 20, 0x1p+1f, 0x1.ffcp+0f, -0x1.b2be98p+6f, 0, -0x0p+0f, 0x1.3a8a68p+4f, 0, 0x1p+0f) \
-    M(lisht, derivative, FA__ODD, 1, 0, 1, 0, 6, 21, 0x1.8p-1f, 0x1.67d3p+3f, -0x1.67d302p+3f, 0, -0x1p+0f, 0x1.67d302p+3f, 0, 0x1p+0f) \
-    M(telu, forward, FA__SIGNED, 1, 0, 1, 1, 8, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.7fd002p+2f, 1, 0x0p+0f) \
-    M(telu, derivative, FA__SIGNED, 1, 0, 1, 0, 6, 20, 0x1p+1f, 0x1.ffcp+0f, -0x1.b2e836p+6f, 0, -0x0p+0f, 0x1.2e916p+1f, 0, 0x1p+0f) \
-    M(serf, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b35fb4p+6f, 0, -0x0p+0f, 0x1.1fdc02p+2f, 1, 0x0p+0f) \
-    M(serf, derivative, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b35fb4p+6f, 0, -0x0p+0f, 0x1.1fdc02p+2f, 0, 0x1p+0f) \
-    M(smish, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, NAN, 0, 0x0p+0f) \
-    M(smish, derivative, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.2795dcp+4f, 0, 0x1.333334p-1f) \
-    M(logish, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, NAN, 0, 0x0p+0f) \
-    M(logish, derivative, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b2e3f6p+6f, 0, -0x0p+0f, 0x1.38125ep+4f, 0, 0x1.62e43p-1f) \
-    M(elish, forward, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.a0334cp+6f, 0, -0x0p+0f, 0x1.0b1e6cp+4f, 1, 0x0p+0f) \
-    M(elish, derivative, FA__SIGNED, 1, 0, 1, 0, 6, 21, 0x1p+0f, 0x1.7fdp+1f, -0x1.a0303p+6f, 0, -0x0p+0f, 0x1.39359ep+4f, 0, 0x1p+0f) \
-    M(softsign, forward, FA__ODD, 1, 0, 1, 0, 6, 21, 0x1.8p-1f, 0x1.67d3p+3f, -0x1.0041aap+25f, 0, -0x1p+0f, 0x1.0041aap+25f, 0, 0x1p+0f) \
-    M(softsign, derivative, FA__EVEN, 1, 0, 0, 0, 6, 21, 0x1p-1f, 0x1.dfc4p+2f, -0x1.0032e2p+75f, 0, 0x0p+0f, 0x1.0032e2p+75f, 0, 0x0p+0f) \
-    M(squareplus, forward, FA__RELU, 0, 0, 0, 0, 5, 20, 0x1p+2f, 0x1.7fdp+3f, NAN, 0, 0x0p+0f, 0x1.003738p+12f, 1, 0x0p+0f) \
-    M(squareplus, derivative, FA__REFLECTED, 0, 0, 0, 0, 5, 20, 0x1p+1f, 0x1.7fdp+2f, -0x1.0032d4p+75f, 0, 0x0p+0f, 0x1.6a45f4p+12f, 0, 0x1p+0f) \
-    M(isru, forward, FA__ODD, 1, 0, 1, 0, 5, 21, 0x1p-1f, 0x1.dfc4p+2f, -0x1.00355ep+12f, 0, -0x1p+0f, 0x1.00355ep+12f, 0, 0x1p+0f) \
-    M(isru, derivative, FA__EVEN, 1, 0, 0, 0, 6, 20, 0x1p+1f, 0x1.7fdp+2f, -0x1.003b4ap+50f, 0, 0x0p+0f, 0x1.003b4ap+50f, 0, 0x0p+0f) \
-    M(isrlu, forward, FA__SIGNED, 1, 0, 1, 0, 7, 22, 0x1p-1f, 0x1.dfc4p+2f, -0x1.00355ep+12f, 0, -0x1p+0f, 0x1.dfc402p+2f, 1, 0x0p+0f) \
-    M(isrlu, derivative, FA__SIGNED, 1, 0, 0, 0, 8, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.00361ep+50f, 0, 0x0p+0f, 0x1.1fdc02p+2f, 0, 0x1p+0f) \
-    M(dish, forward, FA__RELU, 0, 0, 1, 0, 6, 21, 0x1.8p-1f, 0x1.67d3p+3f, NAN, 0, 0x0p+0f, 0x1.00398cp+11f, 1, 0x0p+0f) \
-    M(dish, derivative, FA__REFLECTED, 0, 0, 1, 0, 6, 20, 0x1p+0f, 0x1.7fdp+1f, -0x1.00413p+74f, 0, -0x0p+0f, 0x1.003372p+11f, 0, 0x1p+0f) \
-    M(bent_identity, forward, FA__SIGNED, 1, 0, 1, 0, 6, 22, 0x1p-1f, 0x1.dfc4p+2f, NAN, 0, 0x0p+0f, 0x1.55966ep+127f, 0, INFINITY) \
-    M(bent_identity, derivative, FA__SIGNED, 1, 0, 0, 0, 7, 22, 0x1.8p-1f, 0x1.67d3p+3f, -0x1.6a47b6p+11f, 0, 0x1p-1f, 0x1.00398cp+11f, 0, 0x1.8p+0f) \
-    M(arctan, forward, FA__ODD, 1, 0, 1, 0, 5, 21, 0x1p-1f, 0x1.dfc4p+2f, -0x1.e047dcp+25f, 0, -0x1.921fb6p+0f, 0x1.e047dcp+25f, 0, 0x1.921fb6p+0f) \
-    M(arctan, derivative, FA__EVEN, 1, 0, 0, 0, 6, 21, 0x1p-1f, 0x1.dfc4p+2f, -0x1.0032e2p+75f, 0, 0x0p+0f, 0x1.0032e2p+75f, 0, 0x0p+0f) \
-    M(sin, forward, FA__ODD, 1, 0, 1, 0, 6, 19, 0x1p+3f, 0x1.ffcp+2f, NAN, 0, 0x0p+0f, NAN, 0, 0x0p+0f) \
-    M(sin, derivative, FA__EVEN, 1, 0, 1, 0, 5, 20, 0x1p+1f, 0x1.7fdp+2f, NAN, 0, 0x0p+0f, NAN, 0, 0x0p+0f) \
-    M(snake, forward, FA__SIGNED, 1, 0, 1, 0, 8, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.00482ap+24f, 1, 0x0p+0f, 0x1.00482ap+24f, 1, 0x0p+0f)
+    M(elu, forward, FA__SIGNED, 1, 0, 1, 0, 6, 21, 0x1p+0f, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.158926p+4f, 0, -0x1p+0f, 0x1.1fdc02p+3f, 1, 0x0p+0f) \
+    M(elu, derivative, FA__SIGNED, 1, 0, 0, 0, 7, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.a0314cp+6f, 0, 0x0p+0f, 0x1.7fd002p+2f, 0, 0x1p+0f) \
+    M(selu, forward, FA__SIGNED, 1, 0, 1, 1, 6, 21, 0x1p+0f, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.0e2edcp+4f, 0, -0x1.c212ccp+0f, 0x1.e78b5p+127f, 0, INFINITY) \
+    M(selu, derivative, FA__SIGNED, 1, 0, 0, 0, 7, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.a2710ap+6f, 0, 0x0p+0f, 0x1.7fd002p+2f, 0, 0x1.0cfabep+0f) \
+    M(celu, forward, FA__SIGNED, 1, 0, 1, 0, 6, 21, 0x1p+0f, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.158926p+4f, 0, -0x1p+0f, 0x1.1fdc02p+3f, 1, 0x0p+0f) \
+    M(celu, derivative, FA__SIGNED, 1, 0, 0, 0, 7, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.a0314cp+6f, 0, 0x0p+0f, 0x1.7fd002p+2f, 0, 0x1p+0f) \
+    M(exp, forward, FA__SIGNED, 1, 0, 0, 0, 7, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.a0314cp+6f, 0, 0x0p+0f, 0x1.632612p+6f, 0, INFINITY) \
+    M(exp, derivative, FA__SIGNED, 1, 0, 0, 0, 7, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.a0314cp+6f, 0, 0x0p+0f, 0x1.632612p+6f, 0, INFINITY) \
+    M(gaussian, forward, FA__EVEN, 1, 0, 0, 0, 5, 19, 0x1p+0f, 0x1p+1f, 0x1.ffcp+0f, -0x1.4688f4p+3f, 0, 0x0p+0f, 0x1.4688f4p+3f, 0, 0x0p+0f) \
+    M(gaussian, derivative, FA__ODD, 1, 0, 1, 0, 8, 20, 0x1p+0f, 0x1p+0f, 0x1.7fdp+1f, -0x1.4b2f3ap+3f, 0, 0x0p+0f, 0x1.4b2f3ap+3f, 0, -0x0p+0f) \
+    M(sigmoid, forward, FA__REFLECTED, 0, 0, 0, 0, 5, 19, 0x1p+0f, 0x1p+3f, 0x1.ffcp+2f, -0x1.a014f6p+6f, 0, 0x0p+0f, 0x1.158378p+4f, 0, 0x1p+0f) \
+    M(sigmoid, derivative, FA__EVEN, 1, 0, 0, 0, 5, 20, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.a0314cp+6f, 0, 0x0p+0f, 0x1.a0314cp+6f, 0, 0x0p+0f) \
+    M(log_sigmoid, forward, FA__RELU, 1, 1, 0, 0, 5, 20, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.d1f69ep+3f, 1, 0x0p+0f, 0x1.a0314cp+6f, 0, -0x0p+0f) \
+    M(log_sigmoid, derivative, FA__REFLECTED, 1, 0, 0, 0, 5, 19, 0x1p+0f, 0x1p+3f, 0x1.ffcp+2f, -0x1.158378p+4f, 0, 0x1p+0f, 0x1.a014f6p+6f, 0, 0x0p+0f) \
+    M(tanh, forward, FA__ODD, 1, 0, 1, 0, 6, 21, 0x1p+0f, 0x1p+0f, 0x1.dfc4p+3f, -0x1.dfc402p+3f, 0, -0x1p+0f, 0x1.dfc402p+3f, 0, 0x1p+0f) \
+    M(tanh, derivative, FA__EVEN, 1, 0, 0, 0, 7, 20, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.a5c08ap+5f, 0, 0x0p+0f, 0x1.a5c08ap+5f, 0, 0x0p+0f) \
+    M(scaled_tanh, forward, FA__ODD, 1, 0, 1, 1, 5, 20, 0x1p+0f, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.aaebe6p+3f, 0, -0x1.b74538p+0f, 0x1.aaebe6p+3f, 0, 0x1.b74538p+0f) \
+    M(scaled_tanh, derivative, FA__EVEN, 1, 0, 0, 0, 6, 19, 0x1p+0f, 0x1p+3f, 0x1.ffcp+2f, -0x1.3b1edep+6f, 0, 0x0p+0f, 0x1.3b1edep+6f, 0, 0x0p+0f) \
+    M(softplus, forward, FA__RELU, 0, 1, 0, 0, 5, 20, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.a0314cp+6f, 0, 0x0p+0f, 0x1.d1f69ep+3f, 1, 0x0p+0f) \
+    M(softplus, derivative, FA__REFLECTED, 0, 0, 0, 0, 5, 19, 0x1p+0f, 0x1p+3f, 0x1.ffcp+2f, -0x1.a014f6p+6f, 0, 0x0p+0f, 0x1.158378p+4f, 0, 0x1p+0f) \
+    M(softclip, forward, FA__SIGNED, 1, 0, 0, 0, 7, 20, 0x1p+0f, 0x1p+3f, 0x1.ffcp+2f, -0x1.9e5266p+6f, 0, 0x0p+0f, 0x1.1e2756p+4f, 0, 0x1p+0f) \
+    M(softclip, derivative, FA__SIGNED, 1, 0, 0, 0, 7, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.9e43cep+6f, 0, 0x0p+0f, 0x1.a247eap+6f, 0, 0x0p+0f) \
+    M(xielu, forward, FA__SIGNED, 1, 0, 1, 0, 8, 22, 0x1p+0f, 0x1p-1f, 0x1.dfc4p+2f, NAN, 0, 0x0p+0f, 0x1.1e8068p+64f, 0, INFINITY) \
+    M(xielu, derivative, FA__SIGNED, 1, 0, 1, 0, 6, 22, 0x1p+0f, 0x1p-2f, 0x1.dfc4p+1f, -0x1.1d0bccp+4f, 0, -0x1.333334p-2f, 0x1.4034f6p+127f, 0, INFINITY) \
+    M(silu, forward, FA__RELU, 0, 0, 1, 0, 5, 20, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.0b26dcp+4f, 1, 0x0p+0f) \
+    M(silu, derivative, FA__REFLECTED, 0, 0, 1, 0, 6, 20, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.391868p+4f, 0, 0x1p+0f) \
+    M(swish, forward, FA__RELU, 0, 0, 1, 0, 5, 20, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.0b26dcp+4f, 1, 0x0p+0f) \
+    M(swish, derivative, FA__REFLECTED, 0, 0, 1, 0, 6, 20, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.391868p+4f, 0, 0x1p+0f) \
+    M(quick_gelu, forward, FA__RELU, 0, 0, 1, 0, 6, 20, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.fc7fa6p+5f, 0, -0x0p+0f, 0x1.3d0c68p+3f, 1, 0x0p+0f) \
+    M(quick_gelu, derivative, FA__REFLECTED, 0, 0, 1, 0, 7, 20, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.fee884p+5f, 0, -0x0p+0f, 0x1.6ff8cep+3f, 0, 0x1p+0f) \
+    M(gelu, forward, FA__RELU, 0, 0, 1, 0, 6, 19, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.cb90acp+3f, 0, -0x0p+0f, 0x1.56850ep+2f, 1, 0x0p+0f) \
+    M(gelu, derivative, FA__REFLECTED, 0, 0, 1, 0, 6, 19, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.d18856p+3f, 0, -0x0p+0f, 0x1.7a7c52p+2f, 0, 0x1p+0f) \
+    M(gelu_tanh, forward, FA__RELU, 0, 0, 1, 0, 7, 19, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.58e4c2p+3f, 0, -0x0p+0f, 0x1.3ff0b4p+2f, 1, 0x0p+0f) \
+    M(gelu_tanh, derivative, FA__REFLECTED, 0, 0, 1, 0, 7, 19, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.5cecf6p+3f, 0, -0x0p+0f, 0x1.5e42e2p+2f, 0, 0x1p+0f) \
+    M(mish, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b2e3f6p+6f, 0, -0x0p+0f, 0x1.16dbdp+3f, 1, 0x0p+0f) \
+    M(mish, derivative, FA__SIGNED, 1, 0, 1, 0, 6, 20, 0x1p+0f, 0x1p+1f, 0x1.ffcp+0f, -0x1.b2e836p+6f, 0, -0x0p+0f, 0x1.44e8ccp+3f, 0, 0x1p+0f) \
+    M(bsilu, forward, FA__SIGNED, 1, 0, 1, 1, 6, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.442dfcp+4f, 0, -0x1.ab851ep-1f, 0x1.0033a4p+24f, 1, 0x0p+0f) \
+    M(bsilu, derivative, FA__SIGNED, 1, 0, 0, 0, 5, 20, 0x1p+0f, 0x1p+1f, 0x1.ffcp+0f, -0x1.b2be98p+6f, 0, -0x0p+0f, 0x1.3a8a68p+4f, 0, 0x1p+0f) \
+    M(lisht, derivative, FA__ODD, 1, 0, 1, 0, 6, 21, 0x1p+0f, 0x1.8p-1f, 0x1.67d3p+3f, -0x1.67d302p+3f, 0, -0x1p+0f, 0x1.67d302p+3f, 0, 0x1p+0f) \
+    M(telu, forward, FA__SIGNED, 1, 0, 1, 1, 8, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.7fd002p+2f, 1, 0x0p+0f) \
+    M(telu, derivative, FA__SIGNED, 1, 0, 1, 0, 6, 20, 0x1p+0f, 0x1p+1f, 0x1.ffcp+0f, -0x1.b2e836p+6f, 0, -0x0p+0f, 0x1.2e916p+1f, 0, 0x1p+0f) \
+    M(serf, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b35fb4p+6f, 0, -0x0p+0f, 0x1.1fdc02p+2f, 1, 0x0p+0f) \
+    M(serf, derivative, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b35fb4p+6f, 0, -0x0p+0f, 0x1.1fdc02p+2f, 0, 0x1p+0f) \
+    M(smish, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, NAN, 0, 0x0p+0f) \
+    M(smish, derivative, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.2795dcp+4f, 0, 0x1.333334p-1f) \
+    M(logish, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, NAN, 0, 0x0p+0f) \
+    M(logish, derivative, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b2e3f6p+6f, 0, -0x0p+0f, 0x1.38125ep+4f, 0, 0x1.62e43p-1f) \
+    M(elish, forward, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.a0334cp+6f, 0, -0x0p+0f, 0x1.0b1e6cp+4f, 1, 0x0p+0f) \
+    M(elish, derivative, FA__SIGNED, 1, 0, 1, 0, 6, 21, 0x1p+0f, 0x1p+0f, 0x1.7fdp+1f, -0x1.a0303p+6f, 0, -0x0p+0f, 0x1.39359ep+4f, 0, 0x1p+0f) \
+    M(softsign, forward, FA__ODD, 1, 0, 1, 0, 6, 21, 0x1p+0f, 0x1.8p-1f, 0x1.67d3p+3f, -0x1.0041aap+25f, 0, -0x1p+0f, 0x1.0041aap+25f, 0, 0x1p+0f) \
+    M(softsign, derivative, FA__EVEN, 1, 0, 0, 0, 6, 21, 0x1p+0f, 0x1p-1f, 0x1.dfc4p+2f, -0x1.0032e2p+75f, 0, 0x0p+0f, 0x1.0032e2p+75f, 0, 0x0p+0f) \
+    M(squareplus, forward, FA__RELU, 0, 0, 0, 0, 5, 20, 0x1p+0f, 0x1p+2f, 0x1.7fdp+3f, NAN, 0, 0x0p+0f, 0x1.003738p+12f, 1, 0x0p+0f) \
+    M(squareplus, derivative, FA__REFLECTED, 0, 0, 0, 0, 5, 20, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.0032d4p+75f, 0, 0x0p+0f, 0x1.6a45f4p+12f, 0, 0x1p+0f) \
+    M(isru, forward, FA__ODD, 1, 0, 1, 0, 5, 21, 0x1p+0f, 0x1p-1f, 0x1.dfc4p+2f, -0x1.00355ep+12f, 0, -0x1p+0f, 0x1.00355ep+12f, 0, 0x1p+0f) \
+    M(isru, derivative, FA__EVEN, 1, 0, 0, 0, 6, 20, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.003b4ap+50f, 0, 0x0p+0f, 0x1.003b4ap+50f, 0, 0x0p+0f) \
+    M(isrlu, forward, FA__SIGNED, 1, 0, 1, 0, 7, 22, 0x1p+0f, 0x1p-1f, 0x1.dfc4p+2f, -0x1.00355ep+12f, 0, -0x1p+0f, 0x1.dfc402p+2f, 1, 0x0p+0f) \
+    M(isrlu, derivative, FA__SIGNED, 1, 0, 0, 0, 8, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.00361ep+50f, 0, 0x0p+0f, 0x1.1fdc02p+2f, 0, 0x1p+0f) \
+    M(dish, forward, FA__RELU, 0, 0, 1, 0, 6, 21, 0x1p+0f, 0x1.8p-1f, 0x1.67d3p+3f, NAN, 0, 0x0p+0f, 0x1.00398cp+11f, 1, 0x0p+0f) \
+    M(dish, derivative, FA__REFLECTED, 0, 0, 1, 0, 6, 20, 0x1p+0f, 0x1p+0f, 0x1.7fdp+1f, -0x1.00413p+74f, 0, -0x0p+0f, 0x1.003372p+11f, 0, 0x1p+0f) \
+    M(bent_identity, forward, FA__SIGNED, 1, 0, 1, 0, 6, 22, 0x1p+0f, 0x1p-1f, 0x1.dfc4p+2f, NAN, 0, 0x0p+0f, 0x1.55966ep+127f, 0, INFINITY) \
+    M(bent_identity, derivative, FA__SIGNED, 1, 0, 0, 0, 7, 22, 0x1p+0f, 0x1.8p-1f, 0x1.67d3p+3f, -0x1.6a47b6p+11f, 0, 0x1p-1f, 0x1.00398cp+11f, 0, 0x1.8p+0f) \
+    M(arctan, forward, FA__ODD, 1, 0, 1, 0, 5, 21, 0x1p+0f, 0x1p-1f, 0x1.dfc4p+2f, -0x1.e047dcp+25f, 0, -0x1.921fb6p+0f, 0x1.e047dcp+25f, 0, 0x1.921fb6p+0f) \
+    M(arctan, derivative, FA__EVEN, 1, 0, 0, 0, 6, 21, 0x1p+0f, 0x1p-1f, 0x1.dfc4p+2f, -0x1.0032e2p+75f, 0, 0x0p+0f, 0x1.0032e2p+75f, 0, 0x0p+0f) \
+    M(sin, forward, FA__ODD, 1, 0, 1, 0, 6, 19, 0x1p+0f, 0x1p+3f, 0x1.ffcp+2f, NAN, 0, 0x0p+0f, NAN, 0, 0x0p+0f) \
+    M(sin, derivative, FA__EVEN, 1, 0, 1, 0, 5, 20, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, NAN, 0, 0x0p+0f, NAN, 0, 0x0p+0f) \
+    M(snake, forward, FA__SIGNED, 1, 0, 1, 0, 8, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.00482ap+24f, 1, 0x0p+0f, 0x1.00482ap+24f, 1, 0x0p+0f)
 
 #define FA__EACH_WITH_DERIVATIVE(M) \
     M(elu) \
@@ -1652,68 +1652,68 @@ static const float snake_forward_table[][16] = {
     {-0x1.5543e6p-12f, 0x1.644664p-9f, 0x1.3ad496p-11f, 0x1.064638p-7f, -0x1.80d356p-9f, 0x1.e3ea14p-12f, -0x1.962d3cp-9f, 0x1.f97784p-11f, -0x1.794f18p-7f, 0x1.455dfep-12f, 0x1.27177ap-8f, 0x1.c09d44p-11f, -0x1.874238p-9f, 0x1.9ea93ep-12f, -0x1.95cc2p-9f, 0x1.225404p-3f}};
 
 #define FA__EACH_TABLE(M) \
-    M(elu, forward, FA__SIGNED, 1, 0, 1, 0, 6, 21, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.158926p+4f, 0, -0x1p+0f, 0x1.1fdc02p+3f, 1, 0x0p+0f) \
-    M(elu, derivative, FA__SIGNED, 1, 0, 0, 0, 6, 20, 0x1p+2f, 0x1.ffcp+1f, -0x1.a03496p+6f, 0, 0x0p+0f, 0x1.ffc002p+1f, 0, 0x1p+0f) \
-    M(selu, forward, FA__SIGNED, 1, 0, 1, 1, 6, 21, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.0e2edcp+4f, 0, -0x1.c212ccp+0f, 0x1.e78b5p+127f, 0, INFINITY) \
-    M(selu, derivative, FA__SIGNED, 1, 0, 0, 0, 6, 20, 0x1p+2f, 0x1.ffcp+1f, -0x1.a2769ep+6f, 0, 0x0p+0f, 0x1.ffc002p+1f, 0, 0x1.0cfabep+0f) \
-    M(celu, forward, FA__SIGNED, 1, 0, 1, 0, 6, 21, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.158926p+4f, 0, -0x1p+0f, 0x1.1fdc02p+3f, 1, 0x0p+0f) \
-    M(celu, derivative, FA__SIGNED, 1, 0, 0, 0, 6, 20, 0x1p+2f, 0x1.ffcp+1f, -0x1.a03496p+6f, 0, 0x0p+0f, 0x1.ffc002p+1f, 0, 0x1p+0f) \
-    M(exp, forward, FA__SIGNED, 1, 0, 0, 0, 6, 20, 0x1p+2f, 0x1.ffcp+1f, -0x1.a03496p+6f, 0, 0x0p+0f, 0x1.63145ap+6f, 0, INFINITY) \
-    M(exp, derivative, FA__SIGNED, 1, 0, 0, 0, 6, 20, 0x1p+2f, 0x1.ffcp+1f, -0x1.a03496p+6f, 0, 0x0p+0f, 0x1.63145ap+6f, 0, INFINITY) \
-    M(gaussian, forward, FA__EVEN, 1, 0, 0, 0, 6, 20, 0x1p+1f, 0x1.ffcp+0f, -0x1.4688f4p+3f, 0, 0x0p+0f, 0x1.4688f4p+3f, 0, 0x0p+0f) \
-    M(gaussian, derivative, FA__ODD, 1, 0, 1, 0, 6, 20, 0x1p+1f, 0x1.ffcp+0f, -0x1.4b3fdp+3f, 0, 0x0p+0f, 0x1.4b3fdp+3f, 0, -0x0p+0f) \
-    M(sigmoid, forward, FA__REFLECTED, 0, 0, 0, 0, 5, 20, 0x1p+2f, 0x1.ffcp+1f, -0x1.a03496p+6f, 0, 0x0p+0f, 0x1.156eacp+4f, 0, 0x1p+0f) \
-    M(sigmoid, derivative, FA__EVEN, 1, 0, 0, 0, 7, 20, 0x1p+3f, 0x1.ffcp+2f, -0x1.a014f6p+6f, 0, 0x0p+0f, 0x1.a014f6p+6f, 0, 0x0p+0f) \
-    M(log_sigmoid, forward, FA__RELU, 1, 1, 0, 0, 5, 20, 0x1p+2f, 0x1.ffcp+1f, -0x1.d20434p+3f, 1, 0x0p+0f, 0x1.a03496p+6f, 0, -0x0p+0f) \
-    M(log_sigmoid, derivative, FA__REFLECTED, 1, 0, 0, 0, 5, 20, 0x1p+2f, 0x1.ffcp+1f, -0x1.156eacp+4f, 0, 0x1p+0f, 0x1.a03496p+6f, 0, 0x0p+0f) \
-    M(tanh, forward, FA__ODD, 1, 0, 1, 0, 7, 22, 0x1p-1f, 0x1.dfc4p+2f, -0x1.20a196p+3f, 0, -0x1p+0f, 0x1.20a196p+3f, 0, 0x1p+0f) \
-    M(tanh, derivative, FA__EVEN, 1, 0, 0, 0, 7, 20, 0x1p+2f, 0x1.ffcp+1f, -0x1.a5bcp+5f, 0, 0x0p+0f, 0x1.a5bcp+5f, 0, 0x0p+0f) \
-    M(scaled_tanh, forward, FA__ODD, 1, 0, 1, 1, 7, 22, 0x1p+0f, 0x1.dfc4p+3f, -0x1.dfc402p+3f, 0, -0x1.b74538p+0f, 0x1.dfc402p+3f, 0, 0x1.b74538p+0f) \
-    M(scaled_tanh, derivative, FA__EVEN, 1, 0, 0, 0, 6, 20, 0x1p+2f, 0x1.ffcp+1f, -0x1.3b14ep+6f, 0, 0x0p+0f, 0x1.3b14ep+6f, 0, 0x0p+0f) \
-    M(softplus, forward, FA__RELU, 0, 1, 0, 0, 5, 20, 0x1p+2f, 0x1.ffcp+1f, -0x1.a03496p+6f, 0, 0x0p+0f, 0x1.d20434p+3f, 1, 0x0p+0f) \
-    M(softplus, derivative, FA__REFLECTED, 0, 0, 0, 0, 5, 20, 0x1p+2f, 0x1.ffcp+1f, -0x1.a03496p+6f, 0, 0x0p+0f, 0x1.156eacp+4f, 0, 0x1p+0f) \
-    M(softclip, forward, FA__SIGNED, 1, 0, 0, 0, 5, 20, 0x1p+2f, 0x1.ffcp+1f, -0x1.9e452p+6f, 0, 0x0p+0f, 0x1.1e243cp+4f, 0, 0x1p+0f) \
-    M(softclip, derivative, FA__SIGNED, 1, 0, 0, 0, 6, 20, 0x1p+2f, 0x1.ffcp+1f, -0x1.9e452p+6f, 0, 0x0p+0f, 0x1.a24d54p+6f, 0, 0x0p+0f) \
-    M(xielu, forward, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1.8p+0f, 0x1.1fdcp+2f, NAN, 0, 0x0p+0f, 0x1.1e7d34p+64f, 0, INFINITY) \
-    M(xielu, derivative, FA__SIGNED, 1, 0, 1, 0, 6, 22, 0x1p-2f, 0x1.dfc4p+1f, -0x1.1d0bccp+4f, 0, -0x1.333334p-2f, 0x1.4034f6p+127f, 0, INFINITY) \
-    M(silu, forward, FA__RELU, 0, 0, 1, 0, 7, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.0b26dcp+4f, 1, 0x0p+0f) \
-    M(silu, derivative, FA__REFLECTED, 0, 0, 1, 0, 7, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b2e3f6p+6f, 0, -0x0p+0f, 0x1.393318p+4f, 0, 0x1p+0f) \
-    M(swish, forward, FA__RELU, 0, 0, 1, 0, 7, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.0b26dcp+4f, 1, 0x0p+0f) \
-    M(swish, derivative, FA__REFLECTED, 0, 0, 1, 0, 7, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b2e3f6p+6f, 0, -0x0p+0f, 0x1.393318p+4f, 0, 0x1p+0f) \
-    M(quick_gelu, forward, FA__RELU, 0, 0, 1, 0, 8, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.fc803ep+5f, 0, -0x0p+0f, 0x1.3d0b6p+3f, 1, 0x0p+0f) \
-    M(quick_gelu, derivative, FA__REFLECTED, 0, 0, 1, 0, 7, 21, 0x1p+0f, 0x1.7fdp+1f, -0x1.feea08p+5f, 0, -0x0p+0f, 0x1.6ff0d2p+3f, 0, 0x1p+0f) \
-    M(gelu, forward, FA__RELU, 0, 0, 1, 0, 7, 21, 0x1p+0f, 0x1.7fdp+1f, -0x1.cb96a4p+3f, 0, -0x0p+0f, 0x1.56854ep+2f, 1, 0x0p+0f) \
-    M(gelu, derivative, FA__REFLECTED, 0, 0, 1, 0, 7, 21, 0x1p+0f, 0x1.7fdp+1f, -0x1.d1945cp+3f, 0, -0x0p+0f, 0x1.7a77a4p+2f, 0, 0x1p+0f) \
-    M(gelu_tanh, forward, FA__RELU, 0, 0, 1, 0, 7, 21, 0x1p+0f, 0x1.7fdp+1f, -0x1.58f2a4p+3f, 0, -0x0p+0f, 0x1.3fda08p+2f, 1, 0x0p+0f) \
-    M(gelu_tanh, derivative, FA__REFLECTED, 0, 0, 1, 0, 7, 21, 0x1p+0f, 0x1.7fdp+1f, -0x1.5cd57ep+3f, 0, -0x0p+0f, 0x1.5e218cp+2f, 0, 0x1p+0f) \
-    M(mish, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b2e3f6p+6f, 0, -0x0p+0f, 0x1.16dbdp+3f, 1, 0x0p+0f) \
-    M(bsilu, forward, FA__SIGNED, 1, 0, 1, 1, 6, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.442dfcp+4f, 0, -0x1.ab851ep-1f, 0x1.0033a4p+24f, 1, 0x0p+0f) \
-    M(lisht, derivative, FA__ODD, 1, 0, 1, 0, 7, 22, 0x1p-1f, 0x1.dfc4p+2f, -0x1.44d3ecp+3f, 0, -0x1p+0f, 0x1.44d3ecp+3f, 0, 0x1p+0f) \
-    M(telu, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b2e3f6p+6f, 0, -0x0p+0f, 0x1.1fdc02p+2f, 1, 0x0p+0f) \
-    M(serf, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b35fb4p+6f, 0, -0x0p+0f, 0x1.1fdc02p+2f, 1, 0x0p+0f) \
-    M(serf, derivative, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b35fb4p+6f, 0, -0x0p+0f, 0x1.1fdc02p+2f, 0, 0x1p+0f) \
-    M(smish, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, NAN, 0, 0x0p+0f) \
-    M(smish, derivative, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.2795dcp+4f, 0, 0x1.333334p-1f) \
-    M(logish, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, NAN, 0, 0x0p+0f) \
-    M(logish, derivative, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b2e3f6p+6f, 0, -0x0p+0f, 0x1.38125ep+4f, 0, 0x1.62e43p-1f) \
-    M(elish, forward, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.a0334cp+6f, 0, -0x0p+0f, 0x1.0b1e6cp+4f, 1, 0x0p+0f) \
-    M(elish, derivative, FA__SIGNED, 1, 0, 1, 0, 6, 21, 0x1p+0f, 0x1.7fdp+1f, -0x1.a0303p+6f, 0, -0x0p+0f, 0x1.39359ep+4f, 0, 0x1p+0f) \
-    M(softsign, forward, FA__ODD, 1, 0, 1, 0, 7, 22, 0x1.8p-1f, 0x1.67d3p+3f, -0x1.0041aap+25f, 0, -0x1p+0f, 0x1.0041aap+25f, 0, 0x1p+0f) \
-    M(softsign, derivative, FA__EVEN, 1, 0, 0, 0, 8, 22, 0x1p-1f, 0x1.dfc4p+2f, -0x1.0032e2p+75f, 0, 0x0p+0f, 0x1.0032e2p+75f, 0, 0x0p+0f) \
-    M(squareplus, forward, FA__RELU, 0, 0, 0, 0, 6, 21, 0x1.8p+1f, 0x1.1fdcp+3f, NAN, 0, 0x0p+0f, 0x1.002a8ap+12f, 1, 0x0p+0f) \
-    M(squareplus, derivative, FA__REFLECTED, 0, 0, 0, 0, 7, 21, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.002c7ap+75f, 0, 0x0p+0f, 0x1.6a4d08p+12f, 0, 0x1p+0f) \
-    M(isru, forward, FA__ODD, 1, 0, 1, 0, 7, 22, 0x1p-1f, 0x1.dfc4p+2f, -0x1.00355ep+12f, 0, -0x1p+0f, 0x1.00355ep+12f, 0, 0x1p+0f) \
-    M(isru, derivative, FA__EVEN, 1, 0, 0, 0, 8, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.00361ep+50f, 0, 0x0p+0f, 0x1.00361ep+50f, 0, 0x0p+0f) \
-    M(isrlu, forward, FA__SIGNED, 1, 0, 1, 0, 7, 22, 0x1p-1f, 0x1.dfc4p+2f, -0x1.00355ep+12f, 0, -0x1p+0f, 0x1.dfc402p+2f, 1, 0x0p+0f) \
-    M(isrlu, derivative, FA__SIGNED, 1, 0, 0, 0, 8, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.00361ep+50f, 0, 0x0p+0f, 0x1.1fdc02p+2f, 0, 0x1p+0f) \
-    M(dish, forward, FA__RELU, 0, 0, 1, 0, 8, 22, 0x1.8p-1f, 0x1.67d3p+3f, NAN, 0, 0x0p+0f, 0x1.00398cp+11f, 1, 0x0p+0f) \
-    M(bent_identity, forward, FA__SIGNED, 1, 0, 1, 0, 6, 22, 0x1p-1f, 0x1.dfc4p+2f, NAN, 0, 0x0p+0f, 0x1.55966ep+127f, 0, INFINITY) \
-    M(bent_identity, derivative, FA__SIGNED, 1, 0, 0, 0, 6, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.6a55c8p+11f, 0, 0x1p-1f, 0x1.00512ep+11f, 0, 0x1.8p+0f) \
-    M(arctan, forward, FA__ODD, 1, 0, 1, 0, 7, 22, 0x1.8p-1f, 0x1.67d3p+3f, -0x1.e0540ap+25f, 0, -0x1.921fb6p+0f, 0x1.e0540ap+25f, 0, 0x1.921fb6p+0f) \
-    M(arctan, derivative, FA__EVEN, 1, 0, 0, 0, 8, 22, 0x1p-1f, 0x1.dfc4p+2f, -0x1.0032e2p+75f, 0, 0x0p+0f, 0x1.0032e2p+75f, 0, 0x0p+0f) \
-    M(sin, forward, FA__ODD, 1, 0, 1, 0, 6, 20, 0x1p+2f, 0x1.ffcp+1f, NAN, 0, 0x0p+0f, NAN, 0, 0x0p+0f) \
-    M(sin, derivative, FA__EVEN, 1, 0, 1, 0, 6, 20, 0x1p+2f, 0x1.ffcp+1f, NAN, 0, 0x0p+0f, NAN, 0, 0x0p+0f) \
-    M(snake, forward, FA__SIGNED, 1, 0, 1, 0, 8, 21, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.00482ap+24f, 1, 0x0p+0f, 0x1.00482ap+24f, 1, 0x0p+0f)
+    M(elu, forward, FA__SIGNED, 1, 0, 1, 0, 6, 21, 0x1p+0f, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.158926p+4f, 0, -0x1p+0f, 0x1.1fdc02p+3f, 1, 0x0p+0f) \
+    M(elu, derivative, FA__SIGNED, 1, 0, 0, 0, 6, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.a03496p+6f, 0, 0x0p+0f, 0x1.ffc002p+1f, 0, 0x1p+0f) \
+    M(selu, forward, FA__SIGNED, 1, 0, 1, 1, 6, 21, 0x1p+0f, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.0e2edcp+4f, 0, -0x1.c212ccp+0f, 0x1.e78b5p+127f, 0, INFINITY) \
+    M(selu, derivative, FA__SIGNED, 1, 0, 0, 0, 6, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.a2769ep+6f, 0, 0x0p+0f, 0x1.ffc002p+1f, 0, 0x1.0cfabep+0f) \
+    M(celu, forward, FA__SIGNED, 1, 0, 1, 0, 6, 21, 0x1p+0f, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.158926p+4f, 0, -0x1p+0f, 0x1.1fdc02p+3f, 1, 0x0p+0f) \
+    M(celu, derivative, FA__SIGNED, 1, 0, 0, 0, 6, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.a03496p+6f, 0, 0x0p+0f, 0x1.ffc002p+1f, 0, 0x1p+0f) \
+    M(exp, forward, FA__SIGNED, 1, 0, 0, 0, 6, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.a03496p+6f, 0, 0x0p+0f, 0x1.63145ap+6f, 0, INFINITY) \
+    M(exp, derivative, FA__SIGNED, 1, 0, 0, 0, 6, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.a03496p+6f, 0, 0x0p+0f, 0x1.63145ap+6f, 0, INFINITY) \
+    M(gaussian, forward, FA__EVEN, 1, 0, 0, 0, 6, 20, 0x1p+0f, 0x1p+1f, 0x1.ffcp+0f, -0x1.4688f4p+3f, 0, 0x0p+0f, 0x1.4688f4p+3f, 0, 0x0p+0f) \
+    M(gaussian, derivative, FA__ODD, 1, 0, 1, 0, 6, 20, 0x1p+0f, 0x1p+1f, 0x1.ffcp+0f, -0x1.4b3fdp+3f, 0, 0x0p+0f, 0x1.4b3fdp+3f, 0, -0x0p+0f) \
+    M(sigmoid, forward, FA__REFLECTED, 0, 0, 0, 0, 5, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.a03496p+6f, 0, 0x0p+0f, 0x1.156eacp+4f, 0, 0x1p+0f) \
+    M(sigmoid, derivative, FA__EVEN, 1, 0, 0, 0, 7, 20, 0x1p+0f, 0x1p+3f, 0x1.ffcp+2f, -0x1.a014f6p+6f, 0, 0x0p+0f, 0x1.a014f6p+6f, 0, 0x0p+0f) \
+    M(log_sigmoid, forward, FA__RELU, 1, 1, 0, 0, 5, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.d20434p+3f, 1, 0x0p+0f, 0x1.a03496p+6f, 0, -0x0p+0f) \
+    M(log_sigmoid, derivative, FA__REFLECTED, 1, 0, 0, 0, 5, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.156eacp+4f, 0, 0x1p+0f, 0x1.a03496p+6f, 0, 0x0p+0f) \
+    M(tanh, forward, FA__ODD, 1, 0, 1, 0, 7, 22, 0x1p+0f, 0x1p-1f, 0x1.dfc4p+2f, -0x1.20a196p+3f, 0, -0x1p+0f, 0x1.20a196p+3f, 0, 0x1p+0f) \
+    M(tanh, derivative, FA__EVEN, 1, 0, 0, 0, 7, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.a5bcp+5f, 0, 0x0p+0f, 0x1.a5bcp+5f, 0, 0x0p+0f) \
+    M(scaled_tanh, forward, FA__ODD, 1, 0, 1, 1, 7, 22, 0x1p+0f, 0x1p+0f, 0x1.dfc4p+3f, -0x1.dfc402p+3f, 0, -0x1.b74538p+0f, 0x1.dfc402p+3f, 0, 0x1.b74538p+0f) \
+    M(scaled_tanh, derivative, FA__EVEN, 1, 0, 0, 0, 6, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.3b14ep+6f, 0, 0x0p+0f, 0x1.3b14ep+6f, 0, 0x0p+0f) \
+    M(softplus, forward, FA__RELU, 0, 1, 0, 0, 5, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.a03496p+6f, 0, 0x0p+0f, 0x1.d20434p+3f, 1, 0x0p+0f) \
+    M(softplus, derivative, FA__REFLECTED, 0, 0, 0, 0, 5, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.a03496p+6f, 0, 0x0p+0f, 0x1.156eacp+4f, 0, 0x1p+0f) \
+    M(softclip, forward, FA__SIGNED, 1, 0, 0, 0, 5, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.9e452p+6f, 0, 0x0p+0f, 0x1.1e243cp+4f, 0, 0x1p+0f) \
+    M(softclip, derivative, FA__SIGNED, 1, 0, 0, 0, 6, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, -0x1.9e452p+6f, 0, 0x0p+0f, 0x1.a24d54p+6f, 0, 0x0p+0f) \
+    M(xielu, forward, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, NAN, 0, 0x0p+0f, 0x1.1e7d34p+64f, 0, INFINITY) \
+    M(xielu, derivative, FA__SIGNED, 1, 0, 1, 0, 6, 22, 0x1p+0f, 0x1p-2f, 0x1.dfc4p+1f, -0x1.1d0bccp+4f, 0, -0x1.333334p-2f, 0x1.4034f6p+127f, 0, INFINITY) \
+    M(silu, forward, FA__RELU, 0, 0, 1, 0, 7, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.0b26dcp+4f, 1, 0x0p+0f) \
+    M(silu, derivative, FA__REFLECTED, 0, 0, 1, 0, 7, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b2e3f6p+6f, 0, -0x0p+0f, 0x1.393318p+4f, 0, 0x1p+0f) \
+    M(swish, forward, FA__RELU, 0, 0, 1, 0, 7, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.0b26dcp+4f, 1, 0x0p+0f) \
+    M(swish, derivative, FA__REFLECTED, 0, 0, 1, 0, 7, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b2e3f6p+6f, 0, -0x0p+0f, 0x1.393318p+4f, 0, 0x1p+0f) \
+    M(quick_gelu, forward, FA__RELU, 0, 0, 1, 0, 8, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.fc803ep+5f, 0, -0x0p+0f, 0x1.3d0b6p+3f, 1, 0x0p+0f) \
+    M(quick_gelu, derivative, FA__REFLECTED, 0, 0, 1, 0, 7, 21, 0x1p+0f, 0x1p+0f, 0x1.7fdp+1f, -0x1.feea08p+5f, 0, -0x0p+0f, 0x1.6ff0d2p+3f, 0, 0x1p+0f) \
+    M(gelu, forward, FA__RELU, 0, 0, 1, 0, 7, 21, 0x1p+0f, 0x1p+0f, 0x1.7fdp+1f, -0x1.cb96a4p+3f, 0, -0x0p+0f, 0x1.56854ep+2f, 1, 0x0p+0f) \
+    M(gelu, derivative, FA__REFLECTED, 0, 0, 1, 0, 7, 21, 0x1p+0f, 0x1p+0f, 0x1.7fdp+1f, -0x1.d1945cp+3f, 0, -0x0p+0f, 0x1.7a77a4p+2f, 0, 0x1p+0f) \
+    M(gelu_tanh, forward, FA__RELU, 0, 0, 1, 0, 7, 21, 0x1p+0f, 0x1p+0f, 0x1.7fdp+1f, -0x1.58f2a4p+3f, 0, -0x0p+0f, 0x1.3fda08p+2f, 1, 0x0p+0f) \
+    M(gelu_tanh, derivative, FA__REFLECTED, 0, 0, 1, 0, 7, 21, 0x1p+0f, 0x1p+0f, 0x1.7fdp+1f, -0x1.5cd57ep+3f, 0, -0x0p+0f, 0x1.5e218cp+2f, 0, 0x1p+0f) \
+    M(mish, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b2e3f6p+6f, 0, -0x0p+0f, 0x1.16dbdp+3f, 1, 0x0p+0f) \
+    M(bsilu, forward, FA__SIGNED, 1, 0, 1, 1, 6, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.442dfcp+4f, 0, -0x1.ab851ep-1f, 0x1.0033a4p+24f, 1, 0x0p+0f) \
+    M(lisht, derivative, FA__ODD, 1, 0, 1, 0, 7, 22, 0x1p+0f, 0x1p-1f, 0x1.dfc4p+2f, -0x1.44d3ecp+3f, 0, -0x1p+0f, 0x1.44d3ecp+3f, 0, 0x1p+0f) \
+    M(telu, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b2e3f6p+6f, 0, -0x0p+0f, 0x1.1fdc02p+2f, 1, 0x0p+0f) \
+    M(serf, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b35fb4p+6f, 0, -0x0p+0f, 0x1.1fdc02p+2f, 1, 0x0p+0f) \
+    M(serf, derivative, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b35fb4p+6f, 0, -0x0p+0f, 0x1.1fdc02p+2f, 0, 0x1p+0f) \
+    M(smish, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, NAN, 0, 0x0p+0f) \
+    M(smish, derivative, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, 0x1.2795dcp+4f, 0, 0x1.333334p-1f) \
+    M(logish, forward, FA__SIGNED, 1, 0, 1, 1, 7, 21, 0x1p+0f, 0x1p+1f, 0x1.7fdp+2f, -0x1.b2d3b8p+6f, 0, -0x0p+0f, NAN, 0, 0x0p+0f) \
+    M(logish, derivative, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.b2e3f6p+6f, 0, -0x0p+0f, 0x1.38125ep+4f, 0, 0x1.62e43p-1f) \
+    M(elish, forward, FA__SIGNED, 1, 0, 1, 0, 7, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.a0334cp+6f, 0, -0x0p+0f, 0x1.0b1e6cp+4f, 1, 0x0p+0f) \
+    M(elish, derivative, FA__SIGNED, 1, 0, 1, 0, 6, 21, 0x1p+0f, 0x1p+0f, 0x1.7fdp+1f, -0x1.a0303p+6f, 0, -0x0p+0f, 0x1.39359ep+4f, 0, 0x1p+0f) \
+    M(softsign, forward, FA__ODD, 1, 0, 1, 0, 7, 22, 0x1p+0f, 0x1.8p-1f, 0x1.67d3p+3f, -0x1.0041aap+25f, 0, -0x1p+0f, 0x1.0041aap+25f, 0, 0x1p+0f) \
+    M(softsign, derivative, FA__EVEN, 1, 0, 0, 0, 8, 22, 0x1p+0f, 0x1p-1f, 0x1.dfc4p+2f, -0x1.0032e2p+75f, 0, 0x0p+0f, 0x1.0032e2p+75f, 0, 0x0p+0f) \
+    M(squareplus, forward, FA__RELU, 0, 0, 0, 0, 6, 21, 0x1p+0f, 0x1.8p+1f, 0x1.1fdcp+3f, NAN, 0, 0x0p+0f, 0x1.002a8ap+12f, 1, 0x0p+0f) \
+    M(squareplus, derivative, FA__REFLECTED, 0, 0, 0, 0, 7, 21, 0x1p+0f, 0x1.8p+1f, 0x1.1fdcp+3f, -0x1.002c7ap+75f, 0, 0x0p+0f, 0x1.6a4d08p+12f, 0, 0x1p+0f) \
+    M(isru, forward, FA__ODD, 1, 0, 1, 0, 7, 22, 0x1p+0f, 0x1p-1f, 0x1.dfc4p+2f, -0x1.00355ep+12f, 0, -0x1p+0f, 0x1.00355ep+12f, 0, 0x1p+0f) \
+    M(isru, derivative, FA__EVEN, 1, 0, 0, 0, 8, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.00361ep+50f, 0, 0x0p+0f, 0x1.00361ep+50f, 0, 0x0p+0f) \
+    M(isrlu, forward, FA__SIGNED, 1, 0, 1, 0, 7, 22, 0x1p+0f, 0x1p-1f, 0x1.dfc4p+2f, -0x1.00355ep+12f, 0, -0x1p+0f, 0x1.dfc402p+2f, 1, 0x0p+0f) \
+    M(isrlu, derivative, FA__SIGNED, 1, 0, 0, 0, 8, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.00361ep+50f, 0, 0x0p+0f, 0x1.1fdc02p+2f, 0, 0x1p+0f) \
+    M(dish, forward, FA__RELU, 0, 0, 1, 0, 8, 22, 0x1p+0f, 0x1.8p-1f, 0x1.67d3p+3f, NAN, 0, 0x0p+0f, 0x1.00398cp+11f, 1, 0x0p+0f) \
+    M(bent_identity, forward, FA__SIGNED, 1, 0, 1, 0, 6, 22, 0x1p+0f, 0x1p-1f, 0x1.dfc4p+2f, NAN, 0, 0x0p+0f, 0x1.55966ep+127f, 0, INFINITY) \
+    M(bent_identity, derivative, FA__SIGNED, 1, 0, 0, 0, 6, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.6a55c8p+11f, 0, 0x1p-1f, 0x1.00512ep+11f, 0, 0x1.8p+0f) \
+    M(arctan, forward, FA__ODD, 1, 0, 1, 0, 7, 22, 0x1p+0f, 0x1.8p-1f, 0x1.67d3p+3f, -0x1.e0540ap+25f, 0, -0x1.921fb6p+0f, 0x1.e0540ap+25f, 0, 0x1.921fb6p+0f) \
+    M(arctan, derivative, FA__EVEN, 1, 0, 0, 0, 8, 22, 0x1p+0f, 0x1p-1f, 0x1.dfc4p+2f, -0x1.0032e2p+75f, 0, 0x0p+0f, 0x1.0032e2p+75f, 0, 0x0p+0f) \
+    M(sin, forward, FA__ODD, 1, 0, 1, 0, 6, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, NAN, 0, 0x0p+0f, NAN, 0, 0x0p+0f) \
+    M(sin, derivative, FA__EVEN, 1, 0, 1, 0, 6, 20, 0x1p+0f, 0x1p+2f, 0x1.ffcp+1f, NAN, 0, 0x0p+0f, NAN, 0, 0x0p+0f) \
+    M(snake, forward, FA__SIGNED, 1, 0, 1, 0, 8, 21, 0x1p+0f, 0x1.8p+0f, 0x1.1fdcp+2f, -0x1.00482ap+24f, 1, 0x0p+0f, 0x1.00482ap+24f, 1, 0x0p+0f)
 
 #define FA__EACH_WITH_DERIVATIVE(M) \
     M(elu) \

@@ -208,7 +208,7 @@ def write(name: str, direction: str, target: Target, table: Table) -> tuple[str,
     facts = [f"FA__{table.form}", int(table.right), int(table.exact_sum), int(table.sloped)]
     facts += [int(table.skips_tiny)]
     facts += [table.degree, table.cut.shift_of(dtype)]
-    facts += [_text(number, dtype) for number in (table.cut.offset, table.cut.cover)]
+    facts += [_text(number, dtype) for number in (table.cut.scale, table.cut.offset, table.cut.cover)]
     facts += [_text(low, dtype), int(low_is_x), _text(0.0 if low_is_x else at_low, dtype)]
     facts += [_text(high, dtype), int(high_is_x), _text(0.0 if high_is_x else at_high, dtype)]
     line = f"M({name}, {WORDS[direction]}, {', '.join(map(str, facts))})"

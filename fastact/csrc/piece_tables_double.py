@@ -22,7 +22,7 @@ from flint import arb
 from piece import Floats, Piece
 from piece_double import Fit, candidates, loss
 from piece_tables import DIRECTIONS, TYPICAL, Target, lists, worth_a_table, write
-from piecewise import ENTRIES, Cut, Table, cuts
+from piecewise import ENTRIES, MANTISSA, Cut, Table, cuts
 
 import fastact
 from fastact.formula import compile_formula
@@ -36,6 +36,7 @@ DEGREES = range(3, 22)
 LOOK_UP, OTHER = 0.05, 0.15  # nanoseconds: a look-up with its multiply-add, and all else
 OUTSIDE = 15.0  # nanoseconds for an input beyond the cover, which holds up others too
 TOO_SLOW = 1.8  # nanoseconds at which a table does not pay
+COVERS = (3.0, 4.5, 5.0, 5.5, 6.0, 7.0)
 PROBES, BESIDE = 1500, 24  # numbers to try in a piece, and at each end
 SPARSE = 7  # of which every so many is compared with the truth
 HEAD = """\
@@ -157,9 +158,16 @@ def sound(source: Source, table: Table) -> bool:
     return bool(errors.max() <= subject.bound("float64"))
 
 
+def equal_cuts(signed: bool) -> Iterator[Cut]:
+    """Equal pieces up to a number that need not be a power of two."""
+    bits = 3 if signed else 4
+    for cover in COVERS:
+        yield Cut(1.0, MANTISSA["float32"] - bits, bits, signed, 1 / cover)
+
+
 def plans(target: Target) -> Iterator[tuple[float, int, Cut, bool, bool]]:
     """What to try, with its price in nanoseconds per element on typical inputs."""
-    for cut in cuts(target.form, 4):
+    for cut in [*cuts(target.form, 4), *equal_cuts(target.form == "SIGNED")]:
         outside = math.erfc(cut.cover / TYPICAL / math.sqrt(2))
         for sloped, exact_sum in ((False, False), (True, False), (False, True)):
             for degree in DEGREES:

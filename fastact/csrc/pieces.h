@@ -5,7 +5,7 @@
  * piece_tables.h and piece_tables_double.h, made by scripts of those names, list the tables. Inputs beyond a
  * table's cover are put aside, a block at a time, and go through the row's ordinary loop, which computes its formula.
  *
- *     k = bits(|x| + offset) >> shift;  d = u - centre[k];  q = value[k] + d*(slope[k] + c0[k] + c1[k] d + ...)
+ *     k = bits(scale |x| + offset) >> shift;  d = u - centre[k];  q = value[k] + d*(slope[k] + c0[k] + c1[k] d + ...)
  */
 #ifndef FA_PIECES_H
 #define FA_PIECES_H
@@ -26,7 +26,7 @@ enum { FA__SIGNED, FA__EVEN, FA__ODD, FA__REFLECTED, FA__RELU };
 
 typedef struct {
     int form, right, exact_sum, sloped, skips_tiny, degree, shift; /* constants where they are used */
-    real offset, cover; /* pieces hold for |x| < cover; if skips_tiny, not for 0 < |x| < FA__TINY */
+    real scale, offset, cover; /* pieces hold for |x| < cover; if skips_tiny, not for 0 < |x| < FA__TINY */
     /* for x <= low, f(x) is x or one number; and for x >= high. NaN where there is no such place */
     real low;
     int low_is_x;
@@ -73,7 +73,9 @@ FA_INLINE void fa__piece_values(const fa__pieces *p, const fa__reals *x, fa__rea
     fa__reals d[FA__GROUP], rest[FA__GROUP];
     FA__EACH_VECTOR {
         fa__reals size = (fa__reals)((fa__ints)x[v] & ~sign_bit), u = by_sign ? x[v] : size;
-        k[v] = fa__index((fa__ints)((fa__words)(size + p->offset) >> p->shift), x[v], by_sign);
+        k[v] =
+            fa__index((fa__ints)((fa__words)FA__FMA(size, FA__ALL(p->scale), FA__ALL(p->offset)) >> p->shift),
+                      x[v], by_sign);
         d[v] = u - fa__entry(p->table[0], k[v], x[v], by_sign);
         rest[v] = fa__entry(p->table[2 + p->degree], k[v], x[v], by_sign);
     }

@@ -42,7 +42,7 @@ def form_of(f: Function) -> tuple[str, bool]:
 
 @dataclass(frozen=True)
 class Cut:
-    """How the index of a piece is taken from the bits of |x| + offset: shifted right, of it `bits` bits.
+    """How the index of a piece is taken from scale |x| + offset: its bits shifted right, the lowest of them.
 
     Attributes
     ----------
@@ -50,21 +50,24 @@ class Cut:
     shift : int
         For float32; for float64 by so much more as its mantissa is longer.
     bits : int
-        4 or 3: one table of 16 or 8 pieces. With `signed`, half of 16 are for negative x.
+        How many make the index: 4 or 3, one table of 16 or 8 pieces.
     signed : bool
+        Whether half of 16 pieces are for negative x.
+    scale : float
     """
 
     offset: float
     shift: int
     bits: int
     signed: bool
+    scale: float = 1.0
 
     def pieces(self) -> Iterator[tuple[int, float, float]]:
         """Place in the table, and ends."""
         first = int(np.float32(self.offset).view(np.uint32)) >> self.shift
         for j in range(first, first + (1 << self.bits)):
             ends = (np.array([j, j + 1], np.uint32) << np.uint32(self.shift)).view(np.float32) - self.offset
-            lo, hi = max(float(ends[0]), 0.0), float(ends[1])
+            lo, hi = max(float(ends[0]), 0.0) / self.scale, float(ends[1]) / self.scale
             slot = j % (1 << self.bits)
             if self.signed:
                 yield slot, -hi, -lo
@@ -74,7 +77,7 @@ class Cut:
 
     @property
     def cover(self) -> float:
-        """|x| up to which there are pieces; a little less, because |x| + offset is rounded."""
+        """|x| up to which there are pieces; a little less, because scale |x| + offset is rounded."""
         return float(np.float32(max(hi for _, _, hi in self.pieces()) * (1 - 2.0**-11)))
 
     def shift_of(self, dtype: str) -> int:
@@ -83,7 +86,7 @@ class Cut:
 
     def slots(self, x: Floats) -> NDArray[Any]:
         """The piece of each x, by its dtype's bits."""
-        bits = (np.abs(x) + x.dtype.type(self.offset)).view(f"u{x.itemsize}")
+        bits = fma(np.abs(x), x.dtype.type(self.scale), x.dtype.type(self.offset)).view(f"u{x.itemsize}")
         found: NDArray[Any] = (bits >> self.shift_of(x.dtype.name)).astype(int) % (1 << self.bits)
         return found + 8 * (x > 0) if self.signed else found
 
