@@ -28,6 +28,7 @@ def tables(text: str) -> Tables:
     found = []
     for part in text.split("#else"):
         arrays = dict(re.findall(r" (\w+)_table\[\]\[16\] = \{(.*?)\};", part, re.DOTALL))
+        arrays |= {new: arrays[old] for new, old in re.findall(r"#define (\w+)_table (\w+)_table", part)}
         lines = {(m[1], m[2]): m[3].split(", ") for m in LINE.finditer(part)}
         numbers = {key: [float.fromhex(n) for n in NUMBER.findall(arrays["_".join(key)])] for key in lines}
         found.append({key: (lines[key], np.array(numbers[key])) for key in lines})

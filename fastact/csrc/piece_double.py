@@ -24,7 +24,7 @@ NODES = 48  # Chebyshev points of a fit
 BITS = 500  # of normal equations
 ENOUGH = 2.0**-56  # of q: what a polynomial may miss before its coefficients are rounded
 SLOPE_BITS = 8  # of a slope
-SPARE = 9  # bits that a coefficient has beyond what its contribution to q needs
+SPARE = 4  # bits that a coefficient has beyond what its contribution to q needs
 CENTRES = 96  # among so many one is found at which q is within about 1/200 ULP of a float64 number
 ROOT_REACH = 0.5  # of a piece's width: how far outside a root may lie to be tried as the centre
 

@@ -267,12 +267,19 @@ def worth_a_table(name: str) -> bool:
 
     Lines and parabolas are cheaper computed than looked up.
     """
-    tree = ast.parse(fastact.get(name).derivative_formula, mode="eval")
+    text = fastact.get(name).derivative_formula
+    return calls_a_function(text) or any(
+        isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and "x" in ast.dump(node.right)
+        for node in ast.walk(ast.parse(text, mode="eval"))
+    )
+
+
+def calls_a_function(text: str) -> bool:
+    """Whether a formula calls more than what a machine has an instruction for."""
     cheap = {"where", "min", "max", "abs", "sign"}
     return any(
-        (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in cheap)
-        or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and "x" in ast.dump(node.right))
-        for node in ast.walk(tree)
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in cheap
+        for node in ast.walk(ast.parse(text, mode="eval"))
     )
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from flint import arb
 from piece import Floats, Piece
 from piece_double import Fit, candidates, loss
-from piece_tables import DIRECTIONS, TYPICAL, Target, lists, worth_a_table, write
+from piece_tables import DIRECTIONS, TYPICAL, Target, calls_a_function, lists, worth_a_table, write
 from piecewise import ENTRIES, MANTISSA, Cut, Table, cuts
 
 import fastact
@@ -29,6 +29,7 @@ from fastact.formula import compile_formula
 from fastact.measure.bits import ordered, unordered
 from fastact.measure.double import near_roots
 from fastact.measure.errors import errors_in_ulp, ulp64
+from fastact.measure.subjects import Subject
 from fastact.measure.truth import decided, truth
 
 MARGIN = 0.01  # ULP that the worst case must stay below the bound, as only some numbers are tried
@@ -195,16 +196,30 @@ def made(name: str, direction: str) -> tuple[str, str] | None:
     return write(name, direction, target, found[0]) if found else None
 
 
+def shared(array: str, arrays: dict[str, str]) -> str:
+    """An array, or if there is the same one by another name already, a second name for that."""
+    start, numbers = array.split("[]", 1)
+    name = start.split()[-1]
+    first = arrays.setdefault(numbers, name)
+    return array if first == name else f"#define {name} {first}\n"
+
+
 def main(names: list[str]) -> None:
     """Print the header."""
-    wanted = [(name, d) for name in names or fastact.names() if worth_a_table(name) for d in DIRECTIONS]
+    wanted = [
+        (name, direction)
+        for name in names or fastact.names()
+        for direction in DIRECTIONS
+        if worth_a_table(name) and calls_a_function(Subject(fastact.get(name), direction).text)
+    ]
     with ProcessPoolExecutor() as workers:
         found = dict(zip(wanted, workers.map(made, *zip(*wanted, strict=True)), strict=True))
+    kernels = {key: written for key, written in found.items() if written}
+    arrays: dict[str, str] = {}
     print(HEAD)
-    for written in found.values():
-        if written:
-            print(written[1])
-    lists({key: written[0] for key, written in found.items() if written})
+    for _, array in kernels.values():
+        print(shared(array, arrays))
+    lists({key: line for key, (line, _) in kernels.items()})
 
 
 if __name__ == "__main__":
