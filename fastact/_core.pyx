@@ -8,73 +8,14 @@ what it cannot pass straight to C it hands to the ufunc, which follows NumPy's r
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_CheckExact
 from cpython.pycapsule cimport PyCapsule_New
+from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport malloc
 cimport numpy as cnp
 
 cnp.import_array()
 cnp.import_ufunc()
 
-cdef extern from "numpy/arrayobject.h":
-    cnp.ndarray PyArray_NewLikeArray(cnp.ndarray like, cnp.NPY_ORDER order, void *descr, bint subok)
-
-cdef extern from "fastact.h" nogil:
-    const char *fa_isa()
-    const char *fa_isas()
-    int fa_set_isa(const char *name)
-    int fa_num_threads()
-    void fa_set_num_threads(int n)
-
-cdef extern from "internal.h" nogil:
-    enum: FA__ROWS, FA__MAX_OPERANDS, FA__MAX_DIMS, FA__MAX_PARAMS
-    enum: FA__F32, FA__F64, FA__F16
-    ctypedef int direction_t "fa__direction"
-    ctypedef int dtype_t "fa__dtype"
-    enum: FA__FORWARD, FA__DERIVATIVE, FA__BACKWARD, FA__VALUE_AND_DERIVATIVE, FA__BACKWARD_FROM_OUTPUT
-    enum: FA__BY_PARAMETER
-    ctypedef struct fa__row:
-        const char *name
-        int n_params
-        const char *param_names[4]
-        double param_defaults[4]
-        const char *param_derivatives[4]
-        const char *formula
-        const char *derivative_formula
-        const char *kinks
-        int from_output
-        const char *output_formula
-        const char *condition
-        double ulp_f32, ulp_f64, ulp_f64_derivative
-        const char *about
-    const fa__row fa__rows[1]
-    ctypedef struct fa__arity:
-        int inputs, results
-    const fa__arity fa__arities[1]
-    ctypedef struct fa__call:
-        int row
-        direction_t direction
-        dtype_t dtype
-        int ndim
-        size_t shape[64]
-        char *base[8]
-        ptrdiff_t stride[8][64]
-    void fa__execute(const fa__call *call)
-    int fa__narrow(double value, float *result)
-    void fa__execute_1d(int row, direction_t direction, dtype_t dtype, char **base,
-                        const ptrdiff_t *stride, size_t n)
-    void fa__execute_contiguous(int row, direction_t direction, dtype_t dtype, char **base, size_t n)
-    ctypedef struct fa__thread_limits:
-        int set, environment, openmp, affinity, cgroup
-    fa__thread_limits fa__get_thread_limits()
-    const char *fa__openmp_runtime()
-    ctypedef struct fa__ulp_stats:
-        double max_ulp, sum_ulp
-        size_t count, worst, over_one, wrong_nan, lost, wrong_sign
-    void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp_stats *stats)
-
-cdef extern from "dense.h" nogil:
-    ctypedef struct fa__dense_functions:
-        pass
-    const fa__dense_functions fa__dense_entries
+include "_core_c.pxi"
 
 # for the module _dense, so that both use one copy of the C library and of its settings
 dense_entries = PyCapsule_New(<void *>&fa__dense_entries, "fastact._core.dense_entries", NULL)
@@ -173,54 +114,7 @@ cdef enum:
     RELEASE_GIL_ABOVE = 2048  # elements: below, giving the lock away costs more than it frees
 
 
-cdef inline int element_type(object array) noexcept:
-    """NPY_FLOAT or NPY_DOUBLE for a plain native array of it, else -1."""
-    if not cnp.PyArray_CheckExact(array):
-        return -1
-    cdef int number = cnp.PyArray_TYPE(<cnp.ndarray>array)
-    if number != cnp.NPY_FLOAT and number != cnp.NPY_DOUBLE:
-        return -1
-    return number if cnp.PyArray_ISNOTSWAPPED(<cnp.ndarray>array) else -1
-
-
-cdef bint same_layout(cnp.ndarray a, cnp.ndarray b) noexcept:
-    cdef int d, ndim = cnp.PyArray_NDIM(a)
-    if ndim != cnp.PyArray_NDIM(b):
-        return False
-    for d in range(ndim):
-        if cnp.PyArray_DIM(a, d) != cnp.PyArray_DIM(b, d):
-            return False
-        if cnp.PyArray_STRIDE(a, d) != cnp.PyArray_STRIDE(b, d):
-            return False
-    return True
-
-
-cdef void extent(cnp.ndarray a, char **low, char **high) noexcept:
-    """The first byte of an array's memory and the one after its last."""
-    cdef int d
-    cdef cnp.npy_intp reach
-    low[0] = cnp.PyArray_BYTES(a)
-    high[0] = low[0] + cnp.PyArray_ITEMSIZE(a)
-    for d in range(cnp.PyArray_NDIM(a)):
-        reach = (cnp.PyArray_DIM(a, d) - 1) * cnp.PyArray_STRIDE(a, d)
-        if reach < 0:
-            low[0] += reach
-        else:
-            high[0] += reach
-
-
-cdef bint unsafe_overlap(cnp.ndarray result, cnp.ndarray operand) noexcept:
-    """Whether writing `result` could change an element of `operand` that is read later."""
-    cdef char *a_low
-    cdef char *a_high
-    cdef char *b_low
-    cdef char *b_high
-    extent(result, &a_low, &a_high)
-    extent(operand, &b_low, &b_high)
-    if a_high <= b_low or b_high <= a_low:
-        return False
-    return not (a_low == b_low and cnp.PyArray_BYTES(result) == cnp.PyArray_BYTES(operand)
-                and same_layout(result, operand))
+include "_core_arrays.pxi"
 
 
 cdef class Elementwise:
@@ -236,6 +130,9 @@ cdef class Elementwise:
     cdef readonly object derivative_ufunc
     cdef readonly object backward_ufunc
     cdef readonly object backward_from_output_ufunc
+    cdef public bint output_known_to_suffice  # for parameter_values; set by check_from_output
+    cdef double fixed[2][FA__MAX_PARAMS]  # parameter_values as kernels read them: float32, float64
+    cdef int fits_fixed[2]  # bit i: parameter i is a Python number that fits
     cdef dict __dict__
 
     def __init__(self, int number, tuple names, tuple values, tuple ufuncs):
@@ -244,12 +141,25 @@ cdef class Elementwise:
         self.parameter_values = values
         (self.ufunc, self.derivative_ufunc, self.backward_ufunc,
          self.backward_from_output_ufunc) = ufuncs
+        self.output_known_to_suffice = False
+        cdef int i, wide, fits
+        for wide in range(2):
+            self.fits_fixed[wide] = 0
+            for i, value in enumerate(values):
+                fits = fix(value, cnp.NPY_DOUBLE if wide else cnp.NPY_FLOAT, &self.fixed[wide][i])
+                self.fits_fixed[wide] |= fits << i
 
     def __call__(self, x, /, out=None, **kwargs):
+        cdef object found = self.quick(FA__FORWARD, x, x, out, kwargs)
+        if found is not None:
+            return found
         return self.run(FA__FORWARD, (x,), out, kwargs, self.ufunc)
 
     def derivative(self, x, /, out=None, **kwargs):
         """f'(x), elementwise; arguments as for calling the activation itself."""
+        cdef object found = self.quick(FA__DERIVATIVE, x, x, out, kwargs)
+        if found is not None:
+            return found
         return self.run(FA__DERIVATIVE, (x,), out, kwargs, self.derivative_ufunc)
 
     def backward(self, grad_y, x, /, out=None, **kwargs):
@@ -258,6 +168,9 @@ cdef class Elementwise:
         Where f'(x) is 0 the result is 0, even for an infinite or NaN grad_y. Bit for bit it is
         ``grad_y * derivative(x)`` elsewhere.
         """
+        cdef object found = self.quick(FA__BACKWARD, grad_y, x, out, kwargs)
+        if found is not None:
+            return found
         return self.run(FA__BACKWARD, (grad_y, x), out, kwargs, self.backward_ufunc)
 
     def backward_from_output(self, grad_y, y, /, out=None, **kwargs):
@@ -271,16 +184,97 @@ cdef class Elementwise:
         TypeError
             If the output does not determine the derivative, for this activation or these parameters.
         """
+        cdef object found
+        if not kwargs and self.output_known_to_suffice:
+            found = self.quick(FA__BACKWARD_FROM_OUTPUT, grad_y, y, out, kwargs)
+            if found is not None:
+                return found
         cdef dict params = self.check_from_output(kwargs)
         return self.run(FA__BACKWARD_FROM_OUTPUT, (grad_y, y), out, params,
                         self.backward_from_output_ufunc)
 
     def value_and_derivative(self, x, /, out=None, **kwargs):
         """(f(x), f'(x)) in one pass; `out`, if given, is a pair of arrays."""
+        cdef object found = self.quick_pair(x, out, kwargs)
+        if found is not None:
+            return found
         cdef tuple results = self.run_direct(FA__VALUE_AND_DERIVATIVE, (x,), out, kwargs)
         if results is not None:
             return results
         return self.both_by_ufunc(x, out, kwargs)
+
+    # The shortest way: plain C-contiguous arrays of one shape, parameters that are numbers
+
+    cdef object quick(self, int direction, object first, object last, object out, dict kwargs):
+        """The result, or None where the arguments are anything else. `first` is `last` if there is one input."""
+        cdef char *base[FA__MAX_OPERANDS]
+        cdef int inputs = fa__arities[direction].inputs
+        cdef int number = packed_type(first)
+        cdef double given[FA__MAX_PARAMS]
+        if number < 0 or not self.parameters_at(kwargs, number, given, &base[inputs]):
+            return None
+        if inputs == 2 and not (packed_type(last) == number and same_shape(first, last)):
+            return None
+        cdef object result = like(first, number) if out is None else out
+        if out is not None and not (takes_result(out, number, first)
+                                    and (inputs == 1 or apart(out, last))):
+            return None
+        base[0] = cnp.PyArray_BYTES(<cnp.ndarray>first)
+        base[inputs - 1] = cnp.PyArray_BYTES(<cnp.ndarray>last)
+        cdef int results = inputs + fa__rows[self.number].n_params
+        base[results] = cnp.PyArray_BYTES(<cnp.ndarray>result)
+        self.execute(direction, number, base, <size_t>cnp.PyArray_SIZE(<cnp.ndarray>first))
+        return result
+
+    cdef object quick_pair(self, object x, object out, dict kwargs):
+        """The same for value_and_derivative."""
+        cdef char *base[FA__MAX_OPERANDS]
+        cdef int number = packed_type(x)
+        cdef double given[FA__MAX_PARAMS]
+        if number < 0 or not self.parameters_at(kwargs, number, given, &base[1]):
+            return None
+        cdef object value, derivative
+        if out is None:
+            value, derivative = like(x, number), like(x, number)
+        elif type(out) is tuple and len(<tuple>out) == 2:
+            value, derivative = (<tuple>out)[0], (<tuple>out)[1]
+            if not (takes_result(value, number, x) and takes_result(derivative, number, x)):
+                return None
+            if value is derivative or not apart(value, derivative):
+                return None
+        else:
+            return None
+        base[0] = cnp.PyArray_BYTES(<cnp.ndarray>x)
+        cdef int results = 1 + fa__rows[self.number].n_params
+        base[results] = cnp.PyArray_BYTES(<cnp.ndarray>value)
+        base[results + 1] = cnp.PyArray_BYTES(<cnp.ndarray>derivative)
+        self.execute(FA__VALUE_AND_DERIVATIVE, number, base, <size_t>cnp.PyArray_SIZE(<cnp.ndarray>x))
+        return value, derivative
+
+    cdef bint parameters_at(self, dict kwargs, int number, double *given, char **base) except -1:
+        """Addresses of the parameters, bound or given; False unless they are numbers and kwargs holds no more."""
+        cdef bint wide = number == cnp.NPY_DOUBLE
+        cdef int i, taken = 0
+        for i in range(fa__rows[self.number].n_params):
+            base[i] = <char *>&self.fixed[wide][i]
+            if kwargs and self.parameter_names[i] in kwargs:
+                if not fix(kwargs[self.parameter_names[i]], number, &given[i]):
+                    return False
+                base[i] = <char *>&given[i]
+                taken += 1
+            elif not (self.fits_fixed[wide] & 1 << i):
+                return False
+        return taken == len(kwargs)
+
+    cdef void execute(self, int direction, int number, char **base, size_t n) noexcept:
+        cdef dtype_t dtype = dtype_of(number)
+        if n > RELEASE_GIL_ABOVE:
+            with nogil:
+                fa__execute_contiguous(self.number, <direction_t>direction, dtype, base, n)
+        else:
+            fa__execute_contiguous(self.number, <direction_t>direction, dtype, base, n)
+
+    # Any strides, broadcasting, parameters given anew
 
     cdef object run(self, int direction, tuple inputs, object out, dict kwargs, object ufunc):
         cdef tuple results = self.run_direct(direction, inputs, out, kwargs)
@@ -290,28 +284,27 @@ cdef class Elementwise:
 
     cdef tuple run_direct(self, int direction, tuple inputs, object out, dict kwargs):
         """The results, or None where only the ufunc can know what to do."""
-        cdef cnp.ndarray x = None
         cdef tuple results
         cdef double fixed[FA__MAX_PARAMS]
         cdef fa__call call
         cdef tuple values = self.parameter_values
         cdef size_t n
+        cdef int number
         if kwargs:
             values = self.override(kwargs)
             if values is None:
                 return None
-        cdef int number = element_type(inputs[0])
-        if number < 0 or cnp.PyArray_NDIM(<cnp.ndarray>inputs[0]) == 0:
+        if not cnp.PyArray_CheckExact(inputs[0]) or cnp.PyArray_NDIM(<cnp.ndarray>inputs[0]) == 0:
             return None
         cdef tuple operands = inputs + values
-        if not self.broadcast(operands, len(inputs), number, &call, fixed):
+        if not self.broadcast(operands, len(inputs), &number, &call, fixed):
             return None
         results = self.results(direction, operands, out, number, &call)
         if results is None:
             return None
         call.row = self.number
         call.direction = <direction_t>direction
-        call.dtype = <dtype_t>(FA__F32 if number == cnp.NPY_FLOAT else FA__F64)
+        call.dtype = dtype_of(number)
         n = 1
         for d in range(call.ndim):
             n *= call.shape[d]
@@ -322,17 +315,20 @@ cdef class Elementwise:
             fa__execute(&call)
         return results
 
-    cdef bint broadcast(self, tuple operands, int n_inputs, int number, fa__call *call,
+    cdef bint broadcast(self, tuple operands, int n_inputs, int *number, fa__call *call,
                         double *fixed) except -1:
-        """Fill in shape and the operands' addresses and strides; False where the ufunc must take over."""
-        cdef int i, d, offset, ndim = 0
+        """Fill in shape, the operands' addresses, strides and sources, and the results' type number; False where
+        the ufunc must take over."""
+        cdef int i, d, offset, least, ndim = 0
         cdef size_t extent_, have
         cdef cnp.ndarray array
-        cdef double value
-        for operand in operands:
+        number[0] = cnp.NPY_FLOAT16
+        for i in range(len(operands)):
+            operand = operands[i]
             if cnp.PyArray_CheckExact(operand):
-                if element_type(operand) != number:
+                if not find_source(<cnp.ndarray>operand, &call.source[i], &least):
                     return False
+                number[0] = wider(number[0], least)
                 ndim = max(ndim, cnp.PyArray_NDIM(<cnp.ndarray>operand))
         if ndim > FA__MAX_DIMS:
             return False
@@ -364,16 +360,9 @@ cdef class Elementwise:
             elif i < n_inputs:
                 return False
             else:  # a Python number: weakly typed, so it takes the arrays' type
-                if PyFloat_CheckExact(operand):
-                    value = PyFloat_AS_DOUBLE(operand)
-                elif PyLong_CheckExact(operand):
-                    value = <double>operand
-                else:
-                    return False
                 call.base[i] = <char *>&fixed[i - n_inputs]
-                if number == cnp.NPY_DOUBLE:
-                    fixed[i - n_inputs] = value
-                elif not fa__narrow(value, <float *>&fixed[i - n_inputs]):
+                call.source[i] = <source_t>(FA__F64 if number[0] == cnp.NPY_DOUBLE else FA__F32)
+                if not fix(operand, number[0], &fixed[i - n_inputs]):
                     return False
         return True
 
@@ -412,7 +401,9 @@ cdef class Elementwise:
             shape[d] = <cnp.npy_intp>call.shape[d]
             whole = whole and cnp.PyArray_DIM(x, d) == shape[d]
         if whole and not cnp.PyArray_IS_C_CONTIGUOUS(x):
-            return PyArray_NewLikeArray(x, cnp.NPY_KEEPORDER, NULL, 0)
+            descr = cnp.PyArray_DescrFromType(number)
+            Py_INCREF(descr)  # which the next call takes
+            return PyArray_NewLikeArray(x, cnp.NPY_KEEPORDER, <void *>descr, 0)
         return cnp.PyArray_EMPTY(call.ndim, shape, number, 0)
 
     cdef bint fits(self, object candidate, tuple operands, int number, fa__call *call) except -1:
@@ -491,3 +482,26 @@ def count_errors(const float[::1] got, const double[::1] want):
         with nogil:
             fa__measure_ulp_f32(&got[0], &want[0], <size_t>got.shape[0], &stats)
     return stats
+
+
+def move_memory(const char[::1] a, const char[::1] b, char[::1] y, char[::1] d):
+    """Write a, or a ^ b, to y, and to d, past the caches; b and d may be None.
+
+    The least that an elementwise call on arrays of these sizes must do. All begin at multiples of 64 bytes
+    and hold equally many, a multiple of 64.
+    """
+    cdef Py_ssize_t bytes = a.shape[0]
+    cdef const char *second = NULL
+    cdef char *other = NULL
+    if y.shape[0] != bytes or (b is not None and b.shape[0] != bytes) or (d is not None and d.shape[0] != bytes):
+        raise ValueError(f"expected arrays of {bytes} bytes each, as the first one has")
+    if bytes == 0:
+        return
+    if b is not None:
+        second = &b[0]
+    if d is not None:
+        other = &d[0]
+    if (<size_t>&a[0] | <size_t>second | <size_t>&y[0] | <size_t>other | <size_t>bytes) % 64:
+        raise ValueError("expected arrays of which addresses and sizes are multiples of 64 bytes")
+    with nogil:
+        fa__measure_traffic(&a[0], second, &y[0], other, <size_t>bytes)

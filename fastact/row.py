@@ -39,7 +39,6 @@ class Row(_core.Elementwise, Activation):
         found = tuple(getattr(ufuncs, name + s) if name + s in ufuncs.__all__ else None for s in suffixes)
         super().__init__(row["number"], tuple(values), tuple(values.values()), found)
         self._row = row
-        self._output_known_to_suffice = False
         self.__name__ = self.__qualname__ = name
         self.__signature__ = documentation.signature(values)
 
@@ -181,7 +180,7 @@ class Row(_core.Elementwise, Activation):
 
     def check_from_output(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         own = kwargs.keys().isdisjoint(self.parameter_names)
-        if own and self._output_known_to_suffice:  # evaluating the condition costs as much as 10,000 elements
+        if own and self.output_known_to_suffice:  # evaluating the condition costs as much as 10,000 elements
             return kwargs
         blame = f"fastact.{self.name}.backward_from_output"
         if not self._row["from_output"]:
@@ -196,7 +195,7 @@ class Row(_core.Elementwise, Activation):
             if not np.all(holds):
                 listed = ", ".join(f"{k}={v!r}" for k, v in values.items())
                 raise TypeError(f"{blame}: the output does not determine it for {listed}; needs {condition}")
-        self._output_known_to_suffice = self._output_known_to_suffice or own
+        self.output_known_to_suffice = self.output_known_to_suffice or own
         return kwargs
 
     def _blame(self, ufunc: np.ufunc) -> str:

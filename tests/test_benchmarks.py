@@ -1,16 +1,14 @@
-"""The parts of the benchmarks: every case gives the right result for every contestant, and the clock is read
-as it should be. Knows no timing: how fast anything is depends on the machine.
+"""The parts of the benchmarks: every case gives the right result for every contestant, and figures follow
+from times as they should. Knows no timing: how fast anything is depends on the machine.
 """
 
-import gc
 from contextlib import nullcontext
-from itertools import count
 
 import numpy as np
 import pytest
 
 import fastact
-from fastact.benchmarks import cases, idiom, machine, peers, results, timing
+from fastact.benchmarks import cases, idiom, peers, results, roofline, timing
 from fastact.benchmarks.cases import Case
 from fastact.benchmarks.contestants import Fastact, NumpyIdiom, PurePython
 
@@ -46,12 +44,40 @@ def test_an_unknown_activation_is_an_error():
 
 def test_inputs_are_reproducible_and_protected():
     x = Case("relu", "forward", "float32", 1000).x
-    cases._normal.cache_clear()
+    cases._array.cache_clear()
     again = Case("relu", "forward", "float32", 1000).x
     assert x is not again
     assert np.array_equal(x, again)
     assert 1.8 < x.std() < 2.2
     assert not x.flags.writeable
+
+
+@pytest.mark.parametrize("dtype", cases.DTYPES)
+def test_tails_show_in_uniform_inputs_and_in_bits(dtype):
+    uniform = Case("relu", "forward", dtype, 10_000, "uniform").x
+    assert uniform.dtype == dtype
+    assert -30 <= uniform.min() < -29 < 29 < uniform.max() <= 30
+    bits = Case("relu", "forward", dtype, 10_000, "bits").x
+    assert bits.dtype == dtype
+    assert np.isfinite(bits).all()
+    assert 0.4 < (np.abs(bits) < 1).mean() < 0.6
+    assert 0.4 < (bits < 0).mean() < 0.6
+    assert len(np.unique(np.frexp(bits)[1])) > 200
+    assert not bits.flags.writeable
+
+
+def test_tails_are_timed_forward_and_backward_at_one_size():
+    found = list(cases.all_cases(["tanh"], [10, 100_000], ["float32"], cases.INPUTS))
+    assert len(found) == len(set(found)) == 2 * 4 + 2 * 2
+    tails = {(case.direction, case.n, case.inputs) for case in found if case.inputs != "normal"}
+    assert tails == {(d, 100_000, i) for d in ("forward", "backward") for i in ("uniform", "bits")}
+    assert {str(case) for case in found} >= {"tanh-forward-float32-10", "tanh-forward-float32-100000-bits"}
+
+
+def test_gradients_are_the_same_for_all_inputs():
+    first, second = (Case("relu", "backward", "float32", 100, inputs) for inputs in ("normal", "bits"))
+    assert first.grad_y is second.grad_y
+    assert not np.array_equal(first.x, second.x)
 
 
 # Contestants ---------------------------------------------------------------------------------------
@@ -101,85 +127,6 @@ def test_fastact_writes_to_preallocated_results():
 )
 def test_constants_are_computed_beforehand(text, folded):
     assert idiom.fold_constants(text, ("x",), {"slope": 0.5}) == folded
-
-
-# Timing --------------------------------------------------------------------------------------------
-
-
-class Simulation:
-    """A clock that advances only when a call says that it took time."""
-
-    def __init__(self):
-        self.now = 0
-        self.order = []
-
-    def clock(self):
-        return self.now
-
-    def call(self, name, durations):
-        durations = iter(durations)
-
-        def work():
-            self.now += next(durations)
-            self.order.append(name)
-
-        return work
-
-
-def constant(value):
-    return (value for _ in count())
-
-
-def test_measure_gives_the_time_of_one_call():
-    simulation = Simulation()
-    calls = {name: simulation.call(name, constant(ns)) for name, ns in (("a", 7), ("b", 4000))}
-    plan = timing.Plan(rounds=5, batch_ns=1000, budget_ns=10**9)
-    assert timing.measure(calls, plan, simulation.clock) == {"a": 7, "b": 4000}
-
-
-def test_measure_takes_turns_and_each_is_first_in_turn():
-    simulation = Simulation()
-    calls = {name: simulation.call(name, constant(1000)) for name in "abc"}
-    timing.measure(calls, timing.Plan(rounds=3, batch_ns=1000, budget_ns=10**9), simulation.clock)
-    assert (
-        "".join(simulation.order) == "abc" + "aabbcc" + "bbccaa" + "ccaabb"
-    )  # calibration, then three rounds
-
-
-def test_measure_repeats_fast_calls_until_the_batch_is_long_enough():
-    simulation = Simulation()
-    calls = {"a": simulation.call("a", constant(10))}
-    timing.measure(calls, timing.Plan(rounds=1, batch_ns=1000, budget_ns=0), simulation.clock)
-    assert len(simulation.order) > 100
-
-
-def test_measure_is_not_misled_by_one_slow_round():
-    simulation = Simulation()
-    durations = [1000, *[1000, 1000] * 2, 1000, 900_000, *[1000, 1000] * 2]
-    calls = {"a": simulation.call("a", durations)}
-    plan = timing.Plan(rounds=5, batch_ns=1000, budget_ns=10**9)
-    assert timing.measure(calls, plan, simulation.clock) == {"a": 1000}
-
-
-def test_the_call_before_each_batch_is_not_measured():
-    simulation = Simulation()
-    calls = {"a": simulation.call("a", [1000, *[900_000, 1000] * 3])}
-    plan = timing.Plan(rounds=3, batch_ns=1000, budget_ns=10**9)
-    assert timing.measure(calls, plan, simulation.clock) == {"a": 1000}
-
-
-def test_measure_stops_at_its_budget_after_three_rounds():
-    simulation = Simulation()
-    calls = {"a": simulation.call("a", constant(1000))}
-    timing.measure(calls, timing.Plan(rounds=50, batch_ns=1000, budget_ns=2000), simulation.clock)
-    assert len(simulation.order) == 1 + 2 * 3
-
-
-def test_measure_collects_no_garbage_meanwhile_and_restores_that():
-    seen = []
-    timing.measure({"a": lambda: seen.append(gc.isenabled())}, timing.Plan(rounds=1, batch_ns=1, budget_ns=0))
-    assert not any(seen)
-    assert gc.isenabled()
 
 
 # Results -------------------------------------------------------------------------------------------
@@ -240,6 +187,39 @@ def test_slow_contestants_are_timed_on_fewer_elements():
     assert found.nanoseconds["Python"] > found.nanoseconds["fastact"] > 0
 
 
+class Slow:
+    """A contestant of a given time per element, on a clock of its own."""
+
+    limit = None
+
+    def __init__(self, name, each):
+        self.name, self.each, self.sizes = name, each, []
+
+    def threads(self, n):
+        return nullcontext()
+
+    def callable(self, case):
+        self.sizes.append(case.n)
+        return lambda: self.each * case.n
+
+
+def test_large_arrays_are_for_the_fast_ones(monkeypatch):
+    """`measure` is told by the call what it takes."""
+    monkeypatch.setattr(roofline, "LARGE", 1000)
+    monkeypatch.setattr(roofline, "memory_pass", lambda case: None)
+    monkeypatch.setattr(
+        results, "measure", lambda calls, plan: {n: timing.Taken(call(), 1) for n, call in calls.items()}
+    )
+    who = [Slow("fastact", 1000), Slow("a", 1), Slow("b", 2), Slow("c", 3), Slow("d", 8), Slow("e", 10)]
+    chosen = [Case("relu", d, "float32", n) for d in ("forward", "backward") for n in (10, 100, 1000, 5000)]
+    cells = list(results.measure_cells(chosen, who, [1], timing.Plan()))
+    assert all(one.sizes == [10, 100, 1000, 5000] * 2 for one in who[:-1])
+    assert who[-1].sizes == [10, 100] * 2
+    for cell in cells:
+        assert cell.nanoseconds["e"] == 10 * cell.case.n
+        assert cell.scaled_from == ({"e": 100} if cell.case.n >= 1000 else {})
+
+
 def test_measuring_leaves_the_number_of_threads_as_it_was():
     fastact.set_num_threads(None)
     before = fastact._core.thread_limits()
@@ -276,17 +256,3 @@ def test_peers_compute_the_same(peer):
                 np.testing.assert_allclose(one, wanted, rtol=2e-4, atol=2e-5, err_msg=f"{peer.name} {case}")
             compared += 1
     assert compared > 0
-
-
-# Machine -------------------------------------------------------------------------------------------
-
-
-def test_neighbours_are_counted_without_this_process(monkeypatch):
-    clocks = iter([(100.0, 3.0, 50.0), (110.0, 8.0, 62.0)])  # wall, own and everybody's CPU time
-    monkeypatch.setattr(machine, "_clocks", lambda: next(clocks))
-    assert machine.Neighbours().busy_cpus() == pytest.approx(0.7)
-
-
-def test_neighbours_are_unknown_where_the_system_does_not_tell(monkeypatch):
-    monkeypatch.setattr(machine, "_clocks", lambda: None)
-    assert machine.Neighbours().busy_cpus() is None

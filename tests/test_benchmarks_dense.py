@@ -5,6 +5,7 @@ Knows no timing: how fast anything is depends on the machine.
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -12,10 +13,10 @@ import pytest
 
 import fastact
 from fastact.__main__ import main
-from fastact.benchmarks import dense_cases, dense_peers, dense_report, timing
+from fastact.benchmarks import dense_cases, dense_peers, dense_report, dense_results, timing
 from fastact.benchmarks.dense_cases import DenseCase
 from fastact.benchmarks.dense_contestants import Fastact, NumpyIdiom, NumpyProducts, ScipyProducts
-from fastact.benchmarks.dense_results import measure_dense, own_contestants
+from fastact.benchmarks.dense_results import DenseCell, measure_dense, own_contestants
 
 SMALL = [
     DenseCase(3, (5, 4)),
@@ -88,6 +89,31 @@ def test_cells() -> None:
     assert table.row_count == 3
 
 
+def test_a_first_call_that_compiles_is_not_measured(monkeypatch) -> None:
+    class Compiles:
+        name = "compiles"
+
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def threads(self, n: int) -> nullcontext[None]:
+            return nullcontext()
+
+        def callable(self, case: DenseCase):
+            def call() -> None:
+                self.calls += 1
+
+            return call
+
+    one, seen = Compiles(), []
+    monkeypatch.setattr(
+        dense_results, "measure", lambda calls, plan: seen.append(one.calls) or measured(calls, plan)
+    )
+    measured = timing.measure
+    list(measure_dense(SMALL[:1], [Fastact(), one], [1], PLAN))
+    assert seen == [1]
+
+
 def test_peers_that_are_installed_take_the_cases() -> None:
     found, absent = dense_peers.installed()
     assert len(found) + len(absent) == 4
@@ -110,4 +136,30 @@ def test_command(tmp_path, capsys, monkeypatch) -> None:
     assert "of products" in printed
     content = json.loads(files[0].read_text())
     assert [cell["activation"] for cell in content["dense"]] == ["gelu", "relu", "tanh"]
-    assert files[1].stat().st_size > 10_000
+    assert 10_000 < files[1].stat().st_size < 100_000
+    assert all(cell["cpus"].keys() == cell["nanoseconds"].keys() for cell in content["dense"])
+
+
+def test_command_writes_a_section_and_compares(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(dense_cases, "all_cases", lambda *_: iter(SMALL))
+    monkeypatch.setattr(timing, "QUICK", PLAN)
+    old, path = tmp_path / "old.json", tmp_path / "made.md"
+    path.write_text("# Mine\n")
+    options = ["bench", "--dense", "--quick", "--threads", "1"]
+    monkeypatch.setattr(dense_cases, "growth", lambda _: {n: [(1, SMALL[0]), (2, SMALL[1])] for n in "abcd"})
+    (tmp_path / "made").mkdir()
+    drawn = ["--plot", str(tmp_path / "made/growth.png")]
+    assert main([*options, *drawn, "--json", str(old), "--markdown", str(path)]) == 0
+    written = path.read_text()
+    assert written.startswith("# Mine\n")
+    assert "## Dense layers" in written
+    assert "| 2 x (3, 5, 4) | relu | float32 |" in written
+    assert "](made/growth.png)" in written
+    assert main([*options, "--compare", str(old)]) == 0
+    assert "geometric mean over 3 cells" in capsys.readouterr().out
+
+
+def test_a_thread_too_many_shows_where_there_is_work_for_it() -> None:
+    large = DenseCell(DenseCase(1024, (256, 256)), 1, {"a": 1.0}, {}, {"a": 1.9})
+    assert list(large.busy()) == [("a", 1, 1.9)]
+    assert list(replace(large, case=SMALL[0]).busy()) == []

@@ -6,14 +6,16 @@ import argparse
 import builtins
 import json
 import sys
+from contextlib import contextmanager
 from itertools import count
 
 import numpy as np
 import pytest
+import scipy
 
 import fastact
 from fastact.__main__ import main
-from fastact.benchmarks import cases, digits, peers
+from fastact.benchmarks import cases, digits, peers, results, timing
 from fastact.benchmarks.contestants import PurePython
 from fastact.commands import bench
 
@@ -95,6 +97,8 @@ def test_bench_reports_what_it_measured(quick):
         (["--threads", "some"], "'some' is not a whole number of at least 1"),
         (["--threads", "100000"], "'100000' is more than this process may use"),
         (["--json", "no/such/folder/file"], "expected a file in a folder that exists"),
+        (["--markdown", "no/such/folder/file"], "expected a file in a folder that exists"),
+        (["--inputs", "odd"], "invalid choice: 'odd'"),
     ],
 )
 def test_bad_options_are_explained(options, message, capsys):
@@ -179,6 +183,87 @@ def test_info_names_what_limits_the_threads(capsys):
     with fastact.num_threads(1):
         main(["info", "--json"])
     assert "set_num_threads" in json.loads(capsys.readouterr().out)["threads_limited_by"]
+
+
+# Documents and older runs --------------------------------------------------------------------------
+
+
+def test_a_document_is_written_and_a_run_compared(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(digits, "load", lambda: (_ for _ in ()).throw(ModuleNotFoundError(name="sklearn")))
+    old, path = tmp_path / "old.json", tmp_path / "made.md"
+    assert main([*SMALL, "--json", str(old), "--markdown", str(path)]) == 0
+    written = path.read_text()
+    assert "## Activations" in written
+    assert f"bench --quick --activations relu --sizes 10 --markdown {path}" in written
+    assert "| relu | value and derivative |" in written
+    capsys.readouterr()
+    content = json.loads(old.read_text())
+    for one in content["cells"]:
+        one["nanoseconds"]["fastact"] *= 1e-3 if one["direction"] == "backward" else 1e3
+        del one["inputs"]  # as in files that are older still
+    old.write_text(json.dumps(content))
+    assert main([*SMALL, "--compare", str(old), "--threads", "all"]) == 0
+    out = capsys.readouterr().out
+    assert f"geometric mean over {len(content['cells'])} cells" in out
+    assert "1 cells take more than 1.1 times as long" in out
+    assert "relu backward float32, n = 10" in out
+
+
+def test_an_older_run_that_is_none_is_refused_before_measuring(tmp_path, capsys):
+    (tmp_path / "old.json").write_text("{}")
+    assert main([*SMALL, "--compare", str(tmp_path / "old.json")]) == 1
+    captured = capsys.readouterr()
+    assert "--compare" in captured.err
+    assert "old.json' holds no 'cells'" in captured.err
+    assert captured.out == ""
+
+
+class Made:
+    """A contestant whose times are all alike, and its chosen number of threads."""
+
+    name = "made"
+    limit = None
+
+    @contextmanager
+    def threads(self, n):
+        self.allowed = n
+        yield
+
+    def callable(self, case):
+        return lambda: None
+
+
+def test_with_peers_all_inputs_and_one_thread_too_are_timed(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(digits, "load", lambda: (_ for _ in ()).throw(ModuleNotFoundError(name="sklearn")))
+    monkeypatch.setattr(peers, "installed", lambda: ([Made()], {"other": "package"}))
+    monkeypatch.setattr(cases, "ALL_SIZES", (3, 5))
+    monkeypatch.setattr(timing, "Plan", lambda: timing.QUICK)
+    file, path = tmp_path / "run.json", tmp_path / "made.md"
+    assert (
+        main(["bench", "--peers", "--activations", "relu", "--json", str(file), "--markdown", str(path)]) == 0
+    )
+    found = json.loads(file.read_text())
+    assert {one["threads"] for one in found["cells"]} == {1, fastact.get_num_threads()}
+    assert {one["inputs"] for one in found["cells"]} == set(cases.INPUTS)
+    assert {one["n"] for one in found["cells"]} == {3, 5}
+    assert all(one["cpus"].keys() == one["nanoseconds"].keys() for one in found["cells"])
+    assert any("other is absent" in note for note in found["notes"])
+    assert "other is absent" in path.read_text()
+    assert "other is absent" in capsys.readouterr().out
+
+
+def test_a_thread_too_many_is_told(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(digits, "load", lambda: (_ for _ in ()).throw(ModuleNotFoundError(name="sklearn")))
+    monkeypatch.setattr(results, "measure", lambda calls, plan: {n: timing.Taken(1.0, 1.9) for n in calls})
+    options = ["--threads", "1", "--sizes", "100000", "--activations", "relu"]
+    assert main(["bench", "--quick", *options, "--json", str(tmp_path / "run.json")]) == 0
+    told = "NumPy kept 1.9 CPUs busy, allowed 1"
+    assert told in capsys.readouterr().out
+    assert any(told in note for note in json.loads((tmp_path / "run.json").read_text())["notes"])
+
+
+def test_versions_of_peers_that_are_installed():
+    assert peers.versions(["SciPy", "no such library"]) == {"SciPy": scipy.__version__}
 
 
 def test_absent_peers_are_named(without, monkeypatch):

@@ -1,4 +1,4 @@
-"""The one list of timed cases: activation x direction x dtype x size, and the arrays each works on.
+"""The one list of timed cases: activation x direction x dtype x size x inputs, and the arrays each works on.
 
 Follows from the compiled table. Does not know who is timed on a case, nor how.
 """
@@ -8,19 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import Any, TypeAlias
 
 import numpy as np
 
 import fastact
+from fastact.benchmarks.idiom import ARGUMENTS
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
-DIRECTIONS = ("forward", "backward", "backward_from_output", "value_and_derivative")
+DIRECTIONS = tuple(ARGUMENTS)
 DTYPES = ("float32", "float64")
 SIZES = (10, 1_000, 100_000, 1_000_000)
+ALL_SIZES = (10, 100, 1_000, 10_000, 100_000, 1_000_000, 20_000_000)  # with peers
+INPUTS = ("normal", "uniform", "bits")
 
 _SCALE = 2.0  # standard deviation of the inputs: both the bend and the flat parts of an activation
+_TAIL = 30.0  # uniform inputs lie between this and its negative
+_TAIL_DIRECTIONS = ("forward", "backward")  # other inputs than normal ones: for these,
+_TAIL_SIZE = 100_000  # and, of the sizes, for the one next to this
 _SEED = 20_240_229
 
 
@@ -34,16 +41,21 @@ class Case:
         One each of ``fastact.names()``, :data:`DIRECTIONS` and :data:`DTYPES`.
     n : int
         Number of elements.
+    inputs : str
+        One of :data:`INPUTS`: normal with mean 0 and scale 2, uniform in -30..30, or finite numbers of random
+        bits, most of them far from 1.
     """
 
     activation: str
     direction: str
     dtype: str
     n: int
+    inputs: str = "normal"
 
     def __str__(self) -> str:
         """Short enough for the name of a test."""
-        return f"{self.activation}-{self.direction}-{self.dtype}-{self.n}"
+        usual = f"{self.activation}-{self.direction}-{self.dtype}-{self.n}"
+        return usual if self.inputs == "normal" else f"{usual}-{self.inputs}"
 
     @property
     def function(self) -> fastact.Activation:
@@ -52,13 +64,13 @@ class Case:
 
     @property
     def x(self) -> Array:
-        """Inputs: normal with mean 0 and scale 2. The same for every activation, and read-only."""
-        return _normal(self.dtype, self.n, _SCALE, 0)
+        """The inputs. The same for every activation, and read-only."""
+        return _array(self.inputs, self.dtype, self.n, _SCALE, 0)
 
     @property
     def grad_y(self) -> Array:
         """Gradient with respect to the output: standard normal, read-only."""
-        return _normal(self.dtype, self.n, 1.0, 1)
+        return _array("normal", self.dtype, self.n, 1.0, 1)
 
     @property
     def y(self) -> Array:
@@ -68,19 +80,41 @@ class Case:
         return y
 
     @property
+    def argument_names(self) -> tuple[str, ...]:
+        """What the direction takes: x, grad_y and x, or grad_y and y."""
+        return {"backward": ("grad_y", "x"), "backward_from_output": ("grad_y", "y")}.get(
+            self.direction, ("x",)
+        )
+
+    @property
     def arguments(self) -> tuple[Array, ...]:
-        """What the direction takes: (x), (grad_y, x) or (grad_y, y)."""
-        if self.direction == "backward":
-            return self.grad_y, self.x
-        if self.direction == "backward_from_output":
-            return self.grad_y, self.y
-        return (self.x,)
+        """The arrays of these names."""
+        return tuple(getattr(self, name) for name in self.argument_names)
+
+    @property
+    def results(self) -> int:
+        """How many arrays the direction gives."""
+        return 2 if self.direction == "value_and_derivative" else 1
 
 
-@lru_cache(maxsize=16)
-def _normal(dtype: str, n: int, scale: float, stream: int) -> Array:
-    values = np.random.default_rng((_SEED, stream)).normal(0.0, scale, n).astype(dtype)
+@lru_cache(maxsize=64)  # all of a run
+def _array(inputs: str, dtype: str, n: int, scale: float, stream: int) -> Array:
+    random = np.random.default_rng((_SEED, stream))
+    if inputs == "bits":
+        values = _of_random_bits(random, dtype, n)
+    elif inputs == "uniform":
+        values = random.uniform(-_TAIL, _TAIL, n).astype(dtype)
+    else:
+        values = random.normal(0.0, scale, n).astype(dtype)
     values.setflags(write=False)
+    return values
+
+
+def _of_random_bits(random: np.random.Generator, dtype: str, n: int) -> Array:
+    """Every finite number as likely as any other."""
+    values = np.full(n, np.nan, dtype)
+    while (wanted := ~np.isfinite(values)).any():
+        values[wanted] = np.frombuffer(random.bytes(int(wanted.sum()) * values.itemsize), dtype)
     return values
 
 
@@ -107,17 +141,22 @@ def all_cases(
     activations: Iterable[str] | None = None,
     sizes: Iterable[int] = SIZES,
     dtypes: Iterable[str] = DTYPES,
+    inputs: Iterable[str] = INPUTS[:1],
 ) -> Iterator[Case]:
-    """Every case of some activations (default: all), sizes and dtypes.
+    """Every case of some activations (default: all), sizes, dtypes and inputs.
+
+    Inputs other than normal are there to show slow paths: forward and backward, at one size.
 
     Raises
     ------
     ValueError
         For an activation that does not exist.
     """
-    sizes, dtypes = tuple(sizes), tuple(dtypes)
+    sizes, dtypes, inputs = tuple(sizes), tuple(dtypes), tuple(inputs)
+    tail_size = min(sizes, key=lambda n: abs(n - _TAIL_SIZE))
     for name in fastact.names() if activations is None else activations:
-        for direction in directions(name):
-            for dtype in dtypes:
-                for n in sizes:
-                    yield Case(name, direction, dtype, n)
+        for direction, dtype, kind in product(directions(name), dtypes, inputs):
+            if kind == "normal":
+                yield from (Case(name, direction, dtype, n) for n in sizes)
+            elif direction in _TAIL_DIRECTIONS:
+                yield Case(name, direction, dtype, tail_size, kind)

@@ -15,6 +15,8 @@ from fastact.benchmarks.dense_contestants import DenseContestant
 
 Call = Callable[[], Any]
 
+NAMES = ("PyTorch", "JAX")  # as in ``peers``
+
 
 class _Torch:
     """What PyTorch's ways have in common."""
@@ -123,7 +125,8 @@ class Compiled(Operators):
         return call
 
     def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Compiled for these sizes."""
+        """Compiled for these sizes; the former ones are forgotten, else it would soon compile no more."""
+        self.torch.compiler.reset()
         compiled: Callable[..., Any] = self.torch.compile(function, dynamic=False)
         return compiled
 

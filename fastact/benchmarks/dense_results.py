@@ -8,7 +8,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from fastact.benchmarks.dense_contestants import (
 from fastact.benchmarks.timing import Plan, measure
 
 OURS = Fastact.name
+_THREADED_FROM = 10**7  # operations; from here on whoever may use threads does so
 PRODUCTS = (NumpyProducts.name, ScipyProducts.name)
 _TRACED = (Fastact.name, NumpyIdiom.name)  # those whose memory Python knows of
 
@@ -41,12 +42,15 @@ class DenseCell:
     peak_bytes : dict
         What one forward and one backward pass allocate at most at one time beside their arguments and, for
         fastact, the results, which exist already; by contestant.
+    cpus : dict
+        How many CPUs were busy while a contestant was timed.
     """
 
     case: DenseCase
     threads: int
     nanoseconds: dict[str, float]
     peak_bytes: dict[str, int]
+    cpus: dict[str, float] = field(default_factory=dict)
 
     @property
     def of_products(self) -> float | None:
@@ -63,6 +67,12 @@ class DenseCell:
         """A contestant's time over fastact's."""
         theirs = self.nanoseconds.get(name)
         return None if theirs is None else theirs / self.nanoseconds[OURS]
+
+    def busy(self) -> Iterator[tuple[str, int, float]]:
+        """Who was timed on so much work that threads would help, the threads allowed, the CPUs busy."""
+        if self.case.operations >= _THREADED_FROM:
+            for name, cpus in self.cpus.items():
+                yield name, self.threads, cpus
 
     def as_json(self) -> dict[str, Any]:
         """A dict of plain values, the case's fields among the others."""
@@ -93,8 +103,13 @@ def measure_dense(
             for case in listed:
                 with np.errstate(all="ignore"):
                     calls = {c.name: call for c in contestants if (call := c.callable(case)) is not None}
+                    for call in calls.values():
+                        call()  # whoever compiles does so now
                     memory = {name: _peak(calls[name]) for name in _TRACED if name in calls}
-                    yield DenseCell(case, count, measure(calls, plan), memory)
+                    taken = measure(calls, plan)
+                    nanoseconds = {name: one.nanoseconds for name, one in taken.items()}
+                    cpus = {name: one.cpus for name, one in taken.items()}
+                    yield DenseCell(case, count, nanoseconds, memory, cpus)
 
 
 def _peak(call: Any) -> int:

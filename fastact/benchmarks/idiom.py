@@ -15,7 +15,7 @@ import numpy as np
 from fastact.activation import Activation
 from fastact.formula import compile_formula
 
-_ARGUMENTS = {
+ARGUMENTS = {  # of each direction
     "forward": ("x",),
     "backward": ("grad_y", "x"),
     "backward_from_output": ("grad_y", "y"),
@@ -33,7 +33,7 @@ def idiom(
     function : Activation
         With scalar parameters.
     direction : str
-        One of ``cases.DIRECTIONS``.
+        One of :data:`ARGUMENTS`.
     arithmetic : {"numpy", "python"}
         Whether the result works on arrays or on lists of floats.
     dtype : str
@@ -66,7 +66,7 @@ def texts(function: Activation, direction: str) -> tuple[tuple[str, ...], tuple[
     >>> texts(fa.abs, "backward")
     (('grad_y * sign(x)',), ('grad_y', 'x'))
     """
-    arguments = _ARGUMENTS[direction]
+    arguments = ARGUMENTS[direction]
     found = {
         "forward": (function.formula,),
         "backward": (f"grad_y*({function.derivative_formula})",),

@@ -14,12 +14,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from fastact.benchmarks.comparison import SLOWER, Comparison
 from fastact.benchmarks.contestants import NumpyIdiom, PurePython
 from fastact.benchmarks.digits import LAYERS, Training
-from fastact.benchmarks.results import OURS, Cell, mean_speed_ups, opponents, slower_cells
+from fastact.benchmarks.results import OURS, Cell, mean_speed_ups, opponents, slower_cells, usual
 
 _SHORT = {"backward_from_output": "from output", "value_and_derivative": "value+deriv"}
 _OWN_COLUMNS = (NumpyIdiom.name, PurePython.name)
+_TOLERATED = 0.1  # CPUs that others may keep busy without a warning
 _MOST_SLOWER = 30  # slower cells that are listed one by one
 
 
@@ -29,19 +31,44 @@ def progress() -> Progress:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def tell_absent(console: Console, absent: Mapping[str, str]) -> None:
+def absent_notes(absent: Mapping[str, str]) -> Iterator[str]:
     """Which peers are not timed: their names, with the packages that are not installed."""
     for name, package in absent.items():
-        message = f"{name} is absent: {package} is not installed (pip install 'fastact[peers]')"
-        console.print(message, style="yellow", markup=False)
+        yield f"{name} is absent: {package} is not installed (pip install 'fastact[peers]')"
+
+
+def busy_notes(busy: float | None, threads: int, cpus: int) -> Iterator[str]:
+    """Whether other processes took CPUs that were needed."""
+    if busy is not None and busy + threads > cpus + _TOLERATED:
+        yield f"Other processes kept {busy:.1f} of {cpus} CPUs busy: run it again on an idle machine"
+
+
+def greedy_notes(found: Sequence[tuple[str, int, float]]) -> Iterator[str]:
+    """Who worked on more CPUs than it was allowed threads, from ``timing.greedy``."""
+    for name, threads, cpus in found:
+        yield f"{name} kept {cpus:.1f} CPUs busy, allowed {threads}: its times flatter it"
+
+
+def comparison(found: Comparison[Any]) -> Iterator[Text]:
+    """What became of fastact's times since an older run, in a few lines."""
+    if found.mean is None:
+        yield Text("No cell of this run is in the older one", style="yellow")
+        return
+    missing = f"; {found.missing} cells are new" if found.missing else ""
+    line = f"{OURS} over the older run: geometric mean over {found.matched} cells{missing} "
+    yield Text(f"\n{line}", style="bold").append_text(speed_up(found.mean))
+    yield Text(f"{len(found.slower)} cells take more than {SLOWER:g} times as long as before")
+    for cell, ratio in found.slower:
+        yield Text(f"  {cell}: ").append_text(speed_up(ratio))
 
 
 def cells_table(cells: Sequence[Cell]) -> Table:
     """One line per cell: fastact's time per element, and how many times slower each opponent is."""
     names, peers = columns(cells)
     several = len({cell.threads for cell in cells}) > 1
+    kinds = len({cell.case.inputs for cell in cells}) > 1
     table = _table(_cells_title(cells), _cells_caption(cells))
-    for heading in ("activation", "direction", "dtype"):
+    for heading in ("activation", "direction", "dtype", *(["inputs"] if kinds else [])):
         table.add_column(heading, no_wrap=True)
     for heading in ("n", *(["threads"] if several else []), "ns", *names, *(["best peer"] if peers else [])):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -52,6 +79,7 @@ def cells_table(cells: Sequence[Cell]) -> Table:
             cell.case.activation,
             _SHORT.get(cell.case.direction, cell.case.direction),
             cell.case.dtype,
+            *([cell.case.inputs] if kinds else []),
             f"{cell.case.n:,}",
             *([str(cell.threads)] if several else []),
             f"{cell.per_element:.3f}",
@@ -113,7 +141,7 @@ def speed_up(factor: float | None, failed: bool = False) -> Text:
 
 def summary(cells: Sequence[Cell]) -> Group:
     """Geometric means by direction, and the cells where somebody is faster than fastact."""
-    means = mean_speed_ups(cells)
+    means = mean_speed_ups(usual(cells))
     table = _table("Geometric mean of the speed-ups")
     table.add_column("direction")
     for name in means["all"]:

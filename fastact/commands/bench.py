@@ -5,26 +5,26 @@ a small network on handwritten digits with NumPy's activations and with fastact'
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 import fastact
-from fastact.benchmarks import cases, digits, machine, peers, report, timing
+from fastact.benchmarks import activations_document as document
+from fastact.benchmarks import cases, digits, peers, report, timing
 from fastact.benchmarks.contestants import Contestant, Fastact, NumpyIdiom, PurePython
-from fastact.benchmarks.results import Cell, mean_speed_ups, measure_cells
+from fastact.benchmarks.results import Cell, mean_speed_ups, measure_cells, opponents, usual
+from fastact.commands.bench_run import Run
 
 _QUICK_SIZES = (1_000, 100_000)
 _QUICK_DTYPES = ("float32",)
+_ACTIVATION = "gelu"
 _EPOCHS = 30
 _QUICK_EPOCHS = 10
-_FILE_WIDTH = 120  # columns, where standard output is not a terminal
-_TOLERATED = 0.1  # CPUs that others may keep busy without a warning
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,19 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--quick", action="store_true", help="float32, two sizes, short measurements")
     add("--activations", nargs="+", metavar="NAME", type=_activation, help="default: all")
     add("--sizes", nargs="+", metavar="N", type=_count, help="numbers of elements")
+    add("--inputs", nargs="+", choices=cases.INPUTS, help="default: normal; with --peers, all")
     add(
         "--threads",
         nargs="+",
         metavar="N",
         type=_threads,
-        default=[fastact.get_num_threads()],
-        help="numbers of threads, one run each; 'all' is the default",
+        help="numbers of threads, one run each; default: all, with --peers also 1",
     )
     add("--dense", action="store_true", help="time dense layers and networks instead, forward and backward")
     add("--peers", action="store_true", help="time PyTorch, JAX, ONNX Runtime, numba, numexpr, SciPy too")
-    add("--activation", metavar="NAME", type=_activation, default="gelu", help="of the digits' network")
+    add("--activation", metavar="NAME", type=_activation, help="of the digits' network; default: gelu")
     add("--json", metavar="FILE", type=_file, help="write the machine's facts and every measurement")
-    add("--plot", metavar="FILE.png", type=_file, help="draw the speed-ups")
+    add("--plot", metavar="FILE.png", type=_file, help="draw the speed-ups; with --dense, time against size")
+    add("--markdown", metavar="FILE", type=_file, help="write the results into their section of a document")
+    add("--compare", metavar="OLD.json", type=Path, help="tell what became faster or slower since that run")
 
 
 def _activation(text: str) -> str:
@@ -86,74 +88,77 @@ def _file(text: str) -> Path:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, show, and write what was asked for."""
+    try:  # before the long measuring, not after
+        started = Run(options, "dense" if options.dense else "cells")
+        if options.plot is not None:
+            import matplotlib  # noqa: F401
+    except ValueError as error:
+        return _refuse(f"--compare: {error}")
+    except ModuleNotFoundError as error:
+        return _refuse(f"--plot needs {_missing(error)}")
     if options.dense:
         from fastact.commands import bench_dense
 
-        return bench_dense.run(options, _console())
-    if options.plot is not None:  # before the long measuring, not after
-        try:
-            from fastact.benchmarks import picture
-        except ModuleNotFoundError as error:
-            print(f"fastact bench: --plot needs {_missing(error)}", file=sys.stderr)
-            return 1
-    console = _console()
-    facts = machine.facts()
-    console.print(report.machine_line(facts), style="bold", soft_wrap=True)
-    neighbours = machine.Neighbours()
-    cells = _measure(options, console)
-    busy = neighbours.busy_cpus()
-    console.print(report.cells_table(cells), report.summary(cells))
-    if busy is not None and busy + max(options.threads) > facts["cpus"] + _TOLERATED:
-        message = (
-            f"Other processes kept {busy:.1f} of {facts['cpus']} CPUs busy: run it again on an idle machine"
-        )
-        console.print(message, style="yellow")
-    trained = _train(options, console)
-    if options.json is not None:
-        content = {
-            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "cpus_busy_with_others": busy,
-            "machine": facts,
-            "quick": options.quick,
-            "cells": [cell.as_json() for cell in cells],
-            "geometric_means": mean_speed_ups(cells),
-            "digits": trained,
-        }
-        options.json.write_text(json.dumps(content, indent=1) + "\n")
-    if options.plot is not None:
-        picture.draw(cells, options.plot, report.machine_line(facts))
+        bench_dense.run(started)
+    else:
+        _run(started)
     return 0
 
 
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=_FILE_WIDTH)
+def _refuse(message: str) -> int:
+    print(f"fastact bench: {message}", file=sys.stderr)
+    return 1
 
 
 def _missing(error: ModuleNotFoundError) -> str:
     return f"{error.name}, which is not installed: pip install 'fastact[bench]'"
 
 
-def _measure(options: argparse.Namespace, console: Console) -> list[Cell]:
+def _run(started: Run) -> None:
+    options, console = started.options, started.console
+    cells = _measure(started)
+    console.print(report.cells_table(cells), report.summary(cells))
+    started.measured(cells)
+    started.compare(cells)
+    versions = peers.versions(opponents(cells))
+    trained = _train(options, console)
+    started.write_json(
+        {
+            "peers": versions,
+            "cells": [cell.as_json() for cell in cells],
+            "geometric_means": mean_speed_ups(usual(cells)),
+            "digits": trained,
+        }
+    )
+    started.write_section(document.NAME, partial(document.section, cells), versions)
+    if options.plot is not None:
+        from fastact.benchmarks import picture
+
+        picture.draw(usual(cells), options.plot, report.machine_line(started.facts))
+
+
+def _measure(started: Run) -> list[Cell]:
+    options = started.options
+    inputs = cases.INPUTS if options.peers else cases.INPUTS[:1]
+    sizes = cases.ALL_SIZES if options.peers else cases.SIZES
     chosen = list(
         cases.all_cases(
             options.activations,
-            options.sizes or (_QUICK_SIZES if options.quick else cases.SIZES),
+            options.sizes or (_QUICK_SIZES if options.quick else sizes),
             _QUICK_DTYPES if options.quick else cases.DTYPES,
+            options.inputs or inputs,
         )
     )
-    threads = list(dict.fromkeys(options.threads))
     contestants: list[Contestant] = [Fastact(), NumpyIdiom(), PurePython()]
     if options.peers:
         found, absent = peers.installed()
         contestants += found
-        report.tell_absent(console, absent)
+        started.note(report.absent_notes(absent))
+    plan = timing.QUICK if options.quick else timing.Plan()
     cells = []
     with report.progress() as progress:
-        task = progress.add_task("", total=len(chosen) * len(threads))
-        for cell in measure_cells(
-            chosen, contestants, threads, timing.QUICK if options.quick else timing.Plan()
-        ):
+        task = progress.add_task("", total=len(chosen) * len(started.threads))
+        for cell in measure_cells(chosen, contestants, started.threads, plan):
             cells.append(cell)
             progress.update(task, advance=1, description=cell.case.activation)
     return cells
@@ -167,11 +172,12 @@ def _train(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         console.print(f"The digits are left out: they need {_missing(error)}", style="yellow", markup=False)
         return {"left_out": f"{error.name} is not installed"}
     epochs = _QUICK_EPOCHS if options.quick else _EPOCHS
+    activation = options.activation or _ACTIVATION
     with report.progress() as progress:
         task = progress.add_task("digits", total=epochs)
         trained = digits.compare(
-            digits.pairs(options.activation), data, epochs, progress=lambda: progress.advance(task)
+            digits.pairs(activation), data, epochs, progress=lambda: progress.advance(task)
         )
-    console.print(report.digits_table(trained, options.activation, epochs))
+    console.print(report.digits_table(trained, activation, epochs))
     networks = {name: asdict(training) for name, training in trained.items()}
-    return {"activation": options.activation, "epochs": epochs, "networks": networks}
+    return {"activation": activation, "epochs": epochs, "networks": networks}

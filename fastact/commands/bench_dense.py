@@ -4,62 +4,62 @@ with ``--peers``, PyTorch and JAX.
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import json
+import os
 from collections.abc import Sequence
+from functools import partial
 
-from rich.console import Console
-
-from fastact.benchmarks import dense_cases, dense_peers, dense_report, machine, report, timing
+from fastact.benchmarks import dense_cases, dense_peers, dense_report, peers, report, timing
+from fastact.benchmarks import dense_document as document
 from fastact.benchmarks.cases import DTYPES
 from fastact.benchmarks.dense_cases import DenseCase
 from fastact.benchmarks.dense_contestants import DenseContestant
 from fastact.benchmarks.dense_results import DenseCell, measure_dense, own_contestants
+from fastact.commands.bench_run import Run
+
+_ACTIVATION = "gelu"  # of the growing layers
 
 
-def run(options: argparse.Namespace, console: Console) -> int:
+def run(started: Run) -> None:
     """Measure, show, and write what was asked for."""
+    options, console = started.options, started.console
     contestants = own_contestants()
     if options.peers:
         found, absent = dense_peers.installed()
         contestants += found
-        report.tell_absent(console, absent)
-    facts = machine.facts()
-    console.print(report.machine_line(facts), style="bold", soft_wrap=True)
+        started.note(report.absent_notes(absent))
     dtypes = DTYPES[:1] if options.quick else DTYPES
     cases = list(dense_cases.all_cases(options.activations, dtypes, options.quick))
-    cells = _measure(cases, contestants, options)
+    cells = _measure(cases, contestants, started, started.threads)
     console.print(dense_report.table(cells))
-    if options.json is not None:
-        content = {
-            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "machine": facts,
-            "quick": options.quick,
-            "dense": [cell.as_json() for cell in cells],
-        }
-        options.json.write_text(json.dumps(content, indent=1) + "\n")
+    started.measured(cells)
+    started.compare(cells)
+    versions = peers.versions(dense_peers.NAMES) if options.peers else {}
+    started.write_json({"peers": versions, "dense": [cell.as_json() for cell in cells]})
+    picture = None
+    if options.plot is not None and options.markdown is not None:
+        picture = os.path.relpath(options.plot, options.markdown.parent)
+    started.write_section(document.NAME, partial(document.section, cells, picture), versions)
     if options.plot is not None:
+        # compiling every size would take longer than timing it
+        drawn = [one for one in contestants if one.name != dense_peers.Compiled.name]
         series = {}
-        for size, points in dense_cases.growth(options.activation).items():
-            measured = _measure([case for _, case in points], contestants, options, options.threads[:1])
+        for size, points in dense_cases.growth(options.activation or _ACTIVATION).items():
+            measured = _measure([case for _, case in points], drawn, started, started.threads[:1])
             series[size] = list(zip((n for n, _ in points), measured, strict=True))
-        dense_report.draw(series, options.plot, report.machine_line(facts))
-    return 0
+        dense_report.draw(series, options.plot, report.machine_line(started.facts))
 
 
 def _measure(
     cases: Sequence[DenseCase],
     contestants: Sequence[DenseContestant],
-    options: argparse.Namespace,
-    threads: Sequence[int] | None = None,
+    started: Run,
+    threads: Sequence[int],
 ) -> list[DenseCell]:
-    counts = list(dict.fromkeys(threads or options.threads))
-    plan = timing.QUICK if options.quick else timing.Plan()
+    plan = timing.QUICK if started.options.quick else timing.Plan()
     cells = []
     with report.progress() as progress:
-        task = progress.add_task("", total=len(cases) * len(counts))
-        for cell in measure_dense(cases, contestants, counts, plan):
+        task = progress.add_task("", total=len(cases) * len(threads))
+        for cell in measure_dense(cases, contestants, threads, plan):
             cells.append(cell)
             progress.update(task, advance=1, description=str(cell.case))
     return cells

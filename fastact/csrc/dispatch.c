@@ -33,16 +33,18 @@ static int has_neon(void) {
 #error "fastact knows x86-64 and aarch64; define FA__ON_x86_64 or FA__ON_aarch64"
 #endif
 
-#define FA__DECLARE(isa)                                           \
-    extern const fa__kernels fa__kernels_##isa##_float[FA__ROWS];  \
-    extern const fa__kernels fa__kernels_##isa##_double[FA__ROWS]; \
-    extern const fa__micro fa__micro_##isa##_float, fa__micro_##isa##_double;
+#define FA__DECLARE(isa)                                                      \
+    extern const fa__kernels fa__kernels_##isa##_float[FA__ROWS];             \
+    extern const fa__kernels fa__kernels_##isa##_double[FA__ROWS];            \
+    extern const fa__micro fa__micro_##isa##_float, fa__micro_##isa##_double; \
+    fa__streamer fa__stream_##isa;
 FA__EACH_ISA(FA__DECLARE)
 
 #define FA__SET(isa)                                          \
     {#isa,                                                    \
      {fa__kernels_##isa##_float, fa__kernels_##isa##_double}, \
-     {&fa__micro_##isa##_float, &fa__micro_##isa##_double}},
+     {&fa__micro_##isa##_float, &fa__micro_##isa##_double},   \
+     fa__stream_##isa},
 static const fa__kernel_set sets[] = {FA__EACH_ISA(FA__SET)};
 
 #define FA__SUPPORT(isa) has_##isa,
@@ -95,3 +97,42 @@ const char *fa_isas(void) {
     memcpy(text, local, sizeof text);
     return text;
 }
+
+/* Caches ------------------------------------------------------------------------------------------ */
+
+#if defined(FA__ON_x86_64)
+#include <cpuid.h>
+
+/* most of a shared cache that one processor is taken to have: guests are told of whole sockets' caches */
+#define MOST_OF_SHARED ((size_t)2 << 20)
+
+/* bytes of the level's data cache for each logical processor that shares it; 0 where there is none. Intel lists
+ * caches in leaf 4, AMD, in the same format, in leaf 0x8000001d. */
+static size_t cache_per_processor(unsigned level) {
+    unsigned leaf = __get_cpuid_max(0x80000000, 0) >= 0x8000001d ? 0x8000001d : 4, a, b, c, d;
+    for (unsigned i = 0; __get_cpuid_count(leaf, i, &a, &b, &c, &d); i++) {
+        unsigned type = a & 31; /* 0 ends the list, 1 is data, 3 data and code */
+        if (type == 0) break;
+        if (type == 2 || (a >> 5 & 7) != level) continue;
+        size_t ways = (b >> 22) + 1, partitions = (b >> 12 & 0x3ff) + 1, line = (b & 0xfff) + 1;
+        return ways * partitions * line * (c + 1) / ((a >> 14 & 0xfff) + 1);
+    }
+    return 0;
+}
+
+size_t fa__cache_per_processor(void) {
+    static atomic_size_t known;
+    size_t bytes = atomic_load_explicit(&known, memory_order_relaxed);
+    if (bytes == 0) {
+        size_t shared = cache_per_processor(3);
+        bytes = cache_per_processor(2) + (shared < MOST_OF_SHARED ? shared : MOST_OF_SHARED);
+        if (bytes == 0) bytes = MOST_OF_SHARED;
+        atomic_store_explicit(&known, bytes, memory_order_relaxed);
+    }
+    return bytes;
+}
+#else
+size_t fa__cache_per_processor(void) {
+    return (size_t)-1; /* not known: nothing is too large */
+}
+#endif

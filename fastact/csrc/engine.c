@@ -1,239 +1,234 @@
-/* Elementwise calls on arrays of any layout: the way from a fa__call to contiguous kernels.
- * Knows strides, blocks and operand order; does not know what a kernel computes, nor NumPy.
+/* Elementwise calls on arrays of any layout: the way from a fa__call to boxes that kernels can run.
+ * Knows axes, strides and what suits caches and threads; does not know what a kernel computes, nor NumPy.
  *
- * A. An operand is linear when its elements follow each other in the order of the call: kernels then read and
- *    write it in place. Any other (strided, broadcast, unaligned, float16) goes through a block buffer.
- * B. Kernels take multiples of FA__LANES only. What is left over goes through the same buffers, padded with
- *    copies of its last element: no scalar tails, so an element's bits do not depend on its position.
- * C. All operands of a block are read before its results are written, so in-place calls are safe.
+ * The elements of a call are cut into boxes: ranges of each axis. Within a box an operand either is packed, its
+ * elements following each other in memory, and kernels read and write it in place; or it goes through a buffer.
  */
 #include <math.h>
 #include <stdint.h>
-#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "boxes.h"
 #include "half.h"
 #include "internal.h"
+#include "movers.h"
 #include "state.h"
 
-#define BLOCK 256 /* elements per buffer: all buffers together fit a 32 KiB first-level cache */
+/* elements of a box that needs no buffer: short beside a thread's work */
+#define PACKED 1024
+/* fewest elements of which some are timed, to see whether threads would pay */
+#define TIMED (8 * PACKED)
+/* Nanoseconds of work worth a thread: to start one that still spins from the last call, and to wait for it, takes about
+ * a thousand. Few elements must promise more: what is timed may be page faults, and the thread may sleep. */
+#define WORTH_A_THREAD 5000
+#define FEW (16 * PACKED)
+#define WORTH_A_THREAD_IF_FEW 20000
+/* shortest run along the innermost axis that needs no buffer: below, a kernel's start weighs too much */
+#define SHORTEST_RUN 64
+/* side of a box across which operands run in different directions: whole cache lines */
+#define TILE 16
 
-/* fewest elements worth a thread of their own: some 20 microseconds of work */
-#define GRAIN 32768
-
-typedef struct {
-    fa__loop *loop;
-    int inputs, params, results, operands;
-    int per_element; /* parameters vary */
-    fa__dtype dtype;
-    size_t stored, computed; /* bytes per element in memory and in kernels */
-    int ndim;
-    const size_t *shape;
-    char *base[FA__MAX_OPERANDS];
-    const ptrdiff_t *stride[FA__MAX_OPERANDS];
-    char linear[FA__MAX_OPERANDS];
-    double fixed[FA__MAX_PARAMS]; /* room for one scalar parameter each, as the kernel reads it */
-} plan;
-
-/* Moving runs of elements between memory and buffers -------------------------------------------- */
-
-typedef void mover(char *buffer, char *memory, ptrdiff_t stride, size_t n);
-
-#define MOVERS(name, type)                                                             \
-    static void load_##name(char *buffer, char *memory, ptrdiff_t stride, size_t n) {  \
-        if (stride == (ptrdiff_t)sizeof(type)) {                                       \
-            memcpy(buffer, memory, n * sizeof(type));                                  \
-            return;                                                                    \
-        }                                                                              \
-        for (size_t i = 0; i < n; i++, memory += stride)                               \
-            memcpy(buffer + i * sizeof(type), memory, sizeof(type));                   \
-    }                                                                                  \
-    static void store_##name(char *buffer, char *memory, ptrdiff_t stride, size_t n) { \
-        if (stride == (ptrdiff_t)sizeof(type)) {                                       \
-            memcpy(memory, buffer, n * sizeof(type));                                  \
-            return;                                                                    \
-        }                                                                              \
-        for (size_t i = 0; i < n; i++, memory += stride)                               \
-            memcpy(memory, buffer + i * sizeof(type), sizeof(type));                   \
-    }
-MOVERS(f32, float)
-MOVERS(f64, double)
-
-static void load_f16(char *buffer, char *memory, ptrdiff_t stride, size_t n) {
-    for (size_t i = 0; i < n; i++, memory += stride) {
-        uint16_t half;
-        memcpy(&half, memory, sizeof half);
-        ((float *)(void *)buffer)[i] = fa__float_from_half(half);
-    }
+static void start_plan(fa__plan *p, int row, fa__direction direction, fa__dtype dtype) {
+    p->inputs = fa__arities[direction].inputs;
+    p->params = fa__rows[row].n_params;
+    p->results = fa__arities[direction].results;
+    p->operands = p->inputs + p->params + p->results;
+    p->dtype = dtype;
+    p->stored = dtype == FA__F16 ? 2 : dtype == FA__F32 ? sizeof(float) : sizeof(double);
+    p->computed = dtype == FA__F64 ? sizeof(double) : sizeof(float);
+    for (int i = 0; i < p->operands; i++) p->source[i] = (fa__source)dtype;
 }
 
-static void store_f16(char *buffer, char *memory, ptrdiff_t stride, size_t n) {
-    for (size_t i = 0; i < n; i++, memory += stride) {
-        uint16_t half = fa__half_from_float(((float *)(void *)buffer)[i]);
-        memcpy(memory, &half, sizeof half);
-    }
-}
-
-static mover *const load[FA__DTYPES] = {load_f32, load_f64, load_f16};
-static mover *const store[FA__DTYPES] = {store_f32, store_f64, store_f16};
-
-/* Move elements [start, start + count), in the order of the call, one innermost run at a time */
-static void walk(const plan *p, int operand, size_t start, size_t count, char *buffer, mover *move) {
-    int last = p->ndim - 1;
-    size_t index[FA__MAX_DIMS], rest = start;
-    const ptrdiff_t *stride = p->stride[operand];
-    char *memory = p->base[operand];
-    for (int d = last; d > 0; d--) {
-        index[d] = rest % p->shape[d];
-        rest /= p->shape[d];
-        memory += (ptrdiff_t)index[d] * stride[d];
-    }
-    index[0] = rest;
-    memory += (ptrdiff_t)rest * stride[0];
-    for (;;) {
-        size_t run = p->shape[last] - index[last];
-        if (run > count) run = count;
-        move(buffer, memory, stride[last], run);
-        count -= run;
-        if (count == 0) return;
-        buffer += run * p->computed;
-        memory += (ptrdiff_t)run * stride[last];
-        index[last] += run;
-        for (int d = last; d > 0 && index[d] == p->shape[d]; d--) { /* carry */
-            memory += stride[d - 1] - (ptrdiff_t)p->shape[d] * stride[d];
-            index[d] = 0;
-            index[d - 1]++;
-        }
-    }
-}
-
-/* Blocks ----------------------------------------------------------------------------------------- */
-
-/* repeat the last element up to `padded` elements */
-static void pad(char *buffer, size_t count, size_t padded, size_t size) {
-    for (; count < padded; count++) {
-        char *to = buffer + count * size, *from = to - size;
-        if (size == sizeof(float))
-            memcpy(to, from, sizeof(float));
-        else
-            memcpy(to, from, sizeof(double));
-    }
-}
-
-static int is_fixed(const plan *p, int operand) {
-    return !p->per_element && operand >= p->inputs && operand < p->inputs + p->params;
-}
-
-/* elements [start, start + count); count <= BLOCK unless nothing needs a buffer */
-static void run_block(const plan *p, size_t start, size_t count) {
-    _Alignas(64) char buffer[FA__MAX_OPERANDS][BLOCK * sizeof(double)];
-    char *operand[FA__MAX_OPERANDS] = {0};
-    char buffered[FA__MAX_OPERANDS] = {0};
-    size_t padded = (count + FA__LANES - 1) / FA__LANES * FA__LANES;
-    for (int i = 0; i < p->operands; i++) {
-        if (is_fixed(p, i)) {
-            operand[i] = (char *)(uintptr_t)&p->fixed[i - p->inputs];
-        } else if (p->linear[i] && padded == count) {
-            operand[i] = p->base[i] + start * p->stored;
-        } else {
-            buffered[i] = 1;
-            operand[i] = buffer[i];
-            if (i >= p->inputs + p->params) continue;
-            walk(p, i, start, count, buffer[i], load[p->dtype]);
-            pad(buffer[i], count, padded, p->computed);
-        }
-    }
-    p->loop(operand, padded);
-    for (int i = p->inputs + p->params; i < p->operands; i++)
-        if (buffered[i]) walk(p, i, start, count, buffer[i], store[p->dtype]);
-}
-
-static int all_linear(const plan *p) {
-    for (int i = 0; i < p->operands; i++)
-        if (!p->linear[i] && !is_fixed(p, i)) return 0;
-    return 1;
-}
-
-static void run_range(const void *context, size_t begin, size_t end) {
-    const plan *p = context;
-    int direct = all_linear(p);
-    fa__state caller = fa__enter();
-    while (begin < end) {
-        size_t count = end - begin;
-        if (direct && count >= FA__LANES)
-            count -= count % FA__LANES;
-        else if (count > BLOCK)
-            count = BLOCK;
-        run_block(p, begin, count);
-        begin += count;
-    }
-    fa__leave(caller);
+static fa__loop *loop_for(int row, fa__direction direction, fa__dtype dtype, int per_element) {
+    int kernels = dtype == FA__F64 ? FA__F64 : FA__F32;
+    return fa__active_kernels()->of_dtype[kernels][row].loop[direction][per_element];
 }
 
 /* Plans ------------------------------------------------------------------------------------------ */
 
-static plan new_plan(int row, fa__direction direction, fa__dtype dtype) {
-    plan p;
-    p.inputs = fa__arities[direction].inputs;
-    p.params = fa__rows[row].n_params;
-    p.results = fa__arities[direction].results;
-    p.operands = p.inputs + p.params + p.results;
-    p.per_element = 0;
-    p.dtype = dtype;
-    p.stored = dtype == FA__F16 ? 2 : dtype == FA__F32 ? sizeof(float) : sizeof(double);
-    p.computed = dtype == FA__F64 ? sizeof(double) : sizeof(float);
-    return p;
+static size_t magnitude(ptrdiff_t stride) {
+    return stride < 0 ? 0 - (size_t)stride : (size_t)stride;
 }
 
-static int is_linear(const plan *p, int operand) {
+static int is_aligned(const fa__plan *p, int operand) {
+    size_t bits = (uintptr_t)p->base[operand];
+    for (int d = 0; d < p->ndim; d++) bits |= (size_t)p->stride[operand][d];
+    return (int)p->source[operand] == (int)p->dtype && p->stored == p->computed &&
+           (bits & (p->stored - 1)) == 0;
+}
+
+/* the elements of each box follow each other */
+static int is_packed(const fa__plan *p, int operand) {
     ptrdiff_t expected = (ptrdiff_t)p->stored;
-    if (p->stored != p->computed || (uintptr_t)p->base[operand] % p->stored != 0) return 0;
+    int whole = 1; /* boxes are as wide as the array, as far as looked at */
     for (int d = p->ndim - 1; d >= 0; d--) {
-        if (p->stride[operand][d] != expected) return 0;
-        expected *= (ptrdiff_t)p->shape[d];
+        if (p->box[d] == 1) continue;
+        if (!whole || p->stride[operand][d] != expected) return 0;
+        expected *= (ptrdiff_t)p->box[d];
+        whole = p->box[d] == p->shape[d];
+    }
+    return is_aligned(p, operand);
+}
+
+/* one value for each run along the innermost axis, or for all elements */
+static int params_are_fixed(const fa__plan *p, int only_along_runs) {
+    for (int i = p->inputs; i < p->inputs + p->params; i++)
+        for (int d = only_along_runs ? p->ndim - 1 : 0; d < p->ndim; d++)
+            if (p->stride[i][d] != 0) return 0;
+    return 1;
+}
+
+static int runs_are_packed(const fa__plan *p) {
+    int last = p->ndim - 1;
+    if (p->shape[last] < SHORTEST_RUN && p->ndim > 1) return 0;
+    for (int i = 0; i < p->operands; i++) {
+        int value_per_run = fa__is_param(p, i) && params_are_fixed(p, 1);
+        if (!is_aligned(p, i) || (!value_per_run && p->stride[i][last] != (ptrdiff_t)p->stored)) return 0;
     }
     return 1;
 }
 
-static int is_scalar(const plan *p, int operand) {
-    for (int d = 0; d < p->ndim; d++)
-        if (p->stride[operand][d] != 0) return 0;
+/* n cut into equal parts of at most `most`; all but the last a multiple of `quantum`, as `most` is */
+static size_t part_of(size_t n, size_t most, size_t quantum) {
+    size_t parts = (n + most - 1) / most, part = (n + parts - 1) / parts;
+    return n <= most ? n : (part + quantum - 1) / quantum * quantum;
+}
+
+/* the axis along which the operand's elements lie closer together than along the innermost one, else that */
+static int faster_axis(const fa__plan *p, int operand) {
+    int last = p->ndim - 1, found = last;
+    const ptrdiff_t *stride = p->stride[operand];
+    if (p->fixed[operand] || fa__is_result(p, operand) || stride[last] == 0) return last;
+    if (!fa__transposing_loader(p->source[operand], p->dtype)) return last;
+    for (int d = last - 1; d >= 0; d--)
+        if (stride[d] != 0 && magnitude(stride[d]) < magnitude(stride[found])) found = d;
+    return found;
+}
+
+/* Boxes of runs that need no buffer; of tiles, where operands run in different directions; or else of as many
+ * innermost axes as fit a buffer */
+static void choose_boxes(fa__plan *p) {
+    int last = p->ndim - 1, across = last;
+    p->runs = runs_are_packed(p);
+    int fixed = params_are_fixed(p, p->runs);
+    for (int i = 0; i < p->operands; i++) p->fixed[i] = (char)(fixed && fa__is_param(p, i));
+    for (int d = 0; d < p->ndim; d++) p->box[d] = 1;
+    for (int i = 0; i < p->operands; i++) {
+        p->transposed[i] = p->runs ? last : faster_axis(p, i);
+        if (p->transposed[i] < across) across = p->transposed[i];
+    }
+    for (int i = 0; i < p->operands; i++)
+        if (p->transposed[i] != across) p->transposed[i] = last;
+    if (p->runs) {
+        p->box[last] = part_of(p->shape[last], PACKED, FA__LANES);
+        if (last && p->box[last] == p->shape[last])
+            p->box[last - 1] = part_of(p->shape[last - 1], PACKED / p->box[last], 1);
+    } else if (across < last) {
+        p->box[last] = part_of(p->shape[last], TILE, FA__LANES);
+        p->box[across] = part_of(p->shape[across], FA__TILED / TILE, 1);
+    } else {
+        p->box[last] = part_of(p->shape[last], FA__BUFFERED, FA__LANES);
+        size_t room = FA__BUFFERED / p->box[last];
+        for (int d = last; d > 0 && p->box[d] == p->shape[d] && room > 1; d--) {
+            p->box[d - 1] = part_of(p->shape[d - 1], room, 1);
+            room /= p->box[d - 1];
+        }
+    }
+    for (int i = 0; i < p->operands; i++) p->packed[i] = (char)(!p->fixed[i] && is_packed(p, i));
+}
+
+/* whether two operands of one dimension have memory in common */
+static int overlap(const fa__plan *p, int a, int b) {
+    char *low[2], *high[2];
+    for (int k = 0; k < 2; k++) {
+        int i = k ? b : a;
+        ptrdiff_t reach = (ptrdiff_t)(p->shape[0] - 1) * p->stride[i][0];
+        low[k] = p->base[i] + (reach < 0 ? reach : 0);
+        high[k] = p->base[i] + (reach < 0 ? 0 : reach) + p->stored;
+    }
+    return low[0] < high[1] && low[1] < high[0];
+}
+
+/* A page that is not is about to be cleared, and then it is in the caches */
+static int is_resident(char *address) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    unsigned char answer = 1;
+    mincore(address - (uintptr_t)address % page, 1, &answer);
+    return answer & 1;
+}
+
+/* Results that would not stay in the caches anyway, and whose lines nothing else brings there */
+static int should_stream(const fa__plan *p) {
+    size_t written = (size_t)p->results * p->shape[0] * p->stored;
+    if (p->ndim != 1 || written < fa__cache_per_processor()) return 0;
+    for (int i = p->inputs + p->params; i < p->operands; i++) {
+        if (!is_resident(p->base[i] + p->shape[0] / 2 * p->stored)) return 0;
+        for (int k = 0; k < p->inputs + p->params; k++)
+            if (overlap(p, i, k)) return 0;
+    }
     return 1;
+}
+
+/* One dimension, long: boxes of the last result start at cache lines, and may pass the caches by */
+static void choose_lines(fa__plan *p) {
+    int result = p->operands - 1;
+    p->phase = 0;
+    p->stream = 0;
+    if (p->ndim != 1 || !p->runs || p->box[0] == p->shape[0]) return;
+    p->phase = (uintptr_t)p->base[result] % FA__LINE / p->stored;
+    if (should_stream(p)) p->stream = fa__active_kernels()->stream;
 }
 
 /* Base, stride, shape and ndim are set: see what each operand is, and run */
-static void run_plan(plan *p, int row, fa__direction direction, size_t n) {
+static void run_plan(fa__plan *p, int row, fa__direction direction) {
+    size_t n = 1, boxes = 1;
+    for (int d = 0; d < p->ndim; d++) n *= p->shape[d];
     if (n == 0) return;
-    for (int i = 0; i < p->operands; i++) p->linear[i] = (char)is_linear(p, i);
-    for (int i = 0; i < p->params; i++)
-        if (!is_scalar(p, p->inputs + i)) p->per_element = 1;
-    if (p->params && !p->per_element) {
-        fa__state caller = fa__enter();
-        for (int i = 0; i < p->params; i++)
-            load[p->dtype]((char *)&p->fixed[i], p->base[p->inputs + i], 0, 1);
-        fa__leave(caller);
-    }
-    int kernel_dtype = p->dtype == FA__F64 ? FA__F64 : FA__F32;
-    p->loop = fa__active_kernels()->of_dtype[kernel_dtype][row].loop[direction][p->per_element];
-    fa__parallel_for(run_range, p, n, GRAIN, BLOCK);
+    choose_boxes(p);
+    choose_lines(p);
+    p->loop = loop_for(row, direction, p->dtype, p->params && !p->fixed[p->inputs]);
+    for (int d = 0; d < p->ndim; d++) boxes *= fa__boxes_along(p, d);
+    size_t sample = boxes * PACKED / n + 1; /* boxes of some PACKED elements */
+    if (n < TIMED || boxes < 4 * sample)
+        fa__run_boxes(p, 0, boxes);
+    else
+        fa__parallel_for_timed(fa__run_boxes, p, boxes, sample,
+                               n < FEW ? WORTH_A_THREAD_IF_FEW : WORTH_A_THREAD);
 }
 
 void fa__execute_1d(int row, fa__direction direction, fa__dtype dtype, char *const *base,
                     const ptrdiff_t *stride, size_t n) {
-    plan p = new_plan(row, direction, dtype);
+    fa__plan p;
+    start_plan(&p, row, direction, dtype);
     p.ndim = 1;
     p.shape = &n;
     for (int i = 0; i < p.operands; i++) {
         p.base[i] = base[i];
         p.stride[i] = &stride[i];
     }
-    run_plan(&p, row, direction, n);
+    run_plan(&p, row, direction);
+}
+
+/* Short arrays take the shortest way */
+static int run_short(fa__plan *p, int row, fa__direction direction, char *const *base, size_t n) {
+    size_t bits = 0;
+    for (int i = 0; i < p->operands; i++) bits |= (uintptr_t)base[i];
+    if (n > PACKED || p->stored != p->computed || (bits & (p->stored - 1)) != 0) return 0;
+    for (int i = 0; i < p->operands; i++) p->fixed[i] = (char)fa__is_param(p, i);
+    p->loop = loop_for(row, direction, p->dtype, 0);
+    fa__state caller = fa__enter();
+    fa__run_contiguous(p, base, n);
+    fa__leave(caller);
+    return 1;
 }
 
 void fa__execute_contiguous(int row, fa__direction direction, fa__dtype dtype, char *const *base, size_t n) {
     ptrdiff_t stride[FA__MAX_OPERANDS];
-    plan p = new_plan(row, direction, dtype);
-    for (int i = 0; i < p.operands; i++)
-        stride[i] = i >= p.inputs && i < p.inputs + p.params ? 0 : (ptrdiff_t)p.stored;
+    fa__plan p;
+    start_plan(&p, row, direction, dtype);
+    if (run_short(&p, row, direction, base, n)) return;
+    for (int i = 0; i < p.operands; i++) stride[i] = fa__is_param(&p, i) ? 0 : (ptrdiff_t)p.stored;
     fa__execute_1d(row, direction, dtype, base, stride, n);
 }
 
@@ -247,11 +242,17 @@ int fa__narrow(double value, float *result) {
     return 1;
 }
 
-/* Many dimensions -------------------------------------------------------------------------------- */
-
-static size_t magnitude(ptrdiff_t stride) {
-    return stride < 0 ? 0 - (size_t)stride : (size_t)stride;
+int fa__narrow_to_half(double value, float *result) {
+    fa__state caller = fa__enter();
+    volatile double wide = value;
+    volatile float narrow = fa__float_from_half(fa__half_from_double(wide));
+    fa__leave(caller);
+    if (isinf(narrow) && !isinf(value)) return 0;
+    *result = narrow;
+    return 1;
 }
+
+/* Many dimensions -------------------------------------------------------------------------------- */
 
 static void swap_axes(fa__call *c, int operands, int a, int b) {
     size_t extent = c->shape[a];
@@ -301,19 +302,17 @@ static void merge_axes(fa__call *c, int operands) {
     c->ndim = kept;
 }
 
-void fa__execute(const fa__call *call) {
-    plan p = new_plan(call->row, call->direction, call->dtype);
-    fa__call c = *call;
-    size_t n = 1;
-    for (int d = 0; d < c.ndim; d++) n *= c.shape[d];
-    if (n == 0) return;
-    sort_axes(&c, p.operands);
-    merge_axes(&c, p.operands);
-    p.ndim = c.ndim;
-    p.shape = c.shape;
+void fa__execute(fa__call *call) {
+    fa__plan p;
+    start_plan(&p, call->row, call->direction, call->dtype);
+    sort_axes(call, p.operands);
+    merge_axes(call, p.operands);
+    p.ndim = call->ndim;
+    p.shape = call->shape;
     for (int i = 0; i < p.operands; i++) {
-        p.base[i] = c.base[i];
-        p.stride[i] = c.stride[i];
+        p.base[i] = call->base[i];
+        p.stride[i] = call->stride[i];
+        if (!fa__is_result(&p, i)) p.source[i] = call->source[i];
     }
-    run_plan(&p, call->row, call->direction, n);
+    run_plan(&p, call->row, call->direction);
 }

@@ -27,5 +27,5 @@ CFLAGS_avx512 = -march=x86-64-v4 -mprefer-vector-width=512
 CFLAGS_neon = -march=armv8-a
 
 # Sources compiled once
-SOURCES_ONCE = table.c api.c dispatch.c engine.c half.c measure.c products.c dense.c bits.c stacks.c
+SOURCES_ONCE = table.c api.c dispatch.c engine.c boxes.c movers.c stream.c half.c measure.c products.c dense.c bits.c stacks.c
 SOURCES_OPENMP = parallel.c

@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "coefficients.h"
 #include "pair.h"
 
 /* value inside, 0 outside; NaN where x is */
@@ -285,14 +286,20 @@ FA_INLINE real step_derivative_from_output(real y) {
 
 /* hard_swish, hard_mish -------------------------------------------------------------------------- */
 
+/* a/6: a product is four times as fast as a division */
+FA_INLINE double fa__sixth(fa__pair a) {
+    return fa__value(fa__mul(a, (fa__pair){FA_INV_6_HI, FA_INV_6_LO}));
+}
+
 FA_INLINE double hard_swish_forward(double x) {
     double inside = fa__min(x, 3);
-    double middle = fa__value(fa__mul_double(fa__two_sum(inside, 3.0), inside)) / 6;
+    double middle = fa__sixth(fa__mul_double(fa__two_sum(inside, 3.0), inside));
     return x <= -3 ? 0 : x >= 3 ? x : middle;
 }
 
 FA_INLINE double hard_swish_derivative(double x) {
-    return x <= -3 ? 0 : x >= 3 ? 1 : fa__fma(2, x, 3) / 6;
+    double middle = fa__sixth(fa__two_sum(2 * x, 3.0));
+    return x <= -3 ? 0 : x >= 3 ? 1 : middle;
 }
 
 FA_INLINE double hard_mish_forward(double x) {
@@ -337,7 +344,7 @@ FA_INLINE double star_relu_forward(double x, double scale, double offset) {
     double near = fa__min(rectified, FA__SQUARE_FAR);
     fa__pair square = fa__mul_double(fa__two_prod(near, near), scale);
     double sum = fa__value(fa__add_double(square, offset));
-    double far = scale * fa__under(scale, rectified * rectified) + offset;
+    double root = fa__under(scale, rectified), far = scale * root * root + offset;
     return rectified > FA__SQUARE_FAR ? far : sum;
 }
 

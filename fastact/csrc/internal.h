@@ -22,6 +22,21 @@ typedef enum {
 /* what arrays hold; float16 is computed in float32 */
 typedef enum { FA__F32, FA__F64, FA__F16, FA__DTYPES } fa__dtype;
 
+/* what an operand that is read may hold instead: the dtypes come first, with the same numbers */
+typedef enum {
+    FA__I8 = FA__DTYPES,
+    FA__U8,
+    FA__I16,
+    FA__U16,
+    FA__I32,
+    FA__U32,
+    FA__I64,
+    FA__U64,
+    FA__SWAPPED_F32, /* of the other byte order */
+    FA__SWAPPED_F64,
+    FA__SOURCES
+} fa__source;
+
 /* Row numbers, in the order of the table */
 enum {
 #define FA_ACT(name, ...) FA__ROW_##name,
@@ -59,26 +74,36 @@ typedef struct {
     fa__loop *loop[FA__DIRECTIONS][2];
 } fa__kernels;
 
+/* copies bytes to where the caches are passed by; what was stored so is seen by others after the fence */
+typedef void fa__streamer(char *to, const char *from, size_t bytes);
+void fa__stream_fence(void);
+
 /* one instruction set's kernels, by dtype (FA__F32, FA__F64) and row */
 typedef struct {
     const char *isa;
     const fa__kernels *of_dtype[2];
     const struct fa__micro *micro[2]; /* kernels of matrix products (products.h) */
+    fa__streamer *stream;
 } fa__kernel_set;
 const fa__kernel_set *fa__active_kernels(void);
 
+/* Bytes of cache that one processor may call its own: larger results do not stay there */
+size_t fa__cache_per_processor(void);
+
 /* An elementwise call on arrays of any layout: base address and byte strides of each operand over the
- * broadcast shape. Results may be the same memory as an input, element for element; no other overlap. */
+ * broadcast shape. Results may be the same memory as an input, element for element; no other overlap.
+ * fa__execute puts the axes into an order of its own. */
 typedef struct {
     int row;
     fa__direction direction;
-    fa__dtype dtype;
+    fa__dtype dtype;                     /* of the results */
+    fa__source source[FA__MAX_OPERANDS]; /* of inputs and parameters */
     int ndim;
     size_t shape[FA__MAX_DIMS];
     char *base[FA__MAX_OPERANDS];
     ptrdiff_t stride[FA__MAX_OPERANDS][FA__MAX_DIMS];
 } fa__call;
-void fa__execute(const fa__call *call);
+void fa__execute(fa__call *call);
 
 /* the same for one dimension, as a NumPy inner loop sees it; and for contiguous arrays and scalar
  * parameters, as the C API does */
@@ -86,14 +111,19 @@ void fa__execute_1d(int row, fa__direction direction, fa__dtype dtype, char *con
                     const ptrdiff_t *stride, size_t n);
 void fa__execute_contiguous(int row, fa__direction direction, fa__dtype dtype, char *const *base, size_t n);
 
-/* `value` as a float, rounded to nearest and without a trace in the caller's floating-point state. Returns 0
- * where a finite value is too large for a float; then nothing is written. */
+/* `value` as a float, or as a half that is widened again, rounded to nearest and without a trace in the caller's
+ * floating-point state. Returns 0 where a finite value is too large; then nothing is written. */
 int fa__narrow(double value, float *result);
+int fa__narrow_to_half(double value, float *result);
 
 /* Run body over [0, n), cut into one range per thread; ranges start at multiples of `quantum` and hold at
  * least `grain` elements. Serial where threads would not pay, or could not be had safely. */
 typedef void fa__body(const void *context, size_t begin, size_t end);
 void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum);
+
+/* The same, where the cost is not known: the caller's thread does and times the first units, `sample` of them and
+ * as many again, and the rest is shared out so that each thread has `worth` nanoseconds to do. */
+void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_t sample, size_t worth);
 
 /* What bounds the number of threads: 0 where a source sets no bound */
 typedef struct {
@@ -117,5 +147,10 @@ typedef struct {
     size_t wrong_sign;       /* of the other sign than the truth, neither being zero */
 } fa__ulp_stats;
 void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp_stats *stats);
+
+/* The least that a call on large arrays must do: read one or two arrays (`b` may be null), write one or two
+ * (`d` may be null) past the caches, on all threads: y = a or a ^ b, d = a or a ^ b. All begin at multiples of
+ * 64 and hold `bytes`, a multiple of 64; nothing overlaps. */
+void fa__measure_traffic(const char *a, const char *b, char *y, char *d, size_t bytes);
 
 #endif

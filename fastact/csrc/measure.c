@@ -1,4 +1,5 @@
-/* Errors of float32 results, in ULP of float32 at the true value. Knows IEEE binary32; does not know who
+/* What results and times are held against: errors of float32 results, in ULP of float32 at the true value, and
+ * the time that memory alone takes. Knows IEEE binary32 and stores that bypass the caches; does not know who
  * computed what. */
 #include <math.h>
 #include <stdint.h>
@@ -12,6 +13,10 @@
 #define WIDEST_VECTORS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define WIDEST_VECTORS
+#endif
+
+#ifdef __SSE2__
+#include <immintrin.h>
 #endif
 
 #define BLOCK 256 /* elements measured before their largest error is looked at */
@@ -72,4 +77,61 @@ static void measure_block(const float *got, const double *want, size_t n, fa__ul
 void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp_stats *stats) {
     for (size_t i = 0; i < n; i += BLOCK)
         measure_block(got + i, want + i, n - i < BLOCK ? n - i : BLOCK, stats);
+}
+
+/* Memory ----------------------------------------------------------------------------------------- */
+
+#define LINE 64                         /* bytes of a cache line */
+#define TRAFFIC_GRAIN ((size_t)1 << 18) /* bytes that are worth a thread */
+
+typedef struct {
+    const char *a, *b;
+    char *y, *d;
+} traffic;
+
+#ifdef __SSE2__
+/* A whole line is loaded before it is stored, and stored at once: half as fast again as vector by vector. */
+#define MOVE_LINES(vector, prefix)                                                                          \
+    for (size_t at = begin * LINE; at < end * LINE; at += LINE) {                                           \
+        enum { EACH = LINE / sizeof(vector), STEP = sizeof(vector) / sizeof(float) };                       \
+        const float *a = (const float *)(t->a + at);                                                        \
+        vector v[EACH];                                                                                     \
+        for (size_t i = 0; i < EACH; i++) v[i] = prefix##_load_ps(a + i * STEP);                            \
+        if (t->b) {                                                                                         \
+            const float *b = (const float *)(t->b + at);                                                    \
+            for (size_t i = 0; i < EACH; i++) v[i] = prefix##_xor_ps(v[i], prefix##_load_ps(b + i * STEP)); \
+        }                                                                                                   \
+        float *y = (float *)(t->y + at);                                                                    \
+        for (size_t i = 0; i < EACH; i++) prefix##_stream_ps(y + i * STEP, v[i]);                           \
+        if (t->d) {                                                                                         \
+            float *d = (float *)(t->d + at);                                                                \
+            for (size_t i = 0; i < EACH; i++) prefix##_stream_ps(d + i * STEP, v[i]);                       \
+        }                                                                                                   \
+    }                                                                                                       \
+    _mm_sfence()
+
+static void move_by_16(const traffic *t, size_t begin, size_t end) {
+    MOVE_LINES(__m128, _mm);
+}
+
+__attribute__((target("avx"))) static void move_by_32(const traffic *t, size_t begin, size_t end) {
+    MOVE_LINES(__m256, _mm256);
+}
+#endif
+
+static void move_lines(const void *context, size_t begin, size_t end) {
+    const traffic *t = context;
+#ifdef __SSE2__
+    (__builtin_cpu_supports("avx") ? move_by_32 : move_by_16)(t, begin, end);
+#else
+    size_t at = begin * LINE, bytes = (end - begin) * LINE;
+    memcpy(t->y + at, t->a + at, bytes);
+    for (size_t i = at; t->b && i < at + bytes; i++) t->y[i] ^= t->b[i];
+    if (t->d) memcpy(t->d + at, t->a + at, bytes);
+#endif
+}
+
+void fa__measure_traffic(const char *a, const char *b, char *y, char *d, size_t bytes) {
+    traffic t = {a, b, y, d};
+    fa__parallel_for(move_lines, &t, bytes / LINE, TRAFFIC_GRAIN / LINE, 1);
 }

@@ -8,9 +8,11 @@
  */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "fastact.h"
 #include "internal.h"
@@ -148,26 +150,55 @@ static int threads_for(size_t n, size_t grain) {
     return useful < (size_t)allowed ? (int)useful : allowed;
 }
 
-void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum) {
-    int threads = threads_for(n, grain);
+/* Run body over [begin, end), cut into one range per thread */
+static void share_out(fa__body *body, const void *context, size_t begin, size_t end, int threads,
+                      size_t quantum) {
     if (threads < 2 || atomic_flag_test_and_set(&region_taken)) {
-        body(context, 0, n);
+        body(context, begin, end);
         return;
     }
-    size_t each = (n + (size_t)threads - 1) / (size_t)threads,
+    size_t each = (end - begin + (size_t)threads - 1) / (size_t)threads,
            share = (each + quantum - 1) / quantum * quantum;
 #pragma omp parallel num_threads(threads)
     {
         /* the runtime may give fewer threads than asked for: let each take every team-size-th share */
         size_t step = share * (size_t)omp_get_num_threads();
-        for (size_t begin = share * (size_t)omp_get_thread_num(); begin < n; begin += step)
-            body(context, begin, n - begin < share ? n : begin + share);
+        for (size_t at = begin + share * (size_t)omp_get_thread_num(); at < end; at += step)
+            body(context, at, end - at < share ? end : at + share);
     }
     atomic_flag_clear(&region_taken);
+}
+
+void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum) {
+    share_out(body, context, 0, n, threads_for(n, grain), quantum);
+}
+
+/* Whole numbers all the way: the caller's floating-point flags are not ours to raise */
+static uint64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return UINT64_C(1000000000) * (uint64_t)t.tv_sec + (uint64_t)t.tv_nsec;
+}
+
+void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_t sample, size_t worth) {
+    uint64_t start = now();
+    body(context, 0, sample);
+    uint64_t middle = now();
+    body(context, sample, 2 * sample);
+    uint64_t first = middle - start, second = now() - middle;
+    /* the lesser: one of the two may have been interrupted, or have met cold caches */
+    uint64_t taken = first < second ? first : second;
+    size_t grain = (size_t)(worth * sample / (taken + 1)) + 1; /* units that take so long */
+    share_out(body, context, 2 * sample, n, threads_for(n - 2 * sample, grain), 1);
 }
 #else
 void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum) {
     (void)grain, (void)quantum;
+    body(context, 0, n);
+}
+
+void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_t sample, size_t worth) {
+    (void)sample, (void)worth;
     body(context, 0, n);
 }
 #endif

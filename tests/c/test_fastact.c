@@ -379,6 +379,63 @@ static void test_half(void) {
     check(wrong == 0 && count > 1000000, "floats to half", "fa__half_from_float", wrong);
 }
 
+/* runs of halves by whichever way the processor has: the bits of one by one, NaN included */
+static void test_runs_of_halves(void) {
+    enum { COUNT = 65536 + 3 };
+    static uint16_t halves[COUNT], back[COUNT];
+    static float floats[COUNT];
+    size_t wrong = 0;
+    for (size_t i = 0; i < COUNT; i++) halves[i] = (uint16_t)i;
+    fa__floats_from_halves(floats, halves, COUNT);
+    fa__halves_from_floats(back, floats, COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        float one = fa__float_from_half(halves[i]);
+        wrong += memcmp(&one, &floats[i], sizeof one) != 0 || back[i] != fa__half_from_float(one);
+    }
+    check(wrong == 0, "runs of halves", "fa__floats_from_halves", wrong);
+    for (size_t round = wrong = 0; round < 64; round++) {
+        for (size_t i = 0; i < COUNT; i++) {
+            uint32_t word = (uint32_t)(i * 65537 + round * 12345677);
+            memcpy(&floats[i], &word, sizeof word);
+        }
+        fa__halves_from_floats(back, floats, COUNT);
+        for (size_t i = 0; i < COUNT; i++) wrong += back[i] != fa__half_from_float(floats[i]);
+    }
+    check(wrong == 0, "floats to runs of halves", "fa__halves_from_floats", wrong);
+}
+
+/* doubles between two halves, just beside the middle: a float in between would round them to it */
+static void test_double_to_half(void) {
+    size_t wrong = 0;
+    for (uint32_t half = 0; half < 0x7bff; half++) {
+        double low = half_value((uint16_t)half), middle = (low + half_value((uint16_t)(half + 1))) / 2;
+        uint16_t even = (uint16_t)(half + (half & 1));
+        wrong += fa__half_from_double(low) != half || fa__half_from_double(middle) != even;
+        wrong += fa__half_from_double(nextafter(middle, 0)) != half;
+        wrong += fa__half_from_double(nextafter(-middle, -INFINITY)) != (uint16_t)(0x8000 | (half + 1));
+    }
+    check(wrong == 0, "doubles to half", "fa__half_from_double", wrong);
+}
+
+/* any place and length, and nothing beside it */
+static void test_stream(void) {
+    enum { MOST = 400, ROOM = 700 };
+    static _Alignas(64) char from[ROOM], to[ROOM];
+    fa__streamer *stream = fa__active_kernels()->stream;
+    size_t wrong = 0;
+    for (size_t i = 0; i < ROOM; i++) from[i] = (char)(i * 37 + 1);
+    for (size_t start = 1; start < 130; start += 3) {
+        for (size_t n = 0; n <= MOST; n += 4) {
+            memset(to, 0, sizeof to);
+            stream(to + start, from + 5, n);
+            fa__stream_fence();
+            wrong += memcmp(to + start, from + 5, n) != 0 || to[start - 1] != 0 || to[start + n] != 0;
+        }
+    }
+    check(wrong == 0, "stream", fa_isa(), wrong);
+    check(fa__cache_per_processor() > 1 << 16, "cache", "fa__cache_per_processor", fa__cache_per_processor());
+}
+
 /* a threaded call before the fork, and one of the same size in the child, which must neither hang nor differ */
 static void test_fork(void) {
     const test_case *c = &cases[CASE_COUNT - 1];
@@ -406,6 +463,9 @@ int main(int argc, char **argv) {
     test_num_threads();
     test_cgroup(argv[1]);
     test_half();
+    test_runs_of_halves();
+    test_double_to_half();
+    test_stream();
     test_fork();
     printf("%d passed, %d failed\n", passed, failed);
     return failed != 0;

@@ -7,6 +7,8 @@ Knows which modules there are. A module knows its library's own names for activa
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
+from importlib import metadata
 
 from fastact.benchmarks.contestants import Contestant
 
@@ -18,6 +20,18 @@ MODULES = {
     "numexpr": "numexpr_text",
     "SciPy": "scipy_special",
 }
+_PACKAGES = {"PyTorch": "torch", "JAX": "jax", "ONNX Runtime": "onnxruntime"}  # where the name is another
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """The versions of those peers that are installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(_PACKAGES.get(name, name))
+        except metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def installed() -> tuple[list[Contestant], dict[str, str]]:

@@ -27,6 +27,10 @@ class Peer:
     name = "numba"
     limit = None
 
+    def __init__(self) -> None:
+        """Start its threads now: that sets OpenMP's number of threads back, for all who share the runtime."""
+        numba.get_num_threads()
+
     @contextmanager
     def threads(self, n: int) -> Iterator[None]:
         """numba's number of threads."""

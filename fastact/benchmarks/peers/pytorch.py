@@ -80,7 +80,7 @@ class Peer:
         forward, *backward = _OPERATORS.get(case.activation, ((),))
         from_x = next((operator for operator in backward if "x" in operator), None)
         from_y = next((operator for operator in backward if "y" in operator), None)
-        tensors = {name: torch.tensor(getattr(case, name)) for name in ("x", "y", "grad_y")}
+        tensors = {name: torch.tensor(getattr(case, name)) for name in case.argument_names}
         if case.direction == "forward":
             return _bind(forward, tensors, case) if forward else None
         if case.direction == "backward":
@@ -91,6 +91,8 @@ class Peer:
         if derivative is None:
             return None
         tensors["grad_y"] = torch.ones_like(tensors["x"])
+        if derivative is from_y:
+            tensors["y"] = torch.tensor(case.y)
         first, second = _bind(forward, tensors, case), _bind(derivative, tensors, case)
         return lambda: (first(), second())
 
@@ -103,6 +105,6 @@ def _bind(operator: Operator, tensors: dict[str, Any], case: Case) -> Callable[[
     overloads = getattr(torch.ops.aten, name)
     for overload in ("out", "grad_input"):
         if overload in overloads.overloads():
-            result = torch.empty_like(tensors["x"])
+            result = torch.empty_like(next(iter(tensors.values())))
             return partial(getattr(overloads, overload), *arguments, **{overload: result})
     return partial(overloads.default, *arguments)

@@ -1,0 +1,143 @@
+# Questions about arrays, and what C is told of their elements. Part of _core.pyx.
+# Knows NumPy's C API; does not know activations.
+
+cdef inline int element_type(object array) noexcept:
+    """NPY_HALF, NPY_FLOAT or NPY_DOUBLE for a plain native array of it, else -1."""
+    if not cnp.PyArray_CheckExact(array):
+        return -1
+    cdef int number = cnp.PyArray_TYPE(<cnp.ndarray>array)
+    if number != cnp.NPY_FLOAT and number != cnp.NPY_DOUBLE and number != cnp.NPY_FLOAT16:
+        return -1
+    return number if cnp.PyArray_ISNOTSWAPPED(<cnp.ndarray>array) else -1
+
+
+cdef bint find_source(cnp.ndarray array, source_t *source, int *number) noexcept:
+    """What C is to read the elements as, and the least result that NumPy's rules give them: its type number, of
+    NPY_HALF, NPY_FLOAT, NPY_DOUBLE. False where only the ufunc can know."""
+    cdef int found = cnp.PyArray_TYPE(array), size = <int>cnp.PyArray_ITEMSIZE(array)
+    cdef bint swapped = not cnp.PyArray_ISNOTSWAPPED(array), signed = cnp.PyTypeNum_ISSIGNED(found)
+    if found == cnp.NPY_FLOAT:
+        source[0] = <source_t>(FA__SWAPPED_F32 if swapped else FA__F32)
+    elif found == cnp.NPY_DOUBLE:
+        source[0] = <source_t>(FA__SWAPPED_F64 if swapped else FA__F64)
+    elif swapped:
+        return False
+    elif found == cnp.NPY_FLOAT16:
+        source[0] = <source_t>FA__F16
+    elif found != cnp.NPY_BOOL and not cnp.PyTypeNum_ISINTEGER(found):
+        return False
+    elif size == 1:
+        source[0] = <source_t>(FA__I8 if signed else FA__U8)
+    elif size == 2:
+        source[0] = <source_t>(FA__I16 if signed else FA__U16)
+    elif size == 4:
+        source[0] = <source_t>(FA__I32 if signed else FA__U32)
+    else:
+        source[0] = <source_t>(FA__I64 if signed else FA__U64)
+    if found == cnp.NPY_FLOAT16 or size == 1:
+        number[0] = cnp.NPY_FLOAT16
+    elif found == cnp.NPY_FLOAT or size == 2:
+        number[0] = cnp.NPY_FLOAT
+    else:
+        number[0] = cnp.NPY_DOUBLE
+    return True
+
+
+cdef inline dtype_t dtype_of(int number) noexcept:
+    return <dtype_t>(FA__F16 if number == cnp.NPY_FLOAT16 else FA__F32 if number == cnp.NPY_FLOAT else FA__F64)
+
+
+cdef inline int wider(int a, int b) noexcept:
+    """Of NPY_HALF, NPY_FLOAT, NPY_DOUBLE."""
+    if a == cnp.NPY_DOUBLE or b == cnp.NPY_DOUBLE:
+        return cnp.NPY_DOUBLE
+    return cnp.NPY_FLOAT if a == cnp.NPY_FLOAT or b == cnp.NPY_FLOAT else cnp.NPY_FLOAT16
+
+
+cdef bint same_layout(cnp.ndarray a, cnp.ndarray b) noexcept:
+    cdef int d, ndim = cnp.PyArray_NDIM(a)
+    if ndim != cnp.PyArray_NDIM(b):
+        return False
+    for d in range(ndim):
+        if cnp.PyArray_DIM(a, d) != cnp.PyArray_DIM(b, d):
+            return False
+        if cnp.PyArray_STRIDE(a, d) != cnp.PyArray_STRIDE(b, d):
+            return False
+    return True
+
+
+cdef void extent(cnp.ndarray a, char **low, char **high) noexcept:
+    """The first byte of an array's memory and the one after its last."""
+    cdef int d
+    cdef cnp.npy_intp reach
+    low[0] = cnp.PyArray_BYTES(a)
+    high[0] = low[0] + cnp.PyArray_ITEMSIZE(a)
+    for d in range(cnp.PyArray_NDIM(a)):
+        reach = (cnp.PyArray_DIM(a, d) - 1) * cnp.PyArray_STRIDE(a, d)
+        if reach < 0:
+            low[0] += reach
+        else:
+            high[0] += reach
+
+
+cdef bint unsafe_overlap(cnp.ndarray result, cnp.ndarray operand) noexcept:
+    """Whether writing `result` could change an element of `operand` that is read later."""
+    cdef char *a_low
+    cdef char *a_high
+    cdef char *b_low
+    cdef char *b_high
+    extent(result, &a_low, &a_high)
+    extent(operand, &b_low, &b_high)
+    if a_high <= b_low or b_high <= a_low:
+        return False
+    return not (a_low == b_low and cnp.PyArray_BYTES(result) == cnp.PyArray_BYTES(operand)
+                and same_layout(result, operand))
+
+
+cdef inline int packed_type(object array) noexcept:
+    """NPY_FLOAT or NPY_DOUBLE for a plain C-contiguous array of it with at least one dimension, else -1."""
+    if not cnp.PyArray_CheckExact(array) or cnp.PyArray_NDIM(<cnp.ndarray>array) == 0:
+        return -1
+    cdef int number = cnp.PyArray_TYPE(<cnp.ndarray>array)
+    if number != cnp.NPY_FLOAT and number != cnp.NPY_DOUBLE:
+        return -1
+    return number if cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array) else -1
+
+
+cdef inline bint same_shape(object a, object b) noexcept:
+    return cnp.PyArray_SAMESHAPE(<cnp.ndarray>a, <cnp.ndarray>b)
+
+
+cdef inline bint apart(object a, object b) noexcept:
+    """Whether C-contiguous arrays are the same memory or have none in common; not anything between."""
+    cdef char *a_low = cnp.PyArray_BYTES(<cnp.ndarray>a)
+    cdef char *b_low = cnp.PyArray_BYTES(<cnp.ndarray>b)
+    return (a_low == b_low or a_low + cnp.PyArray_NBYTES(<cnp.ndarray>a) <= b_low
+            or b_low + cnp.PyArray_NBYTES(<cnp.ndarray>b) <= a_low)
+
+
+cdef inline bint takes_result(object out, int number, object x) noexcept:
+    """Whether results of x's shape and type can be written straight to `out`, even if x is `out`."""
+    return (packed_type(out) == number and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out)
+            and same_shape(out, x) and apart(out, x))
+
+
+cdef inline object like(object x, int number):
+    return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(<cnp.ndarray>x), cnp.PyArray_DIMS(<cnp.ndarray>x), number, 0)
+
+
+cdef bint fix(object value, int number, double *to) except -1:
+    """Store a Python number, rounded to the type, as kernels for it read it; False where it is none, or too large."""
+    cdef double wide
+    if PyFloat_CheckExact(value):
+        wide = PyFloat_AS_DOUBLE(value)
+    elif PyLong_CheckExact(value):
+        wide = <double>value
+    else:
+        return False
+    if number == cnp.NPY_DOUBLE:
+        to[0] = wide
+        return True
+    if number == cnp.NPY_FLOAT:
+        return fa__narrow(wide, <float *>to)
+    return fa__narrow_to_half(wide, <float *>to)

@@ -1,0 +1,198 @@
+/* Running the boxes of a call: kernels over what is packed, the rest through buffers.
+ * Knows operand order, strides and buffers; does not know how boxes were chosen, what a kernel computes, nor threads.
+ *
+ * A. Kernels take multiples of FA__LANES only. What is left over goes through short buffers: no scalar tails, so an
+ *    element's bits do not depend on its position.
+ * B. All operands of a box are read before its results are written, so in-place calls are safe.
+ */
+#include "boxes.h"
+
+#include <string.h>
+
+#include "movers.h"
+#include "state.h"
+
+/* elements whose results are computed in a buffer before they are streamed: some lines, as a core can have under way */
+#define STREAMED 128
+
+/* Contiguous elements ---------------------------------------------------------------------------- */
+
+/* one vector's worth of elements; of a size that the compiler knows */
+static void copy_vector(char *to, const char *from, size_t size) {
+    if (size == sizeof(float))
+        memcpy(to, from, FA__LANES * sizeof(float));
+    else
+        memcpy(to, from, FA__LANES * sizeof(double));
+}
+
+/* fewer elements than a vector holds, the last one repeated */
+static void copy_padded(char *to, const char *from, size_t size, size_t count) {
+    memcpy(to, from, count * size);
+    for (size_t k = count * size; k < FA__LANES * size; k += size) memcpy(to + k, to + k - size, size);
+}
+
+/* `count` elements that follow each other in each operand, those that are fixed aside: whole vectors where they
+ * are; then, if that leaves some, the last vector's worth, which was put aside because results may be inputs */
+void fa__run_contiguous(const fa__plan *p, char *const *operand, size_t count) {
+    size_t whole = count / FA__LANES * FA__LANES, size = p->computed;
+    size_t last = whole ? (count - FA__LANES) * size : 0;
+    int results = p->inputs + p->params;
+    _Alignas(FA__LINE) char vector[FA__MAX_OPERANDS][FA__LANES * sizeof(double)];
+    char *aside[FA__MAX_OPERANDS];
+    if (whole == count) {
+        p->loop(operand, whole);
+        return;
+    }
+    for (int i = 0; i < p->operands; i++) {
+        aside[i] = p->fixed[i] ? operand[i] : vector[i];
+        if (p->fixed[i] || i >= results) continue;
+        if (whole)
+            copy_vector(vector[i], operand[i] + last, size);
+        else
+            copy_padded(vector[i], operand[i], size, count);
+    }
+    if (whole) p->loop(operand, whole);
+    p->loop(aside, FA__LANES);
+    for (int i = results; i < p->operands; i++) {
+        if (whole)
+            copy_vector(operand[i] + last, vector[i], size);
+        else
+            memcpy(operand[i], vector[i], count * size);
+    }
+}
+
+/* The same, results by way of a buffer past the caches */
+static void run_streamed(const fa__plan *p, char *const *operand, size_t count) {
+    _Alignas(FA__LINE) char buffer[2][STREAMED * sizeof(double)];
+    char *at[FA__MAX_OPERANDS];
+    for (size_t done = 0; done < count; done += STREAMED) {
+        size_t some = count - done < STREAMED ? count - done : STREAMED;
+        for (int i = 0; i < p->operands; i++) {
+            at[i] = p->fixed[i] ? operand[i] : operand[i] + done * p->stored;
+            if (fa__is_result(p, i)) at[i] = buffer[i - p->inputs - p->params];
+        }
+        fa__run_contiguous(p, at, some);
+        for (int i = p->inputs + p->params; i < p->operands; i++)
+            p->stream(operand[i] + done * p->stored, at[i], some * p->stored);
+    }
+}
+
+/* Boxes ------------------------------------------------------------------------------------------ */
+
+/* Move the elements of a box, in order, one innermost run at a time */
+static void move_box(const fa__plan *p, const ptrdiff_t *stride, char *memory, const size_t *extent,
+                     char *buffer, fa__mover *move) {
+    int last = p->ndim - 1;
+    size_t index[FA__MAX_DIMS], runs = 1;
+    for (int d = 0; d < last; d++) {
+        index[d] = 0;
+        runs *= extent[d];
+    }
+    for (;;) {
+        move(buffer, memory, stride[last], extent[last]);
+        if (--runs == 0) return;
+        buffer += extent[last] * p->computed;
+        int d = last - 1;
+        memory += stride[d];
+        for (; ++index[d] == extent[d]; d--) { /* carry */
+            memory += stride[d - 1] - (ptrdiff_t)extent[d] * stride[d];
+            index[d] = 0;
+        }
+    }
+}
+
+static void load_box(const fa__plan *p, int operand, char *memory, const size_t *extent, char *buffer) {
+    const ptrdiff_t *stride = p->stride[operand];
+    int last = p->ndim - 1, across = p->transposed[operand];
+    if (across < last)
+        fa__transposing_loader(p->source[operand], p->dtype)(buffer, memory, stride[last], stride[across],
+                                                             extent[last], extent[across]);
+    else
+        move_box(p, stride, memory, extent, buffer, fa__loader(p->source[operand], p->dtype));
+}
+
+/* what buffers hold: an operand that is broadcast need not be loaded again for each box */
+typedef struct {
+    _Alignas(FA__LINE) char buffer[FA__MAX_OPERANDS][FA__TILED * sizeof(double)];
+    char *held[FA__MAX_OPERANDS];
+    size_t extent[FA__MAX_DIMS]; /* of the box that they hold */
+} buffers;
+
+/* runs one after the other along the axis before the innermost one */
+static void run_runs(const fa__plan *p, char **memory, const size_t *extent) {
+    int last = p->ndim - 1;
+    for (size_t done = 0, runs = last ? extent[last - 1] : 1; done < runs; done++) {
+        if (p->stream)
+            run_streamed(p, memory, extent[last]);
+        else
+            fa__run_contiguous(p, memory, extent[last]);
+        for (int i = 0; last && i < p->operands; i++) memory[i] += p->stride[i][last - 1];
+    }
+}
+
+static void run_box(const fa__plan *p, char **memory, const size_t *extent, buffers *b) {
+    size_t count = 1;
+    int last = p->ndim - 1, same = 1;
+    double param[FA__MAX_PARAMS];
+    char *operand[FA__MAX_OPERANDS];
+    for (int d = 0; d <= last; d++) {
+        count *= extent[d];
+        same &= extent[d] == b->extent[d];
+        b->extent[d] = extent[d];
+    }
+    for (int i = 0; i < p->operands; i++) {
+        operand[i] = memory[i];
+        if (p->packed[i]) continue;
+        operand[i] = b->buffer[i];
+        if (fa__is_result(p, i)) continue;
+        if (p->fixed[i]) {
+            operand[i] = (char *)&param[i - p->inputs];
+            fa__loader(p->source[i], p->dtype)(operand[i], memory[i], 0, 1);
+        } else if (!same || b->held[i] != memory[i]) {
+            load_box(p, i, memory[i], extent, operand[i]);
+            b->held[i] = memory[i];
+        }
+    }
+    fa__run_contiguous(p, operand, count);
+    for (int i = p->inputs + p->params; i < p->operands; i++)
+        if (!p->packed[i]) move_box(p, p->stride[i], memory[i], extent, operand[i], fa__storer(p->dtype));
+}
+
+size_t fa__boxes_along(const fa__plan *p, int axis) {
+    size_t phase = axis == p->ndim - 1 ? p->phase : 0;
+    return (p->shape[axis] + phase + p->box[axis] - 1) / p->box[axis];
+}
+
+void fa__run_boxes(const void *context, size_t begin, size_t end) {
+    const fa__plan *p = context;
+    buffers b;
+    char *memory[FA__MAX_OPERANDS];
+    size_t index[FA__MAX_DIMS], start[FA__MAX_DIMS], extent[FA__MAX_DIMS], rest = begin;
+    int last = p->ndim - 1;
+    for (int i = 0; i < p->operands; i++) b.held[i] = 0;
+    for (int d = last; d >= 0; d--) {
+        index[d] = rest % fa__boxes_along(p, d);
+        rest /= fa__boxes_along(p, d);
+        b.extent[d] = 0;
+    }
+    fa__state caller = fa__enter();
+    for (; begin < end; begin++) {
+        for (int d = 0; d <= last; d++) {
+            size_t phase = d == last ? p->phase : 0, from = index[d] * p->box[d],
+                   to = from + p->box[d] - phase;
+            start[d] = index[d] ? from - phase : 0;
+            extent[d] = (to < p->shape[d] ? to : p->shape[d]) - start[d];
+        }
+        for (int i = 0; i < p->operands; i++) {
+            memory[i] = p->base[i];
+            for (int d = 0; d <= last; d++) memory[i] += (ptrdiff_t)start[d] * p->stride[i][d];
+        }
+        if (p->runs)
+            run_runs(p, memory, extent);
+        else
+            run_box(p, memory, extent, &b);
+        for (int d = last; ++index[d] == fa__boxes_along(p, d) && d > 0; d--) index[d] = 0; /* carry */
+    }
+    fa__leave(caller);
+    if (p->stream) fa__stream_fence();
+}

@@ -1,0 +1,254 @@
+"""How the benchmarks measure: the clocks are read as they should be, turns are fair, threads too many show.
+Knows no timing: how fast anything is depends on the machine.
+"""
+
+import gc
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
+from hashlib import sha256
+from itertools import count
+
+import numpy as np
+import pytest
+
+from fastact import _core
+from fastact.benchmarks import cases, machine, results, roofline, timing
+from fastact.benchmarks.cases import Case
+from fastact.benchmarks.contestants import Fastact
+
+
+class Simulation:
+    """A clock that advances only when a call says that it took time."""
+
+    def __init__(self):
+        self.now = self.worked = 0
+        self.order = []
+
+    def clock(self):
+        return self.now
+
+    def cpu_clock(self):
+        return self.worked
+
+    def call(self, name, durations, cpus=1):
+        durations = iter(durations)
+
+        def work():
+            duration = next(durations)
+            self.now += duration
+            self.worked += cpus * duration
+            self.order.append(name)
+
+        return work
+
+
+def constant(value):
+    return (value for _ in count())
+
+
+def test_measure_gives_the_time_of_one_call():
+    simulation = Simulation()
+    calls = {name: simulation.call(name, constant(ns)) for name, ns in (("a", 7), ("b", 4000))}
+    plan = timing.Plan(rounds=5, batch_ns=1000, budget_ns=10**9)
+    taken = timing.measure(calls, plan, simulation.clock, simulation.cpu_clock)
+    assert taken == {"a": timing.Taken(7, 1), "b": timing.Taken(4000, 1)}
+
+
+def test_measure_takes_turns_and_each_is_first_in_turn():
+    simulation = Simulation()
+    calls = {name: simulation.call(name, constant(1000)) for name in "abc"}
+    timing.measure(calls, timing.Plan(rounds=3, batch_ns=1000, budget_ns=10**9), simulation.clock)
+    assert (
+        "".join(simulation.order) == "abc" + "aabbcc" + "bbccaa" + "ccaabb"
+    )  # calibration, then three rounds
+
+
+def test_measure_repeats_fast_calls_until_the_batch_is_long_enough():
+    simulation = Simulation()
+    calls = {"a": simulation.call("a", constant(10))}
+    timing.measure(calls, timing.Plan(rounds=1, batch_ns=1000, budget_ns=0), simulation.clock)
+    assert len(simulation.order) > 100
+
+
+def test_measure_is_not_misled_by_one_slow_round():
+    simulation = Simulation()
+    durations = [1000, *[1000, 1000] * 2, 1000, 900_000, *[1000, 1000] * 2]
+    calls = {"a": simulation.call("a", durations)}
+    plan = timing.Plan(rounds=5, batch_ns=1000, budget_ns=10**9)
+    assert timing.measure(calls, plan, simulation.clock)["a"].nanoseconds == 1000
+
+
+def test_the_call_before_each_batch_is_not_measured():
+    simulation = Simulation()
+    calls = {"a": simulation.call("a", [1000, *[900_000, 1000] * 5])}
+    plan = timing.Plan(rounds=5, batch_ns=1000, budget_ns=10**9)
+    assert timing.measure(calls, plan, simulation.clock)["a"].nanoseconds == 1000
+
+
+def test_measure_stops_at_its_budget_after_five_rounds():
+    simulation = Simulation()
+    calls = {"a": simulation.call("a", constant(1000))}
+    timing.measure(calls, timing.Plan(rounds=50, batch_ns=1000, budget_ns=2000), simulation.clock)
+    assert len(simulation.order) == 1 + 2 * 5
+
+
+def test_measure_collects_no_garbage_meanwhile_and_restores_that():
+    seen = []
+    timing.measure({"a": lambda: seen.append(gc.isenabled())}, timing.Plan(rounds=1, batch_ns=1, budget_ns=0))
+    assert not any(seen)
+    assert gc.isenabled()
+
+
+def test_measure_tells_how_many_cpus_were_busy():
+    simulation = Simulation()
+    calls = {name: simulation.call(name, constant(1000), cpus) for name, cpus in (("one", 1), ("two", 2))}
+    plan = timing.Plan(rounds=3, batch_ns=1000, budget_ns=10**9)
+    taken = timing.measure(calls, plan, simulation.clock, simulation.cpu_clock)
+    assert {name: one.cpus for name, one in taken.items()} == {"one": 1, "two": 2}
+
+
+def test_nobody_begins_while_threads_of_another_still_spin(monkeypatch):
+    simulation = Simulation()
+    spinning = []
+
+    def sleep(seconds):  # the two threads of "a" spin for five more waits
+        if spinning:
+            simulation.worked += 2e9 * seconds
+            spinning.pop()
+
+    def a():
+        simulation.now += 1000
+        spinning[:] = [None] * 5
+
+    def b():
+        assert not spinning
+        simulation.now += 1000
+
+    monkeypatch.setattr(timing.time, "sleep", sleep)
+    plan = timing.Plan(rounds=4, batch_ns=1000, budget_ns=10**9)
+    timing.measure({"a": a, "b": b}, plan, simulation.clock, simulation.cpu_clock)
+    assert simulation.now == 2 * (1 + 4 * 2) * 1000
+
+
+def test_greedy_are_those_whose_median_is_beyond_their_threads():
+    busy = [("a", 1, 1.0), ("a", 1, 2.0), ("a", 1, 1.1), ("b", 1, 1.9), ("b", 1, 2.0), ("b", 1, 1.0)]
+    assert timing.greedy([*busy, ("b", 2, 2.1)]) == [("b", 1, 1.9)]
+
+
+def test_who_is_far_behind_in_long_calls_is_timed_once():
+    simulation = Simulation()
+    durations = {"a": 90, "b": 100, "c": 110, "d": 310, "e": 340}
+    calls = {name: simulation.call(name, constant(ns)) for name, ns in durations.items()}
+    plan = timing.Plan(rounds=4, batch_ns=10, budget_ns=10**9, long_ns=50)
+    taken = timing.measure(calls, plan, simulation.clock, simulation.cpu_clock)
+    assert {name: one.nanoseconds for name, one in taken.items()} == durations
+    assert {name: simulation.order.count(name) for name in durations} == {
+        **dict.fromkeys("abcd", 1 + 4),  # and no call before a batch
+        "e": 1,
+    }
+
+
+# Threads -------------------------------------------------------------------------------------------
+
+
+class TwoThreads:
+    """A contestant that works on two threads, whatever it is allowed; or on one."""
+
+    limit = None
+
+    def __init__(self, name):
+        self.name = name
+        self.pool = ThreadPoolExecutor(2)
+        self.block = bytes(1_000_000)  # hashlib lets go of the GIL
+
+    def threads(self, n):
+        return nullcontext()
+
+    def callable(self, case):
+        parts = 2 if self.name == "two" else 1
+        return lambda: list(self.pool.map(lambda _: sha256(self.block).digest(), range(parts)))
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two threads need two CPUs")
+def test_a_contestant_with_a_thread_too_many_is_told():
+    plan = timing.Plan(rounds=15, batch_ns=1, budget_ns=10**10)
+    case = Case("relu", "forward", "float32", 100_000)
+    found = list(results.measure_cells([case] * 3, [TwoThreads("one"), TwoThreads("two")], [1], plan))
+    told = timing.greedy(one for cell in found for one in cell.busy())
+    assert "one" not in {name for name, _, _ in told}
+    if max(cell.cpus["two"] for cell in found) < 1.1:
+        pytest.skip("others keep this machine's CPUs busy")
+    ((name, threads, cpus),) = told
+    assert (name, threads) == ("two", 1)
+    assert 1.3 < cpus < 2.3
+    assert found[0].as_json()["cpus"].keys() == {"one", "two"}
+
+
+def test_small_cells_say_nothing_about_threads():
+    small = results.Cell(Case("relu", "forward", "float32", 10), 1, {"a": 1.0}, cpus={"a": 2.0})
+    assert list(small.busy()) == []
+    scaled = replace(small, case=replace(small.case, n=10**6))
+    assert list(scaled.busy()) == [("a", 1, 2.0)]
+    assert list(replace(scaled, scaled_from={"a": 1000}).busy()) == []
+
+
+# Memory --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [64, 64 * 1001, 1 << 20])
+@pytest.mark.parametrize("second", [False, True])
+@pytest.mark.parametrize("other", [False, True])
+def test_the_pass_over_memory_moves_all_of_it(n, second, other):
+    a, b, y, d = roofline._arrays.__wrapped__(n)
+    random = np.random.default_rng(0)
+    a[:], b[:] = random.integers(-128, 128, (2, n))
+    want = a ^ b if second else a.copy()
+    _core.move_memory(a, b if second else None, y, d if other else None)
+    assert np.array_equal(y, want)
+    assert np.array_equal(d, want if other else np.ones_like(d))
+
+
+def test_the_pass_over_memory_refuses_what_it_cannot_move():
+    a, _, y, d = roofline._arrays.__wrapped__(128)
+    for arrays in ((a[:64], None, y, None), (a, a[:64], y, None), (a, None, y, d[:64])):
+        with pytest.raises(ValueError, match="bytes each"):
+            _core.move_memory(*arrays)
+    for arrays in (
+        (a[1:65], None, y[:64], None),
+        (a[:64], None, y[16:80], None),
+        (a[:32], None, y[:32], None),
+    ):
+        with pytest.raises(ValueError, match="multiples of 64"):
+            _core.move_memory(*arrays)
+
+
+def test_arrays_moved():
+    moved = {d: roofline.arrays_moved(Case("sigmoid", d, "float32", 10)) for d in cases.DIRECTIONS}
+    assert list(moved.values()) == [2, 3, 3, 3]
+
+
+def test_large_cells_are_held_against_memory(monkeypatch):
+    monkeypatch.setattr(roofline, "LARGE", 1000)
+    plan = timing.Plan(rounds=1, batch_ns=1, budget_ns=0)
+    chosen = [Case("relu", "backward", "float32", n) for n in (10, 1003)]
+    small, large = results.measure_cells(chosen, [Fastact()], [1], plan)
+    assert small.of_roofline is None
+    assert large.of_roofline == pytest.approx(large.pass_ns / large.nanoseconds["fastact"])
+    assert set(large.nanoseconds) == set(large.cpus) == {"fastact"}
+    assert large.as_json()["pass_ns"] > 0
+
+
+# Machine -------------------------------------------------------------------------------------------
+
+
+def test_neighbours_are_counted_without_this_process(monkeypatch):
+    clocks = iter([(100.0, 3.0, 50.0), (110.0, 8.0, 62.0)])  # wall, own and everybody's CPU time
+    monkeypatch.setattr(machine, "_clocks", lambda: next(clocks))
+    assert machine.Neighbours().busy_cpus() == pytest.approx(0.7)
+
+
+def test_neighbours_are_unknown_where_the_system_does_not_tell(monkeypatch):
+    monkeypatch.setattr(machine, "_clocks", lambda: None)
+    assert machine.Neighbours().busy_cpus() is None
