@@ -74,13 +74,13 @@ def mixture(n: int, dtype: str) -> np.ndarray:
     """Inputs of all kinds side by side: within a table, beyond it, next to nothing, not numbers."""
     rng = np.random.default_rng(n)
     limits = np.finfo(dtype)
-    kinds = [
-        rng.normal(0, 2, n),
-        rng.uniform(-120, 120, n),
-        rng.normal(0, 1, n) * 2.0 ** rng.uniform(limits.minexp - limits.nmant, limits.maxexp - 1, n),
-        rng.choice([0.0, -0.0, np.inf, -np.inf, np.nan], n),
-    ]
     with np.errstate(all="ignore"):
+        kinds = [
+            rng.normal(0, 2, n),
+            rng.uniform(-120, 120, n),
+            rng.normal(0, 1, n) * 2.0 ** rng.uniform(limits.minexp - limits.nmant, limits.maxexp - 1, n),
+            rng.choice([0.0, -0.0, np.inf, -np.inf, np.nan], n),
+        ]
         return np.choose(rng.choice(4, n, p=[0.6, 0.2, 0.15, 0.05]), kinds).astype(dtype)
 
 
