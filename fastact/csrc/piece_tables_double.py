@@ -1,6 +1,8 @@
 """Make piece_tables_double.h: float64 kernels of smooth rows as tables of polynomials, piece by piece.
 
-    cd fastact/csrc && python piece_tables_double.py [NAME ...] > tables && mv tables piece_tables_double.h
+    cd fastact/csrc && FASTACT_ISA=avx2 python piece_tables_double.py [NAME ...] > tables
+
+and tables become piece_tables_double.h. On AVX2 the kernels asked for the signs of zeros are no tables.
 
 As piece_tables.py, whose words and lists it uses, but with exact values from flint instead of float64
 kernels; for AVX-512 alone, where two registers hold the 16 entries of a look-up. A table is good enough if
@@ -133,7 +135,7 @@ def fit(source: Source, cut: Cut, degree: int, sloped: bool, exact_sum: bool) ->
         for piece in source.candidates(lo, hi, degree):
             if piece.slope and not sloped:
                 continue
-            if piece.value == 0 and target.form in ("SIGNED", "RELU"):
+            if piece.value == 0 and any(piece.coefficients) and target.form in ("SIGNED", "RELU"):
                 piece = replace(piece, value=-0.0)  # so that zeros come out with their signs
             alone = replace(table, pieces=dict.fromkeys(range(ENTRIES), piece))
             x = source.probes(cut, slot, lo, hi)
@@ -155,7 +157,10 @@ def sound(source: Source, table: Table) -> bool:
     if not (np.array_equal(got, want) and np.array_equal(np.signbit(got), np.signbit(want))):
         return False
     x = np.concatenate([source.probes(table.cut, *piece)[::SPARSE] for piece in table.cut.pieces()])
-    errors = errors_in_ulp(table(x), truth(source.text, subject.activation.parameters, x))
+    got, want = table(x), subject(x)
+    if np.any((got == 0) & (np.signbit(got) != np.signbit(want))):
+        return False
+    errors = errors_in_ulp(got, truth(source.text, subject.activation.parameters, x))
     return bool(errors.max() <= subject.bound("float64"))
 
 
