@@ -41,7 +41,6 @@ OUTSIDE = 15.0  # nanoseconds for an input beyond the cover, which holds up othe
 TOO_SLOW = 1.8  # nanoseconds at which a table does not pay
 COVERS = (3.0, 4.5, 5.0, 5.5, 6.0, 7.0)
 PROBES, BESIDE = 1500, 24  # numbers to try in a piece, and at each end
-SPARSE = 7  # of which every so many is compared with the truth
 HEAD = """\
 /* Coefficients of the float64 kernels of smooth rows, 16 entries in two registers, in the order of pieces.h.
  * Made by piece_tables_double.py: do not edit. */
@@ -156,7 +155,7 @@ def sound(source: Source, table: Table) -> bool:
     got, want = table(zeros), subject(zeros)
     if not (np.array_equal(got, want) and np.array_equal(np.signbit(got), np.signbit(want))):
         return False
-    x = np.concatenate([source.probes(table.cut, *piece)[::SPARSE] for piece in table.cut.pieces()])
+    x = np.concatenate([source.probes(table.cut, *piece) for piece in table.cut.pieces()])
     got, want = table(x), subject(x)
     if np.any((got == 0) & (np.signbit(got) != np.signbit(want))):
         return False
