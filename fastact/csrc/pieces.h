@@ -18,6 +18,7 @@
 #define FA__BLOCK 1024 /* elements between two looks at what was put aside: 4 or 8 KiB */
 #define FA__GROUP 4    /* vectors that share one look at their sizes */
 
+#define FA__ALIGNED __attribute__((aligned(64))) /* so that no look-up crosses a cache line */
 /* below, products of x become subnormal: two are rounded, and slow */
 #define FA__TINY (FA_COMPENSATE ? 0x1p-900 : 0x1p-100)
 
