@@ -213,7 +213,8 @@ def write(name: str, direction: str, target: Target, table: Table) -> tuple[str,
     facts += [_text(high, dtype), int(high_is_x), _text(0.0 if high_is_x else at_high, dtype)]
     line = f"M({name}, {WORDS[direction]}, {', '.join(map(str, facts))})"
     rows = ",\n".join("    {" + ", ".join(_text(n, dtype) for n in row) + "}" for row in table.rows())
-    return line, f"static FA__ALIGNED const {C_NAMES[dtype]} {name}_{WORDS[direction]}_table[][16] = {{\n{rows}}};\n"
+    start = f"static FA__ALIGNED const {C_NAMES[dtype]} {name}_{WORDS[direction]}_table[][16]"
+    return line, f"{start} = {{\n{rows}}};\n"
 
 
 def main(names: list[str]) -> None:
