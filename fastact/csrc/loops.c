@@ -75,8 +75,8 @@ FA_INLINE real fa__chain(real grad, real d) {
 #include "fastact/activations.def"
 #undef FA_ACT
 
-/* float32: faster loops for smooth rows, NAME_DIRECTION_fast; FA_NO_PIECES leaves them out */
-#if !FA_COMPENSATE && defined(__AVX2__) && !defined(FA_NO_PIECES)
+/* faster loops for smooth rows, NAME_DIRECTION_fast; FA_NO_PIECES leaves them out */
+#if !defined(FA_NO_PIECES) && (defined(__AVX512F__) || (defined(__AVX2__) && !FA_COMPENSATE))
 #include "pieces.h"
 #endif
 

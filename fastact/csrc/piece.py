@@ -1,8 +1,8 @@
-"""One piece of a float32 kernel: the short polynomial that stands for a function between two numbers.
+"""One piece of a kernel: the short polynomial that stands for a function between two numbers.
 
-On the piece, q(u) = value + d*(slope + c[0] + c[1] d + ... ), d = u - centre, all in float32. Knows how to
-choose the centre and the coefficients, and what their rounding costs. Does not know which pieces make a
-kernel.
+On the piece, q(u) = value + d*(slope + c[0] + c[1] d + ... ), d = u - centre, all in the dtype of the kernel.
+Knows what such a sum gives, operation by operation; for float32, how to choose the centre and coefficients,
+and what their rounding costs (for float64 see piece_double.py). Does not know which pieces make a kernel.
 
 The centre is a float32 number whose q lies within some 2^-10 ULP of another one (S. Gal's accurate tables):
 `value` is then as good as exact, and the last addition dominates the error. Next to a zero of q nothing may
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 Floats = NDArray[Any]
 Function = Callable[[Floats], Floats]  # of float64, accurate to a few ULP of it
 
+WIDER = {"float32": np.float64, "float64": np.longdouble}  # what holds a product of two
 NODES = 120  # Chebyshev points of a fit
 ROUNDS = 20  # of reweighting (C. Lawson), which turns least squares into least maximum
 MARGIN = 1e-4  # of its width that a piece reaches beyond its ends: u + offset is rounded
@@ -31,7 +32,7 @@ PROBES = 3000  # inputs on which rivals are compared
 
 @dataclass(frozen=True)
 class Piece:
-    """Coefficients, all float32 numbers.
+    """Coefficients, all numbers of the kernel's dtype.
 
     Attributes
     ----------
@@ -51,22 +52,25 @@ class Piece:
 
 
 def fma(a: Floats, b: Any, c: Any) -> Floats:
-    """a*b + c in float32, rounded once (but for ties that float64 makes, one in 2^29)."""
-    found: Floats = (a.astype(np.float64) * b + c).astype(np.float32)
+    """a*b + c in the dtype of a, rounded once, but for ties that the wider type makes: one in 2^29 for
+    float32, in 2^11 for float64."""
+    found: Floats = (a.astype(WIDER[a.dtype.name]) * b + c).astype(a.dtype)
     return found
 
 
 def horner(d: Floats, coefficients: Any) -> Floats:
     """c[0] + c[1] d + ..., as the kernel computes it."""
-    p = np.broadcast_to(np.float32(coefficients[-1]), d.shape)
+    p = np.broadcast_to(d.dtype.type(coefficients[-1]), d.shape)
     for c in coefficients[-2::-1]:
-        p = fma(p, d, np.float32(c))
+        p = fma(p, d, d.dtype.type(c))
     return p
 
 
 def evaluate(d: Floats, value: Any, slope: Any, coefficients: Any) -> Floats:
-    """q, operation by operation; numbers or arrays that broadcast, all float32."""
-    return fma(d, np.float32(slope), fma(horner(d, coefficients), d, np.float32(value)))
+    """q, operation by operation, in the dtype of d; numbers or arrays that broadcast. No slope is None."""
+    number = d.dtype.type
+    q = fma(horner(d, coefficients), d, number(value))
+    return q if slope is None else fma(d, number(slope), q)
 
 
 def two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:

@@ -31,6 +31,7 @@ from fastact.measure.truth import truth
 LIMIT = 0.93  # ULP, of a simulation: all 2^32 inputs may show a little more
 THRICE_ROUNDED = 0.06  # taken off it in pieces with a slope: the worst case of three roundings is rarer
 DEGREES = range(4, 9)
+C_NAMES, SUFFIXES = {"float32": "float", "float64": "double"}, {"float32": "f", "float64": ""}
 WORDS = {"f": "forward", "f'": "derivative"}  # as loops are named
 TYPICAL = 2.0  # scale of the normal inputs for which the cheapest is chosen
 FORMULA = 1.2  # nanoseconds that most formulas take in double: a table must be cheaper
@@ -66,9 +67,9 @@ class Target:
     roots: Floats
 
     @classmethod
-    def of(cls, name: str, direction: str) -> Target:
-        """f or f' of a row, with its default parameters."""
-        subject = Subject(fastact.get(name), direction).rounded("float32")
+    def of(cls, name: str, direction: str, dtype: str = "float32") -> Target:
+        """f or f' of a row, with its default parameters as the dtype holds them."""
+        subject = Subject(fastact.get(name), direction).rounded(dtype)
         form, right = form_of(subject)
         found = roots(subject)
         found = found[np.abs(found) > 1e-30]
@@ -171,24 +172,19 @@ def search(target: Target, bits: int) -> tuple[Table, float] | None:
 # Ends, and output -----------------------------------------------------------------------------------
 
 
-def _float32(x: Floats) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):
-        found: NDArray[np.float32] = x.astype(np.float32)
-        return found
-
-
-def end(target: Target, sign: int, cover: float) -> tuple[float, float, bool]:
+def end(target: Target, sign: int, cover: float, dtype: str) -> tuple[float, float, bool]:
     """From where on, outwards, the rounded f is one number, or x: the place, the number, whether it is x.
 
     The place is NaN where there is no such number.
     """
-    first, last = ordered(np.array([cover, np.finfo(np.float32).max], np.float32))
+    first, last = ordered(np.array([cover, np.finfo(dtype).max], dtype))
     places = np.unique(
         np.concatenate([np.arange(first, first + 2000), np.linspace(first, last, 200_000).astype(int)])
     )
-    x = sign * unordered(places, np.float32)
-    y = _float32(target.subject(x.astype(np.float64)))
-    for is_x, same in ((False, y.view(np.int32) == y.view(np.int32)[-1]), (True, y == x)):
+    x = sign * unordered(places, dtype)
+    with np.errstate(over="ignore"):
+        y = target.subject(x.astype(np.float64)).astype(dtype)
+    for is_x, same in ((False, (y == y[-1]) & (np.signbit(y) == np.signbit(y[-1]))), (True, y == x)):
         if not same[-1]:
             continue
         since = int(np.flatnonzero(~same)[-1]) + 1 if not same.all() else 0
@@ -198,24 +194,27 @@ def end(target: Target, sign: int, cover: float) -> tuple[float, float, bool]:
     return math.nan, 0.0, False
 
 
-def _text(value: float) -> str:
+def _text(value: float, dtype: str) -> str:
     if not math.isfinite(value):
         return "NAN" if math.isnan(value) else "-INFINITY" if value < 0 else "INFINITY"
-    return re.sub(r"\.?0*p", "p", float(np.float32(value)).hex()) + "f"
+    return re.sub(r"\.?0*p", "p", float(np.dtype(dtype).type(value)).hex()) + SUFFIXES[dtype]
 
 
 def write(name: str, direction: str, target: Target, table: Table) -> tuple[str, str]:
     """The line for the list, and the array."""
-    low, at_low, low_is_x = end(target, -1, table.cut.cover)
-    high, at_high, high_is_x = end(target, 1, table.cut.cover)
+    dtype = table.dtype
+    low, at_low, low_is_x = end(target, -1, table.cut.cover, dtype)
+    high, at_high, high_is_x = end(target, 1, table.cut.cover, dtype)
     facts = [f"FA__{table.form}", int(table.right), int(table.exact_sum), int(table.sloped)]
     facts += [int(table.skips_tiny)]
-    facts += [table.degree, table.cut.shift, _text(table.cut.offset), _text(table.cut.cover)]
-    facts += [_text(low), int(low_is_x), _text(0.0 if low_is_x else at_low)]
-    facts += [_text(high), int(high_is_x), _text(0.0 if high_is_x else at_high)]
+    facts += [table.degree, table.cut.shift_of(dtype)]
+    facts += [_text(number, dtype) for number in (table.cut.scale, table.cut.offset, table.cut.cover)]
+    facts += [_text(low, dtype), int(low_is_x), _text(0.0 if low_is_x else at_low, dtype)]
+    facts += [_text(high, dtype), int(high_is_x), _text(0.0 if high_is_x else at_high, dtype)]
     line = f"M({name}, {WORDS[direction]}, {', '.join(map(str, facts))})"
-    rows = ",\n".join("    {" + ", ".join(map(_text, row)) + "}" for row in table.rows())
-    return line, f"static const float {name}_{WORDS[direction]}_table[][16] = {{\n{rows}}};\n"
+    rows = ",\n".join("    {" + ", ".join(_text(n, dtype) for n in row) + "}" for row in table.rows())
+    start = f"static FA__ALIGNED const {C_NAMES[dtype]} {name}_{WORDS[direction]}_table[][16]"
+    return line, f"{start} = {{\n{rows}}};\n"
 
 
 def main(names: list[str]) -> None:
@@ -235,11 +234,11 @@ def main(names: list[str]) -> None:
                 if found:
                     lines[name, direction], array = write(name, direction, target, found[0])
                     print(array)
-        _lists(lines)
+        lists(lines)
     print("#endif")
 
 
-def _lists(lines: dict[tuple[str, str], str]) -> None:
+def lists(lines: dict[tuple[str, str], str]) -> None:
     """Which loops there are: f and f' themselves, backward, both at once; and with parameters by element."""
     rows = list(dict.fromkeys(name for name, _ in lines))
     derivative = DIRECTIONS[1]
@@ -250,7 +249,7 @@ def _lists(lines: dict[tuple[str, str], str]) -> None:
 
     loops = [(name, WORDS[direction], 1, 1) for name, direction in lines]
     loops += [(name, "backward", 2, 1) for name in derived] + [(name, "both", 1, 2) for name in rows]
-    lists = {
+    macros = {
         "FA__EACH_TABLE": list(lines.values()),
         "FA__EACH_WITH_DERIVATIVE": [f"M({name})" for name in derived],
         "FA__EACH_WITH_BOTH": [
@@ -260,7 +259,7 @@ def _lists(lines: dict[tuple[str, str], str]) -> None:
             f"M({', '.join(map(str, loop))})" for loop in loops if fastact.get(loop[0]).parameters
         ],
     }
-    for macro, items in lists.items():
+    for macro, items in macros.items():
         print(f"#define {macro}(M) \\\n    " + " \\\n    ".join(items) + "\n")
 
 
@@ -269,12 +268,19 @@ def worth_a_table(name: str) -> bool:
 
     Lines and parabolas are cheaper computed than looked up.
     """
-    tree = ast.parse(fastact.get(name).derivative_formula, mode="eval")
+    text = fastact.get(name).derivative_formula
+    return calls_a_function(text) or any(
+        isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and "x" in ast.dump(node.right)
+        for node in ast.walk(ast.parse(text, mode="eval"))
+    )
+
+
+def calls_a_function(text: str) -> bool:
+    """Whether a formula calls more than what a machine has an instruction for."""
     cheap = {"where", "min", "max", "abs", "sign"}
     return any(
-        (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in cheap)
-        or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and "x" in ast.dump(node.right))
-        for node in ast.walk(tree)
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in cheap
+        for node in ast.walk(ast.parse(text, mode="eval"))
     )
 
 

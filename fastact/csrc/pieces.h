@@ -1,157 +1,93 @@
-/* float32 kernels of smooth rows: a short polynomial for each piece of the line, its coefficients fetched by
- * permutes within a register, so that nothing is computed but multiply-adds. Included by loops.c for the
- * instruction sets that have such permutes. Knows how a table is read; does not know which function it stands for.
+/* Kernels of smooth rows: a short polynomial for each piece of the line, its coefficients fetched by permutes
+ * of registers, so that nothing is computed but multiply-adds. Included by loops.c for the element types and
+ * instruction sets that piece_vectors.h has. Knows how a table is read; does not know which function it stands for.
  *
- * piece_tables.h, made by piece_tables.py, lists the tables. Inputs beyond a table's cover are put aside, a
- * block at a time, and go through the row's ordinary loop, which computes its formula in double.
+ * piece_tables.h and piece_tables_double.h, made by scripts of those names, list the tables. Inputs beyond a
+ * table's cover are put aside, a block at a time, and go through the row's ordinary loop, which computes its formula.
  *
- *     k = bits(|x| + offset) >> shift;  d = u - centre[k];  q = value[k] + d*(slope[k] + c0[k] + c1[k] d + ...)
+ *     k = bits(scale |x| + offset) >> shift;  d = u - centre[k];  q = value[k] + d*(slope[k] + c0[k] + c1[k] d + ...)
  */
 #ifndef FA_PIECES_H
 #define FA_PIECES_H
 
-#include <immintrin.h>
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
 
-#define FA__BLOCK 1024 /* elements between two looks at what was put aside: 4 KiB */
-#define FA__GROUP 4    /* vectors at once, to hide latencies and to share one look at their sizes */
+#include "piece_vectors.h"
 
-#define FA__TINY 0x1p-100f /* below, products of x become subnormal: two are rounded, and slow */
+#define FA__BLOCK 1024 /* elements between two looks at what was put aside: 4 or 8 KiB */
+#define FA__GROUP 4    /* vectors that share one look at their sizes */
+
+#define FA__ALIGNED __attribute__((aligned(64))) /* so that no look-up crosses a cache line */
+/* below, products of x become subnormal: two are rounded, and slow */
+#define FA__TINY (FA_COMPENSATE ? 0x1p-900 : 0x1p-100)
 
 /* How f follows from q: see form_of in piece_tables.py */
 enum { FA__SIGNED, FA__EVEN, FA__ODD, FA__REFLECTED, FA__RELU };
 
 typedef struct {
     int form, right, exact_sum, sloped, skips_tiny, degree, shift; /* constants where they are used */
-    float offset, cover; /* pieces hold for |x| < cover; if skips_tiny, not for 0 < |x| < FA__TINY */
+    real scale, offset, cover; /* pieces hold for |x| < cover; if skips_tiny, not for 0 < |x| < FA__TINY */
     /* for x <= low, f(x) is x or one number; and for x >= high. NaN where there is no such place */
-    float low;
+    real low;
     int low_is_x;
-    float at_low, high;
+    real at_low, high;
     int high_is_x;
-    float at_high;
-    const float (*table)[16]; /* centre, value, slope, c0, c1, ... */
+    real at_high;
+    const real (*table)[16]; /* centre, value, slope, c0, c1, ... */
 } fa__pieces;
 
 /* Vectors ---------------------------------------------------------------------------------------- */
 
-#if defined(__AVX512F__)
-#define FA__WIDTH 16
-typedef uint16_t fa__mask;
-#define FA__FMA _mm512_fmadd_ps
-#define FA__ALL _mm512_set1_ps
-typedef __m512 fa__floats;
-#else
-#define FA__WIDTH 8
-typedef uint8_t fa__mask;
-#define FA__FMA _mm256_fmadd_ps
-#define FA__ALL _mm256_set1_ps
-typedef __m256 fa__floats;
-#endif
-typedef int32_t fa__ints __attribute__((vector_size(4 * FA__WIDTH)));
-typedef uint32_t fa__words __attribute__((vector_size(4 * FA__WIDTH)));
-
-FA_INLINE fa__floats fa__load(const float *from) {
-    fa__floats x;
-    memcpy(&x, from, sizeof x);
-    return x;
-}
-
-FA_INLINE void fa__store(float *to, fa__floats x) {
-    memcpy(to, &x, sizeof x);
-}
-
-#if FA__WIDTH == 16
-FA_INLINE fa__floats fa__by_sign(fa__floats x, fa__floats negative, fa__floats otherwise) {
-    return _mm512_mask_blend_ps(_mm512_movepi32_mask((__m512i)x), otherwise, negative);
-}
-FA_INLINE fa__mask fa__set_bits(fa__ints truth) {
-    return _mm512_movepi32_mask((__m512i)truth);
-}
-FA_INLINE fa__floats fa__choose(fa__mask mask, fa__floats yes, fa__floats no) {
-    return _mm512_mask_blend_ps(mask, no, yes);
-}
-FA_INLINE void fa__pack(float *to, fa__mask mask, fa__floats x) {
-    fa__store(to, _mm512_maskz_compress_ps(mask, x));
-}
-FA_INLINE void fa__unpack(float *to, fa__mask mask, const float *from) {
-    fa__store(to, _mm512_mask_expand_ps(fa__load(to), mask, fa__load(from)));
-}
-/* pieces of one kind of x, or of x <= 0 and then of x > 0 */
-FA_INLINE fa__ints fa__index(fa__ints k, fa__floats x, int by_sign) {
-    return by_sign ? (k & 7) | ((x > 0) & 8) : k;
-}
-FA_INLINE fa__floats fa__entry(const float *row, fa__ints k, fa__floats x, int by_sign) {
-    (void)x, (void)by_sign;
-    return _mm512_permutexvar_ps((__m512i)k, fa__load(row));
-}
-#else
-FA_INLINE fa__floats fa__by_sign(fa__floats x, fa__floats negative, fa__floats otherwise) {
-    return _mm256_blendv_ps(otherwise, negative, x);
-}
-FA_INLINE fa__mask fa__set_bits(fa__ints truth) {
-    return (fa__mask)_mm256_movemask_ps((__m256)truth);
-}
-FA_INLINE fa__floats fa__choose(fa__mask mask, fa__floats yes, fa__floats no) {
-    const fa__ints bits = {1, 2, 4, 8, 16, 32, 64, 128};
-    return _mm256_blendv_ps(no, yes, (__m256)((bits & mask) != 0));
-}
-FA_INLINE void fa__pack(float *to, fa__mask mask, fa__floats x) {
-    for (unsigned m = mask; m; m &= m - 1) *to++ = x[__builtin_ctz(m)];
-}
-FA_INLINE void fa__unpack(float *to, fa__mask mask, const float *from) {
-    for (unsigned m = mask; m; m &= m - 1) to[__builtin_ctz(m)] = *from++;
-}
-FA_INLINE fa__ints fa__index(fa__ints k, fa__floats x, int by_sign) {
-    (void)x, (void)by_sign;
-    return k;
-}
-FA_INLINE fa__floats fa__entry(const float *row, fa__ints k, fa__floats x, int by_sign) {
-    fa__floats first = _mm256_permutevar8x32_ps(fa__load(row), (__m256i)k);
-    if (!by_sign) return first;
-    return _mm256_blendv_ps(first, _mm256_permutevar8x32_ps(fa__load(row + 8), (__m256i)k), (__m256)(x > 0));
-}
-#endif
-
-/* One vector ------------------------------------------------------------------------------------- */
-
 /* a + b = sum + error exactly (D. Knuth) */
-FA_INLINE fa__floats fa__sum_error(fa__floats a, fa__floats b, fa__floats sum) {
-    fa__floats back = sum - a;
+FA_INLINE fa__reals fa__sum_error(fa__reals a, fa__reals b, fa__reals sum) {
+    fa__reals back = sum - a;
     return (a - (sum - back)) + (b - back);
 }
 
-FA_INLINE fa__floats fa__piece_value(const fa__pieces *p, fa__floats x) {
+/* f(x) from the parts of q */
+FA_INLINE fa__reals fa__assembled(const fa__pieces *p, fa__reals x, fa__reals d, fa__reals value,
+                                  fa__reals slope, fa__reals rest) {
     const fa__ints sign_bit = (fa__ints)FA__ALL(-0.0f);
-    const int by_sign = p->form == FA__SIGNED;
-    fa__floats size = (fa__floats)((fa__ints)x & ~sign_bit), u = by_sign ? x : size;
-    fa__ints k = fa__index((fa__ints)((fa__words)(size + p->offset) >> p->shift), x, by_sign);
-    fa__floats d = u - fa__entry(p->table[0], k, x, by_sign);
-    fa__floats rest = fa__entry(p->table[2 + p->degree], k, x, by_sign);
-#pragma GCC unroll 16
-    for (int j = p->degree - 2; j >= 0; j--)
-        rest = FA__FMA(rest, d, fa__entry(p->table[3 + j], k, x, by_sign));
-    fa__floats value = fa__entry(p->table[1], k, x, by_sign);
-
     /* the large side of RELU and REFLECTED: the right one, unless q is f there */
-    fa__floats side = p->right ? (fa__floats)((fa__ints)x ^ sign_bit) : x;
-    if (p->form == FA__RELU) {
-        fa__floats line = fa__by_sign(side, FA__ALL(-0.0f), x);
-        if (p->exact_sum) {
-            fa__floats sum = line + value;
-            return sum + FA__FMA(rest, d, fa__sum_error(line, value, sum));
-        }
-        fa__floats q = FA__FMA(rest, d, value);
-        if (p->sloped) q = FA__FMA(d, fa__entry(p->table[2], k, x, by_sign), q);
-        return line + q;
+    fa__reals side = p->right ? (fa__reals)((fa__ints)x ^ sign_bit) : x;
+    fa__reals line = fa__by_sign(side, FA__ALL(-0.0f), x);
+    if (p->form == FA__RELU && p->exact_sum) {
+        fa__reals sum = line + value;
+        return sum + FA__FMA(rest, d, fa__sum_error(line, value, sum));
     }
-    fa__floats q = FA__FMA(rest, d, value);
-    if (p->sloped) q = FA__FMA(d, fa__entry(p->table[2], k, x, by_sign), q);
-    if (p->form == FA__ODD) return (fa__floats)((fa__ints)q ^ ((fa__ints)x & sign_bit));
+    fa__reals q = FA__FMA(rest, d, value);
+    if (p->sloped) q = FA__FMA(d, slope, q);
+    if (p->form == FA__RELU) return line + q;
+    if (p->form == FA__ODD) return (fa__reals)((fa__ints)q ^ ((fa__ints)x & sign_bit));
     if (p->form == FA__REFLECTED) return fa__by_sign(side, q, 1.0f - q);
     return q;
+}
+
+#define FA__EACH_VECTOR _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
+
+/* f of `vectors` at once, step by step, so that one may go on while others wait for their multiply-adds */
+FA_INLINE void fa__piece_values(const fa__pieces *p, const fa__reals *x, fa__reals *y, int vectors) {
+    const fa__ints sign_bit = (fa__ints)FA__ALL(-0.0f);
+    const int by_sign = p->form == FA__SIGNED;
+    fa__ints k[FA__GROUP];
+    fa__reals d[FA__GROUP], rest[FA__GROUP];
+    FA__EACH_VECTOR {
+        fa__reals size = (fa__reals)((fa__ints)x[v] & ~sign_bit), u = by_sign ? x[v] : size;
+        k[v] =
+            fa__index((fa__ints)((fa__words)FA__FMA(size, FA__ALL(p->scale), FA__ALL(p->offset)) >> p->shift),
+                      x[v], by_sign);
+        d[v] = u - fa__entry(p->table[0], k[v], x[v], by_sign);
+        rest[v] = fa__entry(p->table[2 + p->degree], k[v], x[v], by_sign);
+    }
+#pragma GCC unroll 32
+    for (int j = p->degree - 2; j >= 0; j--)
+        FA__EACH_VECTOR rest[v] = FA__FMA(rest[v], d[v], fa__entry(p->table[3 + j], k[v], x[v], by_sign));
+    FA__EACH_VECTOR {
+        fa__reals value = fa__entry(p->table[1], k[v], x[v], by_sign);
+        fa__reals slope = p->sloped ? fa__entry(p->table[2], k[v], x[v], by_sign) : FA__ALL(0);
+        y[v] = fa__assembled(p, x[v], d[v], value, slope, rest[v]);
+    }
 }
 
 /* Blocks ----------------------------------------------------------------------------------------- */
@@ -159,21 +95,22 @@ FA_INLINE fa__floats fa__piece_value(const fa__pieces *p, fa__floats x) {
 /* Inputs of a block that lie beyond the cover, packed, and where they came from */
 typedef struct {
     size_t count, vectors;
-    float x[FA__BLOCK + FA__WIDTH];
+    real x[FA__BLOCK + FA__WIDTH];
     uint16_t at[FA__BLOCK / FA__WIDTH];
     fa__mask mask[FA__BLOCK / FA__WIDTH];
 } fa__aside;
 
-/* which x have no piece: all bits set */
-FA_INLINE fa__ints fa__outside(const fa__pieces *p, fa__floats x) {
-    fa__ints size = (fa__ints)x & 0x7fffffff, far = size >= (fa__ints)FA__ALL(p->cover); /* NaN too */
-    if (p->skips_tiny) far |= (fa__words)(size - 1) < (fa__words)((fa__ints)FA__ALL(FA__TINY) - 1);
+/* which x have no piece: as sign bits */
+FA_INLINE fa__ints fa__outside(const fa__pieces *p, fa__reals x) {
+    fa__ints size = (fa__ints)x & ~(fa__ints)FA__ALL(-0.0f);
+    fa__ints far = (fa__ints)FA__ALL(p->cover) - 1 - size; /* NaN too */
+    if (p->skips_tiny)
+        far |= (fa__ints)((fa__words)(size - 1) < (fa__words)((fa__ints)FA__ALL(FA__TINY) - 1));
     return far;
 }
 
 /* Results of a vector some of whose inputs lie beyond the cover: ends are known, the rest is put aside */
-FA_INLINE fa__floats fa__beyond(const fa__pieces *p, fa__floats x, fa__floats y, size_t at,
-                                fa__aside *aside) {
+FA_INLINE fa__reals fa__beyond(const fa__pieces *p, fa__reals x, fa__reals y, size_t at, fa__aside *aside) {
     fa__mask far = fa__set_bits(fa__outside(p, x));
     fa__mask low = fa__set_bits(x <= p->low), high = fa__set_bits(x >= p->high);
     y = fa__choose(low, p->low_is_x ? x : FA__ALL(p->at_low), y);
@@ -189,25 +126,28 @@ FA_INLINE fa__floats fa__beyond(const fa__pieces *p, fa__floats x, fa__floats y,
 }
 
 /* `vectors` of them, from x + i to y + i */
-FA_INLINE void fa__piece_group(const fa__pieces *p, const float *x, float *y, size_t i, int vectors,
+FA_INLINE void fa__piece_group(const fa__pieces *p, const real *x, real *y, size_t i, int vectors,
                                fa__aside *aside) {
-    fa__floats in[FA__GROUP], out[FA__GROUP];
+    fa__reals in[FA__GROUP], out[FA__GROUP];
     fa__ints any = {0};
+    const int together = vectors < FA__TOGETHER ? vectors : FA__TOGETHER;
 #pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++) {
-        in[v] = fa__load(x + i + v * FA__WIDTH);
-        any |= fa__outside(p, in[v]);
-        out[v] = fa__piece_value(p, in[v]);
+    for (int first = 0; first < vectors; first += together) {
+#pragma GCC unroll 4
+        for (int v = first; v < first + together; v++) {
+            in[v] = fa__load(x + i + v * FA__WIDTH);
+            any |= fa__outside(p, in[v]);
+        }
+        fa__piece_values(p, in + first, out + first, together);
     }
     if (__builtin_expect(fa__set_bits(any) != 0, 0))
         for (int v = 0; v < vectors; v++)
             out[v] = fa__beyond(p, in[v], out[v], i + (size_t)v * FA__WIDTH, aside);
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++) fa__store(y + i + v * FA__WIDTH, out[v]);
+    FA__EACH_VECTOR fa__store(y + i + v * FA__WIDTH, out[v]);
 }
 
 /* A loop of one input and one result */
-FA_INLINE void fa__run_some(fa__loop *loop, const float *x, float *y, char *const *params, int n_params,
+FA_INLINE void fa__run_some(fa__loop *loop, const real *x, real *y, char *const *params, int n_params,
                             size_t count) {
     char *operands[FA__MAX_OPERANDS] = {(char *)(uintptr_t)x};
     for (int i = 0; i < n_params; i++) operands[1 + i] = params[i];
@@ -216,9 +156,9 @@ FA_INLINE void fa__run_some(fa__loop *loop, const float *x, float *y, char *cons
 }
 
 /* What was put aside, by the row's ordinary loop, and back to where it belongs */
-static __attribute__((noinline)) void fa__finish_aside(fa__aside *aside, float *y, fa__loop *formula,
+static __attribute__((noinline)) void fa__finish_aside(fa__aside *aside, real *y, fa__loop *formula,
                                                        char *const *params, int n_params) {
-    float found[FA__BLOCK + FA__WIDTH], *from = found;
+    real found[FA__BLOCK + FA__WIDTH], *from = found;
     size_t padded = (aside->count + FA__LANES - 1) / FA__LANES * FA__LANES;
     for (size_t i = aside->count; i < padded; i++) aside->x[i] = aside->x[0];
     fa__run_some(formula, aside->x, found, params, n_params, padded);
@@ -229,7 +169,7 @@ static __attribute__((noinline)) void fa__finish_aside(fa__aside *aside, float *
 }
 
 /* n elements, a multiple of FA__LANES; y may be x */
-FA_INLINE void fa__by_pieces(const fa__pieces *p, const float *x, float *y, size_t n, fa__loop *formula,
+FA_INLINE void fa__by_pieces(const fa__pieces *p, const real *x, real *y, size_t n, fa__loop *formula,
                              char *const *params, int n_params) {
     fa__aside aside;
     for (size_t done = 0; done < n; done += FA__BLOCK, x += FA__BLOCK, y += FA__BLOCK) {
@@ -245,8 +185,8 @@ FA_INLINE void fa__by_pieces(const fa__pieces *p, const float *x, float *y, size
 /* Directions --------------------------------------------------------------------------------------- */
 
 FA_INLINE void fa__backward_over(fa__loop *derivative, int n_params, char *const *operands, size_t n) {
-    const float *grad = (const float *)operands[0], *x = (const float *)operands[1];
-    float *out = (float *)operands[2 + n_params], d[FA__BLOCK];
+    const real *grad = (const real *)operands[0], *x = (const real *)operands[1];
+    real *out = (real *)operands[2 + n_params], d[FA__BLOCK];
     for (size_t done = 0; done < n; done += FA__BLOCK) {
         size_t count = n - done < FA__BLOCK ? n - done : FA__BLOCK;
         fa__run_some(derivative, x + done, d, operands + 2, n_params, count);
@@ -259,8 +199,8 @@ FA_INLINE void fa__backward_over(fa__loop *derivative, int n_params, char *const
 /* either result may be stored over x */
 FA_INLINE void fa__both_over(fa__loop *forward, fa__loop *derivative, int n_params, char *const *operands,
                              size_t n) {
-    const float *x = (const float *)operands[0];
-    float *y = (float *)operands[1 + n_params], *out = (float *)operands[2 + n_params], d[FA__BLOCK];
+    const real *x = (const real *)operands[0];
+    real *y = (real *)operands[1 + n_params], *out = (real *)operands[2 + n_params], d[FA__BLOCK];
     for (size_t done = 0; done < n; done += FA__BLOCK) {
         size_t count = n - done < FA__BLOCK ? n - done : FA__BLOCK;
         fa__run_some(derivative, x + done, d, operands + 1, n_params, count);
@@ -271,57 +211,61 @@ FA_INLINE void fa__both_over(fa__loop *forward, fa__loop *derivative, int n_para
 
 /* Parameters that vary: an element whose parameters are the defaults gets what a call with the defaults would
  * give it, whatever stands beside it. `fast` takes one value per parameter, `formula` one per element. */
-FA_INLINE void fa__by_element(fa__loop *fast, fa__loop *formula, const float *defaults, int inputs,
+FA_INLINE void fa__by_element(fa__loop *fast, fa__loop *formula, const real *defaults, int inputs,
                               int n_params, int results, char *const *operands, size_t n) {
-    float by_pieces[2][FA__BLOCK];
+    real by_pieces[2][FA__BLOCK];
     for (size_t done = 0; done < n; done += FA__BLOCK) {
         size_t count = n - done < FA__BLOCK ? n - done : FA__BLOCK, defaulted = 0;
         char *at[FA__MAX_OPERANDS], *fixed[FA__MAX_OPERANDS], is_default[FA__BLOCK];
         for (int i = 0; i < inputs + n_params + results; i++)
-            at[i] = fixed[i] = operands[i] + done * sizeof(float);
+            at[i] = fixed[i] = operands[i] + done * sizeof(real);
         for (int i = 0; i < n_params; i++) fixed[inputs + i] = (char *)(uintptr_t)&defaults[i];
         for (int i = 0; i < results; i++) fixed[inputs + n_params + i] = (char *)by_pieces[i];
         for (size_t k = 0; k < count; k++) {
             is_default[k] = 1;
             for (int i = 0; i < n_params; i++)
-                is_default[k] &= ((const float *)at[inputs + i])[k] == defaults[i];
+                is_default[k] &= ((const real *)at[inputs + i])[k] == defaults[i];
             defaulted += (size_t)is_default[k];
         }
         if (defaulted) fast(fixed, count); /* first: results may be stored over inputs */
         if (defaulted < count) formula(at, count);
         for (int i = 0; defaulted && i < results; i++)
             for (size_t k = 0; k < count; k++)
-                if (is_default[k]) ((float *)at[inputs + n_params + i])[k] = by_pieces[i][k];
+                if (is_default[k]) ((real *)at[inputs + n_params + i])[k] = by_pieces[i][k];
     }
 }
 
 /* Rows --------------------------------------------------------------------------------------------- */
 
+#if FA_COMPENSATE
+#include "piece_tables_double.h"
+#else
 #include "piece_tables.h"
+#endif
 
 /* tables are made for the default parameters; any others take the ordinary loop */
-#define FA__IS_DEFAULT(i, parameter, default_, kind) &&*(const float *)params[i] == (float)(default_)
+#define FA__IS_DEFAULT(i, parameter, default_, kind) &&*(const real *)params[i] == (real)(default_)
 #define FA__DEFAULT(i, parameter, default_, kind) default_,
-#define FA_ACT(name, params_, ...)                                                    \
-    FA_INLINE int name##_at_defaults(char *const *params) {                           \
-        (void)params;                                                                 \
-        return 1 FA_EACH_PARAM(FA__IS_DEFAULT, params_);                              \
-    }                                                                                 \
-    static const float name##_defaults[] = {FA_EACH_PARAM(FA__DEFAULT, params_) 0.0}; \
+#define FA_ACT(name, params_, ...)                                                   \
+    FA_INLINE int name##_at_defaults(char *const *params) {                          \
+        (void)params;                                                                \
+        return 1 FA_EACH_PARAM(FA__IS_DEFAULT, params_);                             \
+    }                                                                                \
+    static const real name##_defaults[] = {FA_EACH_PARAM(FA__DEFAULT, params_) 0.0}; \
     enum { name##_params = FA__FIRST params_ };
 #include "fastact/activations.def"
 #undef FA_ACT
 
 /* name_forward_fast, name_derivative_fast */
-#define FA__PIECES_OF(name, direction, ...)                                                       \
-    static void name##_##direction##_fast(char *const *operands, size_t n) {                      \
-        const fa__pieces pieces = {__VA_ARGS__, name##_##direction##_table};                      \
-        char *const *params = operands + 1;                                                       \
-        if (name##_at_defaults(params))                                                           \
-            fa__by_pieces(&pieces, (const float *)operands[0], (float *)params[name##_params], n, \
-                          name##_##direction##_scalar, params, name##_params);                    \
-        else                                                                                      \
-            name##_##direction##_scalar(operands, n);                                             \
+#define FA__PIECES_OF(name, direction, ...)                                                     \
+    static void name##_##direction##_fast(char *const *operands, size_t n) {                    \
+        const fa__pieces pieces = {__VA_ARGS__, name##_##direction##_table};                    \
+        char *const *params = operands + 1;                                                     \
+        if (name##_at_defaults(params))                                                         \
+            fa__by_pieces(&pieces, (const real *)operands[0], (real *)params[name##_params], n, \
+                          name##_##direction##_scalar, params, name##_params);                  \
+        else                                                                                    \
+            name##_##direction##_scalar(operands, n);                                           \
     }
 FA__EACH_TABLE(FA__PIECES_OF)
 

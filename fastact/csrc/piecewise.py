@@ -1,6 +1,6 @@
 """Kernels made of pieces: how a line is cut, and what comes out, operation by operation.
 
-Knows which symmetries save half of the pieces, how the index of a piece is taken from the bits of a float32
+Knows which symmetries save half of the pieces, how the index of a piece is taken from the bits of a
 number, and how pieces.h computes. Does not know how pieces are found.
 """
 
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from piece import Floats, Function, Piece, evaluate, fma, horner, two_sum
 
-ENTRIES = 16  # of a table: one register of AVX-512, or two of AVX2
+ENTRIES = 16  # of a table: one register of AVX-512, or two of AVX2 or of doubles
+MANTISSA = {"float32": 23, "float64": 52}  # bits
 
 
 def form_of(f: Function) -> tuple[str, bool]:
@@ -41,28 +42,32 @@ def form_of(f: Function) -> tuple[str, bool]:
 
 @dataclass(frozen=True)
 class Cut:
-    """How the index of a piece is taken from the bits of |x| + offset: shifted right, of it `bits` bits.
+    """How the index of a piece is taken from scale |x| + offset: its bits shifted right, the lowest of them.
 
     Attributes
     ----------
     offset : float
     shift : int
+        For float32; for float64 by so much more as its mantissa is longer.
     bits : int
-        4 or 3: one table of 16 or 8 pieces. With `signed`, half of 16 are for negative x.
+        How many make the index: 4 or 3, one table of 16 or 8 pieces.
     signed : bool
+        Whether half of 16 pieces are for negative x.
+    scale : float
     """
 
     offset: float
     shift: int
     bits: int
     signed: bool
+    scale: float = 1.0
 
     def pieces(self) -> Iterator[tuple[int, float, float]]:
         """Place in the table, and ends."""
         first = int(np.float32(self.offset).view(np.uint32)) >> self.shift
         for j in range(first, first + (1 << self.bits)):
             ends = (np.array([j, j + 1], np.uint32) << np.uint32(self.shift)).view(np.float32) - self.offset
-            lo, hi = max(float(ends[0]), 0.0), float(ends[1])
+            lo, hi = max(float(ends[0]), 0.0) / self.scale, float(ends[1]) / self.scale
             slot = j % (1 << self.bits)
             if self.signed:
                 yield slot, -hi, -lo
@@ -72,12 +77,17 @@ class Cut:
 
     @property
     def cover(self) -> float:
-        """|x| up to which there are pieces; a little less, because |x| + offset is rounded."""
+        """|x| up to which there are pieces; a little less, because scale |x| + offset is rounded."""
         return float(np.float32(max(hi for _, _, hi in self.pieces()) * (1 - 2.0**-11)))
 
-    def slots(self, x: NDArray[np.float32]) -> NDArray[Any]:
-        """The piece of each x."""
-        found = ((np.abs(x) + np.float32(self.offset)).view(np.uint32) >> self.shift) % (1 << self.bits)
+    def shift_of(self, dtype: str) -> int:
+        """The shift for float32 or float64."""
+        return self.shift + MANTISSA[dtype] - MANTISSA["float32"]
+
+    def slots(self, x: Floats) -> NDArray[Any]:
+        """The piece of each x, by its dtype's bits."""
+        bits = fma(np.abs(x), x.dtype.type(self.scale), x.dtype.type(self.offset)).view(f"u{x.itemsize}")
+        found: NDArray[Any] = (bits >> self.shift_of(x.dtype.name)).astype(int) % (1 << self.bits)
         return found + 8 * (x > 0) if self.signed else found
 
 
@@ -104,6 +114,7 @@ class Table:
     exact_sum: bool
     pieces: dict[int, Piece]
     skips_tiny: bool = False
+    dtype: str = "float32"
 
     @property
     def degree(self) -> int:
@@ -126,19 +137,19 @@ class Table:
 
     def sloped_at(self, x: Floats) -> NDArray[np.bool_]:
         """Whether the piece of x has a slope of its own."""
-        slopes = np.array(self.rows()[2], np.float32)
-        found: NDArray[np.bool_] = slopes[self.cut.slots(x.astype(np.float32))] != 0
+        slopes = np.array(self.rows()[2], self.dtype)
+        found: NDArray[np.bool_] = slopes[self.cut.slots(x.astype(self.dtype))] != 0
         return found
 
     def __call__(self, x: Floats) -> Floats:
-        """What the kernel gives, in float32."""
-        x = x.astype(np.float32)
-        centre, value, slope, *coefficients = np.array(self.rows(), np.float32)[:, self.cut.slots(x)]
+        """What the kernel gives, in its dtype."""
+        x = x.astype(self.dtype)
+        centre, value, slope, *coefficients = np.array(self.rows(), self.dtype)[:, self.cut.slots(x)]
         d = (x if self.form == "SIGNED" else np.abs(x)) - centre
-        q = evaluate(d, value, slope, coefficients)
+        q = evaluate(d, value, slope if self.sloped else None, coefficients)
         large = np.signbit(x) if self.right else ~np.signbit(x)
         if self.form == "RELU":
-            line = np.where(large, x, np.float32(-0.0))
+            line = np.where(large, x, x.dtype.type(-0.0))
             if not self.exact_sum:
                 return line + q
             total, lost = two_sum(line, value)
@@ -146,5 +157,5 @@ class Table:
         if self.form == "ODD":
             return np.where(np.signbit(x), -q, q)
         if self.form == "REFLECTED":
-            return np.where(large, np.float32(1) - q, q)
+            return np.where(large, x.dtype.type(1) - q, q)
         return q

@@ -1,0 +1,129 @@
+/* Vectors for pieces.h: as many elements as a register holds, and look-ups in tables of 16 of them. Three sets of
+ * one interface: float on AVX-512, double on AVX-512, float on AVX2. Knows no tables and no functions.
+ *
+ * A mask has one bit per element. An fa__ints `truth` counts where its sign bit is set. */
+#ifndef FA_PIECE_VECTORS_H
+#define FA_PIECE_VECTORS_H
+
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+#if FA_COMPENSATE
+#define FA__WIDTH 8
+typedef uint8_t fa__mask;
+typedef int64_t fa__int;
+typedef uint64_t fa__word;
+#define FA__FMA _mm512_fmadd_pd
+#define FA__ALL _mm512_set1_pd
+typedef __m512d fa__reals;
+#elif defined(__AVX512F__)
+#define FA__WIDTH 16
+typedef uint16_t fa__mask;
+typedef int32_t fa__int;
+typedef uint32_t fa__word;
+#define FA__FMA _mm512_fmadd_ps
+#define FA__ALL _mm512_set1_ps
+typedef __m512 fa__reals;
+#else
+#define FA__WIDTH 8
+typedef uint8_t fa__mask;
+typedef int32_t fa__int;
+typedef uint32_t fa__word;
+#define FA__FMA _mm256_fmadd_ps
+#define FA__ALL _mm256_set1_ps
+typedef __m256 fa__reals;
+#endif
+#if defined(__AVX512F__)
+#define FA__TOGETHER 4 /* vectors computed step by step side by side: as registers last */
+#else
+#define FA__TOGETHER 1
+#endif
+typedef fa__int fa__ints __attribute__((vector_size(sizeof(fa__reals))));
+typedef fa__word fa__words __attribute__((vector_size(sizeof(fa__reals))));
+
+FA_INLINE fa__reals fa__load(const real *from) {
+    fa__reals x;
+    memcpy(&x, from, sizeof x);
+    return x;
+}
+
+FA_INLINE void fa__store(real *to, fa__reals x) {
+    memcpy(to, &x, sizeof x);
+}
+
+#if FA_COMPENSATE
+FA_INLINE fa__reals fa__by_sign(fa__reals x, fa__reals negative, fa__reals otherwise) {
+    return _mm512_mask_blend_pd(_mm512_movepi64_mask((__m512i)x), otherwise, negative);
+}
+FA_INLINE fa__mask fa__set_bits(fa__ints truth) {
+    return _mm512_movepi64_mask((__m512i)truth);
+}
+FA_INLINE fa__reals fa__choose(fa__mask mask, fa__reals yes, fa__reals no) {
+    return _mm512_mask_blend_pd(mask, no, yes);
+}
+FA_INLINE void fa__pack(real *to, fa__mask mask, fa__reals x) {
+    fa__store(to, _mm512_maskz_compress_pd(mask, x));
+}
+FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
+    fa__store(to, _mm512_mask_expand_pd(fa__load(to), mask, fa__load(from)));
+}
+FA_INLINE fa__reals fa__entry(const real *row, fa__ints k, fa__reals x, int by_sign) {
+    (void)x, (void)by_sign;
+    return _mm512_permutex2var_pd(fa__load(row), (__m512i)k, fa__load(row + 8));
+}
+#elif defined(__AVX512F__)
+FA_INLINE fa__reals fa__by_sign(fa__reals x, fa__reals negative, fa__reals otherwise) {
+    return _mm512_mask_blend_ps(_mm512_movepi32_mask((__m512i)x), otherwise, negative);
+}
+FA_INLINE fa__mask fa__set_bits(fa__ints truth) {
+    return _mm512_movepi32_mask((__m512i)truth);
+}
+FA_INLINE fa__reals fa__choose(fa__mask mask, fa__reals yes, fa__reals no) {
+    return _mm512_mask_blend_ps(mask, no, yes);
+}
+FA_INLINE void fa__pack(real *to, fa__mask mask, fa__reals x) {
+    fa__store(to, _mm512_maskz_compress_ps(mask, x));
+}
+FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
+    fa__store(to, _mm512_mask_expand_ps(fa__load(to), mask, fa__load(from)));
+}
+FA_INLINE fa__reals fa__entry(const real *row, fa__ints k, fa__reals x, int by_sign) {
+    (void)x, (void)by_sign;
+    return _mm512_permutexvar_ps((__m512i)k, fa__load(row));
+}
+#else
+FA_INLINE fa__reals fa__by_sign(fa__reals x, fa__reals negative, fa__reals otherwise) {
+    return _mm256_blendv_ps(otherwise, negative, x);
+}
+FA_INLINE fa__mask fa__set_bits(fa__ints truth) {
+    return (fa__mask)_mm256_movemask_ps((__m256)truth);
+}
+FA_INLINE fa__reals fa__choose(fa__mask mask, fa__reals yes, fa__reals no) {
+    const fa__ints bits = {1, 2, 4, 8, 16, 32, 64, 128};
+    return _mm256_blendv_ps(no, yes, (__m256)((bits & mask) != 0));
+}
+FA_INLINE void fa__pack(real *to, fa__mask mask, fa__reals x) {
+    for (unsigned m = mask; m; m &= m - 1) *to++ = x[__builtin_ctz(m)];
+}
+FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
+    for (unsigned m = mask; m; m &= m - 1) to[__builtin_ctz(m)] = *from++;
+}
+FA_INLINE fa__reals fa__entry(const real *row, fa__ints k, fa__reals x, int by_sign) {
+    fa__reals first = _mm256_permutevar8x32_ps(fa__load(row), (__m256i)k);
+    if (!by_sign) return first;
+    return _mm256_blendv_ps(first, _mm256_permutevar8x32_ps(fa__load(row + 8), (__m256i)k), (__m256)(x > 0));
+}
+#endif
+
+/* places of pieces: of all x alike, or 8 of x <= 0 and 8 of x > 0 */
+FA_INLINE fa__ints fa__index(fa__ints k, fa__reals x, int by_sign) {
+#if defined(__AVX512F__)
+    return by_sign ? (k & 7) | ((fa__ints)(x > 0) & 8) : k;
+#else
+    (void)x, (void)by_sign;
+    return k;
+#endif
+}
+
+#endif
