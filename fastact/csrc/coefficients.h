@@ -17,6 +17,11 @@
     0x1.6c16c16c162d6p-10, 0x1.11111111100dfp-7, 0x1.5555555555556p-5, \
     0x1.5555555555557p-3, 0x1.0000000000000p-1
 
+/* (2^r - 1 - r ln 2)/r^2 on [-0.501, 0.501], degree 4:
+ * relative error 2^-22.8 */
+#define FA_EXP2_POLY 0x1.43e7fabf03fc9p-13, 0x1.5ec9afaf84b87p-10, 0x1.3b2a7f03c8471p-7, \
+    0x1.c6afebe1815c0p-5, 0x1.ebfbdff82c58fp-3
+
 /* (e^r - 1 - r - ... - r^6/720)/r^7 on [-0.346574, 0.346574], degree 9:
  * relative error 2^-58.6 */
 #define FA_EXP_TAIL_POLY 0x1.aeeb72a34c1a7p-45, 0x1.aef8faf0af8d1p-41, 0x1.93973f2c4a070p-37, \

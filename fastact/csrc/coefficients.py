@@ -92,6 +92,14 @@ def exp_rest(r: mpf) -> mpf:
     return mpf(1) / 2 if abs(r) < TINY else (mp.expm1(r) - r) / r**2
 
 
+def exp2_rest(r: mpf) -> mpf:
+    """(2^r - 1 - r ln 2)/r^2"""
+    return mp.log(2) ** 2 / 2 if abs(r) < TINY else (mpf(2) ** r - 1 - r * mp.log(2)) / r**2
+
+
+EXP2_REACH, EXP2_DEGREE = 0.501, 4
+
+
 def atanh_rest(s2: mpf) -> mpf:
     """(2 atanh(s) - 2 s)/s^3 in s^2"""
     s = mp.sqrt(s2)
@@ -225,6 +233,7 @@ def main() -> None:
     define("LN2_REST", ln2 - mpf(float(ln2)))
     define("LOG2_E", 1 / ln2)
     emit("EXP_POLY", exp_rest, -ln2 / 2, ln2 / 2, 10, "(e^r - 1 - r)/r^2")
+    emit("EXP2_POLY", exp2_rest, -EXP2_REACH, EXP2_REACH, EXP2_DEGREE, "(2^r - 1 - r ln 2)/r^2")
     emit("EXP_TAIL_POLY", exp_tail, -ln2 / 2, ln2 / 2, 9, "(e^r - 1 - r - ... - r^6/720)/r^7")
     print()
     for n in (6, 24, 120, 720, 5040):

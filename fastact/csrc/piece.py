@@ -97,7 +97,7 @@ def _probes(lo: float, hi: float, least: float) -> Floats:
     return np.unique(inside[np.abs(inside) >= np.float32(least)])
 
 
-def _fit(
+def fit_coefficients(
     q: Function,
     ends: tuple[float, float],
     centre: float,
@@ -105,8 +105,12 @@ def _fit(
     slope: float,
     degree: int,
     first: float | None,
+    relative: bool = True,
 ) -> tuple[float, ...]:
-    """c[0] ... c[degree-1], each rounded to float32 before the following are fitted; c[0] may be given."""
+    """c[0] ... c[degree-1], each rounded to float32 before the following are fitted; c[0] may be given.
+
+    Errors count relative to q, or as they are.
+    """
     lo, hi = ends
     t = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
     margin = MARGIN * (hi - lo)
@@ -114,7 +118,7 @@ def _fit(
     u = (low + high) / 2 + t * (high - low) / 2
     u = u[np.abs(u - centre) > 1e-6 * (hi - lo)]
     d, exact = u - centre, q(u)
-    weight = np.abs(d / exact)  # errors count relative to q
+    weight = np.abs(d / exact) if relative else np.abs(d)
     rest = (exact - value) / d - slope
     scale = np.abs(d).max()
     powers = np.vander(d / scale, degree, increasing=True)
@@ -185,21 +189,21 @@ def candidates(
             first = float(np.float32(at_zero - slope))
             if first * slope < 0:  # would lose the sign of -0.0
                 continue
-            yield 0.0, 0.0, slope, _fit(q, (lo, hi), 0.0, 0.0, slope, degree, first)
+            yield 0.0, 0.0, slope, fit_coefficients(q, (lo, hi), 0.0, 0.0, slope, degree, first)
         return
     c = _accurate_centre(q, _best_centre(q, values, lo, hi), width)
     value = float(np.float32(q(np.array([c]))[0]))
     if np.all(np.abs(values - value) < ulp32(values)):  # constant
         yield c, value, 0.0, (0.0,) * degree
         return
-    yield c, value, 0.0, _fit(q, (lo, hi), c, value, 0.0, degree, None)
+    yield c, value, 0.0, fit_coefficients(q, (lo, hi), c, value, 0.0, degree, None)
     for root in roots[(roots > lo - 1.3 * width) & (roots < hi + 1.3 * width)]:
         c = float(np.float32(root))
         value = float(np.float32(exact(np.array([c]))[0]))
         h = 2.0**-12 * max(abs(c), 2.0**-10)
         derivative = float(np.diff(q(np.array([c - h, c + h])))[0] / (2 * h))
         for slope in (float(np.float32(derivative)), *_balanced_slopes(values / (u - root), derivative)):
-            yield c, value, slope, _fit(q, (lo, hi), c, value, slope, degree, None)
+            yield c, value, slope, fit_coefficients(q, (lo, hi), c, value, slope, degree, None)
 
 
 def _best_centre(q: Function, values: Floats, lo: float, hi: float) -> float:

@@ -16,11 +16,14 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from piece import TINY, Floats, best, ulp32
-from piecewise import Cut, Table, cuts, form_of
+from piece import TINY, Floats, Piece, best, fma, ulp32
+from piece_far import FarTable, far_piece
+from piecewise import Cut, Table, cuts, far_cuts, form_of
 
 import fastact
 from fastact.measure.bits import ordered, unordered
@@ -29,8 +32,11 @@ from fastact.measure.subjects import DIRECTIONS, Subject
 from fastact.measure.truth import truth
 
 LIMIT = 0.93  # ULP, of a simulation: all 2^32 inputs may show a little more
+FAR_LIMIT = 0.95  # the same of far tables: fewer inputs lie there, so probes miss less
 THRICE_ROUNDED = 0.06  # taken off it in pieces with a slope: the worst case of three roundings is rarer
-DEGREES = range(4, 9)
+DEGREES, FAR_DEGREES = range(4, 9), range(2, 10)
+LINE_SEEN_AT = 2.0**64  # a power of two, so that a quotient is the slope
+FARTHEST = 512.0  # |x| up to which a far table may reach
 C_NAMES, SUFFIXES = {"float32": "float", "float64": "double"}, {"float32": "f", "float64": ""}
 WORDS = {"f": "forward", "f'": "derivative"}  # as loops are named
 TYPICAL = 2.0  # scale of the normal inputs for which the cheapest is chosen
@@ -84,13 +90,16 @@ class Target:
         x = u if self.right else -u
         return truth(self.subject.text, self.subject.activation.parameters, x).near()
 
+    def ends(self, cover: float, dtype: str = "float32") -> tuple[float, float]:
+        """From where on, beyond the cover, f is a number or a multiple of x, to the left and to the right."""
+        return end(self, -1, cover, dtype).place, end(self, 1, cover, dtype).place
+
     def error(self, table: Table) -> float:
         """The largest error of a table in a simulation, in ULP, allowing for what that misses; infinite if it
         loses the sign of a zero."""
         zeros = np.array([0.0, -0.0])
-        largest = (
-            0.0 if np.array_equal(np.signbit(table(zeros)), np.signbit(self.subject(zeros))) else math.inf
-        )
+        if not table.cut.start and np.any(np.signbit(table(zeros)) != np.signbit(self.subject(zeros))):
+            return math.inf
         dense = [np.linspace(lo, hi, 100_001) for _, lo, hi in table.cut.pieces()]
         x = np.concatenate([*dense, np.geomspace(TINY, table.cut.cover, 500_000)]).astype(np.float32)
         x = np.unique(np.concatenate([x, -x]))
@@ -98,10 +107,13 @@ class Target:
         near = [neighbours(e, 200) for e in ends | {-e for e in ends}]  # |x| + offset may round past an end
         near += [neighbours(r, 20_000) for r in self.roots]
         x = np.concatenate([x, *near, *self._crossings(x)])
-        x = x[(np.abs(x) < table.cut.cover) & (np.abs(x) >= TINY)]
+        x = x[(np.abs(x) < table.cut.cover) & (np.abs(x) >= max(TINY, table.cut.start)) & table.has(x)]
         want = self.subject(x.astype(np.float64))
-        errors = np.abs(table(x) - want) / ulp32(want) + THRICE_ROUNDED * table.sloped_at(x)
-        return max(largest, float(np.max(errors)))
+        errors = np.abs(table(x) - want) / ulp32(want)
+        errors[np.abs(want) > np.finfo(np.float32).max] = 0
+        if not table.cut.start:
+            errors += THRICE_ROUNDED * table.sloped_at(x)
+        return float(np.max(errors))
 
     def _crossings(self, x: Floats) -> Iterator[NDArray[np.float32]]:
         """Where |f| passes a power of two: just below, a ULP is half as large, so errors are twice."""
@@ -169,29 +181,95 @@ def search(target: Target, bits: int) -> tuple[Table, float] | None:
     return None
 
 
+def far_sides(target: Target, cover: float) -> dict[int, float]:
+    """The sides, -1 and 1, on which f comes to an end beyond the cover but not at once, and where."""
+    places = dict(zip((-1, 1), map(abs, target.ends(cover)), strict=True))
+    if target.form != "SIGNED":
+        return {side: max(places.values()) for side in places if 1.01 * cover < max(places.values()) < FARTHEST}
+    return {side: place for side, place in places.items() if 1.01 * cover < place < FARTHEST}
+
+
+def search_far(target: Target, cover: float, bits: int) -> tuple[FarTable, float] | None:
+    """The cheapest far table that is good enough from a cover on, if there is a side that wants one."""
+    sides = far_sides(target, cover)
+    if not sides:
+        return None
+    near = np.array([cover if target.form != "SIGNED" else side * cover for side in sides])
+    signs = dict(zip(sides, np.sign(target.q(near)).astype(int).tolist(), strict=True))
+    cuts_ = list(far_cuts(target.form, bits + 1, cover * (1 - 2.0**-9), max(sides.values()) * (1 + 2.0**-9)))
+    for degree in FAR_DEGREES:
+        for cut in cuts_:
+            pieces = fit_far(target, cut, degree, sides)
+            if pieces is None:
+                continue
+            table = FarTable(
+                cut, target.form, target.right, False, pieces, signs=(signs.get(-1, 0), signs.get(1, 0))
+            )
+            if (error := target.error(table)) < FAR_LIMIT:
+                return table, error
+    return None
+
+
+def fit_far(target: Target, cut: Cut, degree: int, sides: dict[int, float]) -> dict[int, Piece] | None:
+    """The pieces on these sides, or None if some piece is already too bad."""
+    pieces = {}
+    for slot, lo, hi in cut.pieces():
+        if cut.signed and np.sign(lo + hi) not in sides:
+            continue
+        piece = far_piece(target.q, lo, hi, degree)
+        if piece is None or not piece.error < FAR_LIMIT:
+            return None
+        pieces[slot] = piece
+    return pieces
+
+
 # Ends, and output -----------------------------------------------------------------------------------
 
 
-def end(target: Target, sign: int, cover: float, dtype: str) -> tuple[float, float, bool]:
-    """From where on, outwards, the rounded f is one number, or x: the place, the number, whether it is x.
+@dataclass(frozen=True)
+class End:
+    """From some place on, outwards, the rounded f is one number, or (slope + rest) x if the slope is not 0."""
 
-    The place is NaN where there is no such number.
-    """
+    place: float = math.nan
+    slope: float = 0.0
+    rest: float = 0.0
+    number: float = 0.0
+
+    def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
+        """What the kernel gives."""
+        number = x.dtype.type
+        if not self.slope:
+            return np.full_like(x, self.number)
+        if not self.rest:
+            return x * number(self.slope)
+        return fma(x, number(self.slope), x * number(self.rest))
+
+
+def end(target: Target, sign: int, cover: float, dtype: str) -> End:
+    """Where f comes to its end on one side; NaN if nowhere."""
     first, last = ordered(np.array([cover, np.finfo(dtype).max], dtype))
     places = np.unique(
         np.concatenate([np.arange(first, first + 2000), np.linspace(first, last, 200_000).astype(int)])
     )
     x = sign * unordered(places, dtype)
-    with np.errstate(over="ignore"):
+    found = End()
+    with np.errstate(over="ignore", invalid="ignore"):
         y = target.subject(x.astype(np.float64)).astype(dtype)
-    for is_x, same in ((False, (y == y[-1]) & (np.signbit(y) == np.signbit(y[-1]))), (True, y == x)):
-        if not same[-1]:
-            continue
-        since = int(np.flatnonzero(~same)[-1]) + 1 if not same.all() else 0
-        if since < same.size - 1:
+        slope = float(target.subject(np.array([sign * LINE_SEEN_AT]))[0]) / (sign * LINE_SEEN_AT)
+        nearest = float(np.dtype(dtype).type(slope))
+        if abs(nearest) > abs(slope):  # the rest has the slope's sign, so that infinities do not meet
+            nearest = float(np.nextafter(np.dtype(dtype).type(nearest), np.dtype(dtype).type(0)))
+        for ending in (End(number=float(y[-1])), End(slope=nearest, rest=slope - nearest)):
+            got = ending(x)
+            same = (got == y) & (np.signbit(got) == np.signbit(y))
+            since = int(np.flatnonzero(~same)[-1]) + 1 if not same.all() else 0
+            if since >= same.size - 1 or (ending.slope and abs(x[since]) > LINE_SEEN_AT):
+                continue
             # everything from the next probed place on; between probes f may still change
-            return float(x[min(since + 1, same.size - 1)]), float(y[-1]), is_x
-    return math.nan, 0.0, False
+            place = float(x[since + 1])
+            if not abs(found.place) <= abs(place):
+                found = replace(ending, place=place)
+    return found
 
 
 def _text(value: float, dtype: str) -> str:
@@ -200,21 +278,36 @@ def _text(value: float, dtype: str) -> str:
     return re.sub(r"\.?0*p", "p", float(np.dtype(dtype).type(value)).hex()) + SUFFIXES[dtype]
 
 
-def write(name: str, direction: str, target: Target, table: Table) -> tuple[str, str]:
-    """The line for the list, and the array."""
+def write(name: str, direction: str, target: Target, table: Table, beyond: str = "scalar") -> tuple[str, str]:
+    """The line for the list, and the array; `beyond` is the loop for other inputs."""
     dtype = table.dtype
-    low, at_low, low_is_x = end(target, -1, table.cut.cover, dtype)
-    high, at_high, high_is_x = end(target, 1, table.cut.cover, dtype)
     facts = [f"FA__{table.form}", int(table.right), int(table.exact_sum), int(table.sloped)]
     facts += [int(table.skips_tiny)]
     facts += [table.degree, table.cut.shift_of(dtype)]
     facts += [_text(number, dtype) for number in (table.cut.scale, table.cut.offset, table.cut.cover)]
-    facts += [_text(low, dtype), int(low_is_x), _text(0.0 if low_is_x else at_low, dtype)]
-    facts += [_text(high, dtype), int(high_is_x), _text(0.0 if high_is_x else at_high, dtype)]
+    for side in (-1, 1):
+        found = end(target, side, table.cut.cover, dtype)
+        numbers = ", ".join(_text(n, dtype) for n in (found.slope, found.rest, found.number))
+        facts += [_text(found.place, dtype), f"FA__END({numbers})"]
+    line = f"M({name}, {WORDS[direction]}, {beyond}, {', '.join(map(str, facts))})"
+    return line, _array(f"{name}_{WORDS[direction]}_table", table)
+
+
+def write_far(name: str, direction: str, table: FarTable) -> tuple[str, str]:
+    """The same of a far table."""
+    cut, dtype = table.cut, table.dtype
+    facts = [f"FA__{table.form}", int(table.right), table.degree, cut.shift_of(dtype)]
+    begin = float(np.float32(cut.start * (1 + 2.0**-11)))  # scale |x| + offset is rounded
+    facts += [_text(number, dtype) for number in (cut.scale, cut.offset, cut.cover, begin)]
+    facts += table.signs
     line = f"M({name}, {WORDS[direction]}, {', '.join(map(str, facts))})"
-    rows = ",\n".join("    {" + ", ".join(_text(n, dtype) for n in row) + "}" for row in table.rows())
-    start = f"static FA__ALIGNED const {C_NAMES[dtype]} {name}_{WORDS[direction]}_table[][16]"
-    return line, f"{start} = {{\n{rows}}};\n"
+    return line, _array(f"{name}_{WORDS[direction]}_far_table", table)
+
+
+def _array(name: str, table: Table) -> str:
+    rows = ",\n".join("    {" + ", ".join(_text(n, table.dtype) for n in row) + "}" for row in table.rows())
+    entries = "FA__FAR_ENTRIES" if table.cut.start else "FA__ENTRIES"
+    return f"static FA__ALIGNED const {C_NAMES[table.dtype]} {name}[][{entries}] = {{\n{rows}}};\n"
 
 
 def main(names: list[str]) -> None:
@@ -223,22 +316,36 @@ def main(names: list[str]) -> None:
     for bits, condition in ((4, "#if FA__WIDTH == 16"), (3, "#else")):
         print(condition)
         lines: dict[tuple[str, str], str] = {}
-        for name in names or fastact.names():
-            if not worth_a_table(name):
-                continue
-            for direction in DIRECTIONS:
-                target = Target.of(name, direction)
-                found = search(target, bits)
-                error = f"{found[1]:.3f} ULP simulated" if found else "none"
-                print(f"{name} {direction}, {1 << bits}: {error}", file=sys.stderr)
-                if found:
-                    lines[name, direction], array = write(name, direction, target, found[0])
-                    print(array)
-        lists(lines)
+        far_lines: list[str] = []
+        arrays: dict[str, str] = {}
+        for name, direction in product(filter(worth_a_table, names or fastact.names()), DIRECTIONS):
+            target = Target.of(name, direction)
+            found = search(target, bits)
+            far = search_far(target, found[0].cut.cover, bits) if found else None
+            for what, kernel in (("", found), (" far", far)):
+                error = f"{kernel[1]:.3f} ULP simulated" if kernel else "none"
+                print(f"{name} {direction}{what}, {1 << bits}: {error}", file=sys.stderr)
+            if far:
+                line, array = write_far(name, direction, far[0])
+                far_lines.append(line)
+                print(shared(array, arrays))
+            if found:
+                beyond = "far" if far else "scalar"
+                lines[name, direction], array = write(name, direction, target, found[0], beyond)
+                print(shared(array, arrays))
+        lists(lines, far_lines)
     print("#endif")
 
 
-def lists(lines: dict[tuple[str, str], str]) -> None:
+def shared(array: str, arrays: dict[str, str]) -> str:
+    """An array, or if there is the same one by another name already, a second name for that."""
+    start, numbers = array.split("[]", 1)
+    name = start.split()[-1]
+    first = arrays.setdefault(numbers, name)
+    return array if first == name else f"#define {name} {first}\n"
+
+
+def lists(lines: dict[tuple[str, str], str], far_lines: list[str]) -> None:
     """Which loops there are: f and f' themselves, backward, both at once; and with parameters by element."""
     rows = list(dict.fromkeys(name for name, _ in lines))
     derivative = DIRECTIONS[1]
@@ -250,6 +357,7 @@ def lists(lines: dict[tuple[str, str], str]) -> None:
     loops = [(name, WORDS[direction], 1, 1) for name, direction in lines]
     loops += [(name, "backward", 2, 1) for name in derived] + [(name, "both", 1, 2) for name in rows]
     macros = {
+        "FA__EACH_FAR_TABLE": far_lines,
         "FA__EACH_TABLE": list(lines.values()),
         "FA__EACH_WITH_DERIVATIVE": [f"M({name})" for name in derived],
         "FA__EACH_WITH_BOTH": [

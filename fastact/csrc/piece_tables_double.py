@@ -23,7 +23,7 @@ import numpy as np
 from flint import arb
 from piece import Floats, Piece
 from piece_double import Fit, candidates, loss
-from piece_tables import DIRECTIONS, TYPICAL, Target, calls_a_function, lists, worth_a_table, write
+from piece_tables import DIRECTIONS, TYPICAL, Target, calls_a_function, lists, shared, worth_a_table, write
 from piecewise import ENTRIES, MANTISSA, Cut, Table, cuts
 
 import fastact
@@ -200,14 +200,6 @@ def made(name: str, direction: str) -> tuple[str, str] | None:
     return write(name, direction, target, found[0]) if found else None
 
 
-def shared(array: str, arrays: dict[str, str]) -> str:
-    """An array, or if there is the same one by another name already, a second name for that."""
-    start, numbers = array.split("[]", 1)
-    name = start.split()[-1]
-    first = arrays.setdefault(numbers, name)
-    return array if first == name else f"#define {name} {first}\n"
-
-
 def main(names: list[str]) -> None:
     """Print the header."""
     wanted = [
@@ -223,7 +215,7 @@ def main(names: list[str]) -> None:
     print(HEAD)
     for _, array in kernels.values():
         print(shared(array, arrays))
-    lists({key: line for key, (line, _) in kernels.items()})
+    lists({key: line for key, (line, _) in kernels.items()}, [])
 
 
 if __name__ == "__main__":

@@ -68,8 +68,8 @@ FA_INLINE void fa__pack(real *to, fa__mask mask, fa__reals x) {
 FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
     fa__store(to, _mm512_mask_expand_pd(fa__load(to), mask, fa__load(from)));
 }
-FA_INLINE fa__reals fa__entry(const real *row, fa__ints k, fa__reals x, int by_sign) {
-    (void)x, (void)by_sign;
+FA_INLINE fa__reals fa__entry(const real *row, fa__ints k, fa__reals x, int by_sign, int far) {
+    (void)x, (void)by_sign, (void)far;
     return _mm512_permutex2var_pd(fa__load(row), (__m512i)k, fa__load(row + 8));
 }
 #elif defined(__AVX512F__)
@@ -88,9 +88,19 @@ FA_INLINE void fa__pack(real *to, fa__mask mask, fa__reals x) {
 FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
     fa__store(to, _mm512_mask_expand_ps(fa__load(to), mask, fa__load(from)));
 }
-FA_INLINE fa__reals fa__entry(const real *row, fa__ints k, fa__reals x, int by_sign) {
+FA_INLINE fa__reals fa__entry(const real *row, fa__ints k, fa__reals x, int by_sign, int far) {
     (void)x, (void)by_sign;
+    if (far) return _mm512_permutex2var_ps(fa__load(row), (__m512i)k, fa__load(row + 16));
     return _mm512_permutexvar_ps((__m512i)k, fa__load(row));
+}
+FA_INLINE fa__reals fa__rounded_to_whole(fa__reals x) {
+    return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+FA_INLINE fa__ints fa__whole_bits(fa__reals x) {
+    return (fa__ints)_mm512_cvtps_epi32(x);
+}
+FA_INLINE fa__reals fa__scaled_by(fa__reals x, fa__reals n) {
+    return _mm512_scalef_ps(x, n);
 }
 #else
 FA_INLINE fa__reals fa__by_sign(fa__reals x, fa__reals negative, fa__reals otherwise) {
@@ -109,19 +119,41 @@ FA_INLINE void fa__pack(real *to, fa__mask mask, fa__reals x) {
 FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
     for (unsigned m = mask; m; m &= m - 1) to[__builtin_ctz(m)] = *from++;
 }
-FA_INLINE fa__reals fa__entry(const real *row, fa__ints k, fa__reals x, int by_sign) {
+FA_INLINE fa__reals fa__entry(const real *row, fa__ints k, fa__reals x, int by_sign, int far) {
     fa__reals first = _mm256_permutevar8x32_ps(fa__load(row), (__m256i)k);
-    if (!by_sign) return first;
-    return _mm256_blendv_ps(first, _mm256_permutevar8x32_ps(fa__load(row + 8), (__m256i)k), (__m256)(x > 0));
+    if (!by_sign && !far) return first;
+    return _mm256_blendv_ps(first, _mm256_permutevar8x32_ps(fa__load(row + 8), (__m256i)k),
+                            (__m256)(by_sign ? x > 0 : k << 28));
+}
+FA_INLINE fa__reals fa__rounded_to_whole(fa__reals x) {
+    return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+FA_INLINE fa__ints fa__whole_bits(fa__reals x) {
+    return (fa__ints)_mm256_cvtps_epi32(x);
+}
+FA_INLINE fa__reals fa__scaled_by(fa__reals x, fa__reals n) {
+    fa__ints whole = fa__whole_bits(n), half = whole >> 1; /* two factors reach as far as results do */
+    return x * (fa__reals)((half + 127) << 23) * (fa__reals)((whole - half + 127) << 23);
 }
 #endif
 
-/* places of pieces: of all x alike, or 8 of x <= 0 and 8 of x > 0 */
-FA_INLINE fa__ints fa__index(fa__ints k, fa__reals x, int by_sign) {
+#if !FA_COMPENSATE
+/* x 2^n, rounded once. Where that may be subnormal it is counted in units of 2^-149, which is what its bits say:
+ * an instruction that underflows takes a hundred times as long. */
+FA_INLINE fa__reals fa__ldexp(fa__reals x, fa__reals n) {
+    fa__mask tiny = fa__set_bits(n < -125.0f);
+    fa__reals scaled = fa__scaled_by(x, fa__choose(tiny, n + 149.0f, n));
+    return fa__choose(tiny, (fa__reals)fa__whole_bits(scaled), scaled);
+}
+#endif
+
+/* places of pieces: of all x alike, or half of them of x <= 0 and half of x > 0 */
+FA_INLINE fa__ints fa__index(fa__ints k, fa__reals x, int by_sign, int far) {
 #if defined(__AVX512F__)
-    return by_sign ? (k & 7) | ((fa__ints)(x > 0) & 8) : k;
+    const int half = far ? FA__WIDTH : 8;
+    return by_sign ? (k & (half - 1)) | ((fa__ints)(x > 0) & half) : k;
 #else
-    (void)x, (void)by_sign;
+    (void)x, (void)by_sign, (void)far;
     return k;
 #endif
 }

@@ -3,7 +3,9 @@
  * instruction sets that piece_vectors.h has. Knows how a table is read; does not know which function it stands for.
  *
  * piece_tables.h and piece_tables_double.h, made by scripts of those names, list the tables. Inputs beyond a
- * table's cover are put aside, a block at a time, and go through the row's ordinary loop, which computes its formula.
+ * table's cover are put aside, a block at a time. Where a row falls or grows like an exponential there, a second
+ * table of the same kind holds the pieces of log2 |q|; all others go through the row's ordinary loop, which
+ * computes its formula.
  *
  *     k = bits(scale |x| + offset) >> shift;  d = u - centre[k];  q = value[k] + d*(slope[k] + c0[k] + c1[k] d + ...)
  */
@@ -16,7 +18,9 @@
 #include "piece_vectors.h"
 
 #define FA__BLOCK 1024 /* elements between two looks at what was put aside: 4 or 8 KiB */
-#define FA__GROUP 4    /* vectors that share one look at their sizes */
+#define FA__ENTRIES 16
+#define FA__FAR_ENTRIES (2 * FA__WIDTH)
+#define FA__GROUP 4 /* vectors that share one look at their sizes */
 
 #define FA__ALIGNED __attribute__((aligned(64))) /* so that no look-up crosses a cache line */
 /* below, products of x become subnormal: two are rounded, and slow */
@@ -25,16 +29,25 @@
 /* How f follows from q: see form_of in piece_tables.py */
 enum { FA__SIGNED, FA__EVEN, FA__ODD, FA__REFLECTED, FA__RELU };
 
+/* What f is from some place on: (slope + rest) x, or one number if slope is 0 */
+typedef struct {
+    real slope, rest, number;
+} fa__end;
+#define FA__END(...) {__VA_ARGS__}
+
 typedef struct {
     int form, right, exact_sum, sloped, skips_tiny, degree, shift; /* constants where they are used */
     real scale, offset, cover; /* pieces hold for |x| < cover; if skips_tiny, not for 0 < |x| < FA__TINY */
-    /* for x <= low, f(x) is x or one number; and for x >= high. NaN where there is no such place */
+    /* where f comes to its ends: x <= low, x >= high; NaN if it does not */
     real low;
-    int low_is_x;
-    real at_low, high;
-    int high_is_x;
-    real at_high;
-    const real (*table)[16]; /* centre, value, slope, c0, c1, ... */
+    fa__end at_low;
+    real high;
+    fa__end at_high;
+    const real *table; /* centre, value, slope, c0, c1, ...: FA__ENTRIES each, or FA__FAR_ENTRIES */
+    /* far tables: pieces are those of log2 |q|, and hold for |x| >= from; the sign of q for negative and for
+     * other x, 0 where there are no pieces */
+    int far, sign[2];
+    real from;
 } fa__pieces;
 
 /* Vectors ---------------------------------------------------------------------------------------- */
@@ -43,6 +56,36 @@ typedef struct {
 FA_INLINE fa__reals fa__sum_error(fa__reals a, fa__reals b, fa__reals sum) {
     fa__reals back = sum - a;
     return (a - (sum - back)) + (b - back);
+}
+
+#if !FA_COMPENSATE
+/* 2^(value + d*(slope + rest)): the whole part is added to the exponent, so the rest must be known to some 2^-25,
+ * whatever is in front of it; hence d*slope with its rounding error. See power_of_two in piece_far.py. */
+FA_INLINE fa__reals fa__power_of_two(fa__reals d, fa__reals value, fa__reals slope, fa__reals rest) {
+    fa__reals product = d * slope, low = FA__FMA(rest, d, FA__FMA(d, slope, -product));
+    fa__reals whole = fa__rounded_to_whole((value + product) + low);
+    fa__reals r = ((value - whole) + product) + low;
+    const float c[] = {FA_EXP2_POLY};
+    fa__reals p = FA__ALL(c[0]), ln2 = FA__ALL((float)FA_LN2_DOUBLE), one = FA__ALL(1.0f);
+#pragma GCC unroll 8
+    for (size_t i = 1; i < sizeof c / sizeof *c; i++) p = FA__FMA(p, r, FA__ALL(c[i]));
+    fa__reals most = FA__FMA(r, ln2, one); /* of 2^r = 1 + r ln 2 + r^2 p */
+    return fa__ldexp(most + (FA__FMA(r, ln2, one - most) + (r * r) * p), whole);
+}
+#endif
+
+FA_INLINE fa__reals fa__table_function(const fa__pieces *p, fa__reals x, fa__reals d, fa__reals value,
+                                       fa__reals slope, fa__reals rest) {
+#if !FA_COMPENSATE
+    if (p->far) {
+        fa__reals left = FA__ALL(p->sign[0] < 0 ? -0.0f : 0.0f),
+                  right = FA__ALL(p->sign[1] < 0 ? -0.0f : 0.0f);
+        fa__reals size = fa__power_of_two(d, value, slope, rest);
+        return (fa__reals)((fa__ints)size ^ (fa__ints)fa__by_sign(x, left, right));
+    }
+#endif
+    fa__reals q = FA__FMA(rest, d, value);
+    return p->sloped ? FA__FMA(d, slope, q) : q;
 }
 
 /* f(x) from the parts of q */
@@ -56,12 +99,17 @@ FA_INLINE fa__reals fa__assembled(const fa__pieces *p, fa__reals x, fa__reals d,
         fa__reals sum = line + value;
         return sum + FA__FMA(rest, d, fa__sum_error(line, value, sum));
     }
-    fa__reals q = FA__FMA(rest, d, value);
-    if (p->sloped) q = FA__FMA(d, slope, q);
+    fa__reals q = fa__table_function(p, x, d, value, slope, rest);
     if (p->form == FA__RELU) return line + q;
     if (p->form == FA__ODD) return (fa__reals)((fa__ints)q ^ ((fa__ints)x & sign_bit));
     if (p->form == FA__REFLECTED) return fa__by_sign(side, q, 1.0f - q);
     return q;
+}
+
+/* row `row` of the table at place k */
+FA_INLINE fa__reals fa__from_row(const fa__pieces *p, int row, fa__ints k, fa__reals x) {
+    return fa__entry(p->table + row * (p->far ? FA__FAR_ENTRIES : FA__ENTRIES), k, x, p->form == FA__SIGNED,
+                     p->far);
 }
 
 #define FA__EACH_VECTOR _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
@@ -76,16 +124,16 @@ FA_INLINE void fa__piece_values(const fa__pieces *p, const fa__reals *x, fa__rea
         fa__reals size = (fa__reals)((fa__ints)x[v] & ~sign_bit), u = by_sign ? x[v] : size;
         k[v] =
             fa__index((fa__ints)((fa__words)FA__FMA(size, FA__ALL(p->scale), FA__ALL(p->offset)) >> p->shift),
-                      x[v], by_sign);
-        d[v] = u - fa__entry(p->table[0], k[v], x[v], by_sign);
-        rest[v] = fa__entry(p->table[2 + p->degree], k[v], x[v], by_sign);
+                      x[v], by_sign, p->far);
+        d[v] = u - fa__from_row(p, 0, k[v], x[v]);
+        rest[v] = fa__from_row(p, 2 + p->degree, k[v], x[v]);
     }
 #pragma GCC unroll 32
     for (int j = p->degree - 2; j >= 0; j--)
-        FA__EACH_VECTOR rest[v] = FA__FMA(rest[v], d[v], fa__entry(p->table[3 + j], k[v], x[v], by_sign));
+        FA__EACH_VECTOR rest[v] = FA__FMA(rest[v], d[v], fa__from_row(p, 3 + j, k[v], x[v]));
     FA__EACH_VECTOR {
-        fa__reals value = fa__entry(p->table[1], k[v], x[v], by_sign);
-        fa__reals slope = p->sloped ? fa__entry(p->table[2], k[v], x[v], by_sign) : FA__ALL(0);
+        fa__reals value = fa__from_row(p, 1, k[v], x[v]);
+        fa__reals slope = p->sloped ? fa__from_row(p, 2, k[v], x[v]) : FA__ALL(0);
         y[v] = fa__assembled(p, x[v], d[v], value, slope, rest[v]);
     }
 }
@@ -106,22 +154,30 @@ FA_INLINE fa__ints fa__outside(const fa__pieces *p, fa__reals x) {
     fa__ints far = (fa__ints)FA__ALL(p->cover) - 1 - size; /* NaN too */
     if (p->skips_tiny)
         far |= (fa__ints)((fa__words)(size - 1) < (fa__words)((fa__ints)FA__ALL(FA__TINY) - 1));
+    if (p->far) far |= size - (fa__ints)FA__ALL(p->from);
+    if (p->far && p->sign[0] == 0) far |= (fa__ints)x;
+    if (p->far && p->sign[1] == 0) far |= ~(fa__ints)x;
     return far;
+}
+
+FA_INLINE fa__reals fa__at_end(const fa__end *end, fa__reals x) {
+    if (end->slope == 0) return FA__ALL(end->number);
+    if (end->rest == 0) return x * end->slope;
+    return FA__FMA(x, FA__ALL(end->slope), x * end->rest);
 }
 
 /* Results of a vector some of whose inputs lie beyond the cover: ends are known, the rest is put aside */
 FA_INLINE fa__reals fa__beyond(const fa__pieces *p, fa__reals x, fa__reals y, size_t at, fa__aside *aside) {
     fa__mask far = fa__set_bits(fa__outside(p, x));
     fa__mask low = fa__set_bits(x <= p->low), high = fa__set_bits(x >= p->high);
-    y = fa__choose(low, p->low_is_x ? x : FA__ALL(p->at_low), y);
-    y = fa__choose(high, p->high_is_x ? x : FA__ALL(p->at_high), y);
+    y = fa__choose(low, fa__at_end(&p->at_low, x), y);
+    y = fa__choose(high, fa__at_end(&p->at_high, x), y);
     far &= (fa__mask) ~(low | high);
-    if (far) {
-        fa__pack(aside->x + aside->count, far, x);
-        aside->at[aside->vectors] = (uint16_t)at;
-        aside->mask[aside->vectors++] = far;
-        aside->count += (size_t)__builtin_popcount(far);
-    }
+    fa__pack(aside->x + aside->count, far, x); /* no branch: whether there are any is hard to foretell */
+    aside->at[aside->vectors] = (uint16_t)at;
+    aside->mask[aside->vectors] = far;
+    aside->vectors += far != 0;
+    aside->count += (size_t)__builtin_popcount(far);
     return y;
 }
 
@@ -155,13 +211,13 @@ FA_INLINE void fa__run_some(fa__loop *loop, const real *x, real *y, char *const 
     loop(operands, count);
 }
 
-/* What was put aside, by the row's ordinary loop, and back to where it belongs */
-static __attribute__((noinline)) void fa__finish_aside(fa__aside *aside, real *y, fa__loop *formula,
+/* What was put aside, by another loop, and back to where it belongs */
+static __attribute__((noinline)) void fa__finish_aside(fa__aside *aside, real *y, fa__loop *beyond,
                                                        char *const *params, int n_params) {
     real found[FA__BLOCK + FA__WIDTH], *from = found;
     size_t padded = (aside->count + FA__LANES - 1) / FA__LANES * FA__LANES;
     for (size_t i = aside->count; i < padded; i++) aside->x[i] = aside->x[0];
-    fa__run_some(formula, aside->x, found, params, n_params, padded);
+    fa__run_some(beyond, aside->x, found, params, n_params, padded);
     for (size_t i = 0; i < aside->vectors; i++) {
         fa__unpack(y + aside->at[i], aside->mask[i], from);
         from += __builtin_popcount(aside->mask[i]);
@@ -169,7 +225,7 @@ static __attribute__((noinline)) void fa__finish_aside(fa__aside *aside, real *y
 }
 
 /* n elements, a multiple of FA__LANES; y may be x */
-FA_INLINE void fa__by_pieces(const fa__pieces *p, const real *x, real *y, size_t n, fa__loop *formula,
+FA_INLINE void fa__by_pieces(const fa__pieces *p, const real *x, real *y, size_t n, fa__loop *beyond,
                              char *const *params, int n_params) {
     fa__aside aside;
     for (size_t done = 0; done < n; done += FA__BLOCK, x += FA__BLOCK, y += FA__BLOCK) {
@@ -178,7 +234,7 @@ FA_INLINE void fa__by_pieces(const fa__pieces *p, const real *x, real *y, size_t
         for (; i + FA__GROUP * FA__WIDTH <= count; i += FA__GROUP * FA__WIDTH)
             fa__piece_group(p, x, y, i, FA__GROUP, &aside);
         for (; i < count; i += FA__WIDTH) fa__piece_group(p, x, y, i, 1, &aside);
-        if (__builtin_expect(aside.count != 0, 0)) fa__finish_aside(&aside, y, formula, params, n_params);
+        if (__builtin_expect(aside.count != 0, 0)) fa__finish_aside(&aside, y, beyond, params, n_params);
     }
 }
 
@@ -256,14 +312,38 @@ FA_INLINE void fa__by_element(fa__loop *fast, fa__loop *formula, const real *def
 #include "fastact/activations.def"
 #undef FA_ACT
 
-/* name_forward_fast, name_derivative_fast */
-#define FA__PIECES_OF(name, direction, ...)                                                     \
+/* name_forward_far, name_derivative_far: at the default parameters */
+#define FA__FAR_PIECES_OF(name, direction, form_, right_, degree_, shift_, scale_, offset_, cover_, from_, \
+                          sign_left, sign_right)                                                           \
+    static void name##_##direction##_far(char *const *operands, size_t n) {                                \
+        const fa__pieces pieces = {.form = form_,                                                          \
+                                   .right = right_,                                                        \
+                                   .sloped = 1,                                                            \
+                                   .degree = degree_,                                                      \
+                                   .shift = shift_,                                                        \
+                                   .scale = scale_,                                                        \
+                                   .offset = offset_,                                                      \
+                                   .cover = cover_,                                                        \
+                                   .low = NAN,                                                             \
+                                   .high = NAN,                                                            \
+                                   .table = name##_##direction##_far_table[0],                             \
+                                   .far = 1,                                                               \
+                                   .sign = {sign_left, sign_right},                                        \
+                                   .from = from_};                                                         \
+        char *const *params = operands + 1;                                                                \
+        fa__by_pieces(&pieces, (const real *)operands[0], (real *)params[name##_params], n,                \
+                      name##_##direction##_scalar, params, name##_params);                                 \
+    }
+FA__EACH_FAR_TABLE(FA__FAR_PIECES_OF)
+
+/* name_forward_fast, name_derivative_fast; `beyond` is far or scalar */
+#define FA__PIECES_OF(name, direction, beyond, ...)                                             \
     static void name##_##direction##_fast(char *const *operands, size_t n) {                    \
-        const fa__pieces pieces = {__VA_ARGS__, name##_##direction##_table};                    \
+        const fa__pieces pieces = {__VA_ARGS__, name##_##direction##_table[0], 0, {0, 0}, 0};   \
         char *const *params = operands + 1;                                                     \
         if (name##_at_defaults(params))                                                         \
             fa__by_pieces(&pieces, (const real *)operands[0], (real *)params[name##_params], n, \
-                          name##_##direction##_scalar, params, name##_params);                  \
+                          name##_##direction##_##beyond, params, name##_params);                \
         else                                                                                    \
             name##_##direction##_scalar(operands, n);                                           \
     }

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from piece import Floats, Function, Piece, evaluate, fma, horner, two_sum
 
-ENTRIES = 16  # of a table: one register of AVX-512, or two of AVX2 or of doubles
+ENTRIES = 16  # of a table: one register of AVX-512, or two of AVX2 or of doubles; far tables have two
 MANTISSA = {"float32": 23, "float64": 52}  # bits
 
 
@@ -50,9 +50,9 @@ class Cut:
     shift : int
         For float32; for float64 by so much more as its mantissa is longer.
     bits : int
-        How many make the index: 4 or 3, one table of 16 or 8 pieces.
+        How many make the index of a piece, on one side if signed.
     signed : bool
-        Whether half of 16 pieces are for negative x.
+        Whether half of the pieces are for negative x.
     scale : float
     """
 
@@ -61,17 +61,18 @@ class Cut:
     bits: int
     signed: bool
     scale: float = 1.0
+    start: float = 0.0
 
     def pieces(self) -> Iterator[tuple[int, float, float]]:
         """Place in the table, and ends."""
-        first = int(np.float32(self.offset).view(np.uint32)) >> self.shift
+        first = int(np.float32(self.scale * self.start + self.offset).view(np.uint32)) >> self.shift
         for j in range(first, first + (1 << self.bits)):
             ends = (np.array([j, j + 1], np.uint32) << np.uint32(self.shift)).view(np.float32) - self.offset
-            lo, hi = max(float(ends[0]), 0.0) / self.scale, float(ends[1]) / self.scale
+            lo, hi = max(float(ends[0]) / self.scale, self.start), float(ends[1]) / self.scale
             slot = j % (1 << self.bits)
             if self.signed:
                 yield slot, -hi, -lo
-                yield slot + 8, lo, hi
+                yield slot + (1 << self.bits), lo, hi
             else:
                 yield slot, lo, hi
 
@@ -88,7 +89,7 @@ class Cut:
         """The piece of each x, by its dtype's bits."""
         bits = fma(np.abs(x), x.dtype.type(self.scale), x.dtype.type(self.offset)).view(f"u{x.itemsize}")
         found: NDArray[Any] = (bits >> self.shift_of(x.dtype.name)).astype(int) % (1 << self.bits)
-        return found + 8 * (x > 0) if self.signed else found
+        return found + (1 << self.bits) * (x > 0) if self.signed else found
 
 
 def cuts(form: str, bits: int) -> Iterator[Cut]:
@@ -102,6 +103,17 @@ def cuts(form: str, bits: int) -> Iterator[Cut]:
             yield Cut(1.5 * 2.0**m, 24 - bits, bits, signed)
     for offset in (0.25, 0.5, 0.75, 1.0):
         yield Cut(offset, 25 - bits, bits, signed)
+
+
+def far_cuts(form: str, bits: int, start: float, end: float) -> Iterator[Cut]:
+    """Ways to cut what lies between two |x|: equal pieces, or pieces that grow outwards."""
+    signed = form == "SIGNED"
+    bits = bits - 1 if signed else bits
+    for octaves in (1, 2, 4, 8):
+        scale = float(np.float32((2.0**octaves - 1) / (end - start)))
+        offset = float(np.float32(1 - start * scale))
+        start = (1 - offset) / scale  # the pieces begin at 1, and that is as exact as float32 tells
+        yield Cut(offset, 22 - bits + octaves.bit_length(), bits, signed, scale, start)
 
 
 @dataclass(frozen=True)
@@ -119,7 +131,7 @@ class Table:
     @property
     def degree(self) -> int:
         """Number of coefficients."""
-        return len(self.pieces[0].coefficients)
+        return len(next(iter(self.pieces.values())).coefficients)
 
     @property
     def sloped(self) -> bool:
@@ -130,10 +142,14 @@ class Table:
         """centre, value, slope, c[0], ...: each for all slots."""
         unused = Piece(0.0, 0.0, 0.0, (0.0,) * self.degree, 0.0)
         slots = [
-            self.pieces.get(i, unused) for i in range(ENTRIES if self.cut.signed else 1 << self.cut.bits)
+            self.pieces.get(i, unused) for i in range(1 << (self.cut.bits + self.cut.signed))
         ]
         columns = [(p.centre, p.value, p.slope, *p.coefficients) for p in slots]
         return [list(row) for row in zip(*columns, strict=True)]
+
+    def has(self, x: Floats) -> NDArray[np.bool_]:
+        """Whether there is a piece for each x."""
+        return np.isin(self.cut.slots(x), list(self.pieces))
 
     def sloped_at(self, x: Floats) -> NDArray[np.bool_]:
         """Whether the piece of x has a slope of its own."""
@@ -141,12 +157,17 @@ class Table:
         found: NDArray[np.bool_] = slopes[self.cut.slots(x.astype(self.dtype))] != 0
         return found
 
+    def table_function(self, x: Floats, d: Floats, row: list[Floats]) -> Floats:
+        """q, from value, slope and coefficients."""
+        value, slope, *coefficients = row
+        return evaluate(d, value, slope if self.sloped else None, coefficients)
+
     def __call__(self, x: Floats) -> Floats:
         """What the kernel gives, in its dtype."""
         x = x.astype(self.dtype)
         centre, value, slope, *coefficients = np.array(self.rows(), self.dtype)[:, self.cut.slots(x)]
         d = (x if self.form == "SIGNED" else np.abs(x)) - centre
-        q = evaluate(d, value, slope if self.sloped else None, coefficients)
+        q = self.table_function(x, d, [value, slope, *coefficients])
         large = np.signbit(x) if self.right else ~np.signbit(x)
         if self.form == "RELU":
             line = np.where(large, x, x.dtype.type(-0.0))

@@ -1,0 +1,95 @@
+"""Far tables: pieces of log2 |q| for float32 kernels, where q falls or grows like an exponential.
+
+There no polynomial of a few terms comes near q itself over a piece, but one comes near its logarithm. Knows what
+pieces.h computes from such a table, operation by operation, and how to fit one. Does not know which rows want
+one, nor how the line is cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from coefficients import EXP2_DEGREE, EXP2_REACH, exp2_rest, interpolate
+from piece import Floats, Function, Piece, fit_coefficients, fma, horner, ulp32
+from piecewise import Table
+
+EXP2 = [float(c) for c in interpolate(exp2_rest, -EXP2_REACH, EXP2_REACH, EXP2_DEGREE)]
+LN2 = np.float32(np.log(2))
+LARGEST = np.finfo(np.float32).max
+CANDIDATES = 4000  # centres to choose from
+SPREAD = 0.02  # of its width about the middle of a piece, where they lie
+
+
+def power_of_two(d: Floats, value: Floats, slope: Floats, coefficients: list[Floats]) -> Floats:
+    """2^(value + d*(slope + c[0] + c[1] d + ...)) as fa__power_of_two in pieces.h."""
+    product = d * slope
+    low = fma(horner(d, coefficients), d, fma(d, slope, -product))
+    whole = np.rint((value + product) + low)
+    r = ((value - whole) + product) + low
+    rest = (r * r) * horner(r, EXP2)
+    most = fma(r, LN2, np.float32(1))
+    mantissa = most + (fma(r, LN2, np.float32(1) - most) + rest)
+    with np.errstate(under="ignore", over="ignore"):
+        found: Floats = np.ldexp(mantissa.astype(np.float64), whole.astype(int)).astype(np.float32)
+    return found
+
+
+@dataclass(frozen=True)
+class FarTable(Table):
+    """A table of log2 |q| for |x| >= start of its cut.
+
+    Attributes
+    ----------
+    signs : tuple of int
+        The signs of q for negative and for other x; 0 where there are no pieces.
+    """
+
+    signs: tuple[int, int] = (1, 1)
+
+    def table_function(self, x: Floats, d: Floats, row: list[Floats]) -> Floats:
+        value, slope, *coefficients = row
+        size = power_of_two(d, value, slope, coefficients)
+        return np.where(np.signbit(x), *self.signs).astype(x.dtype) * size
+
+
+def _centre(log: Function, lo: float, hi: float) -> float:
+    """A float32 number near the middle, whose logarithm is as good as a float32 number too."""
+    offsets = np.linspace(-SPREAD, SPREAD, CANDIDATES) * (hi - lo)
+    near = np.unique((lo + (hi - lo) / 2 + offsets).astype(np.float32)).astype(np.float64)
+    exact = log(near)
+    return float(near[np.argmin(np.abs(exact - exact.astype(np.float32)))])
+
+
+def far_piece(q: Function, lo: float, hi: float, degree: int) -> Piece | None:
+    """The piece of log2 |q| between two numbers; None where q is 0 or changes its sign.
+
+    Parameters
+    ----------
+    q : callable
+        The table function, in float64.
+    lo, hi : float
+        Ends of the piece.
+    degree : int
+        Number of coefficients.
+    """
+
+    def log(u: Floats) -> Floats:
+        found: Floats = np.log2(np.abs(q(u)))
+        return found
+
+    u = np.linspace(lo, hi, 3001)
+    want = q(u)
+    if not (np.all(want > 0) or np.all(want < 0)):
+        return None
+    centre = _centre(log, lo, hi)
+    value = float(np.float32(log(np.array([centre]))[0]))
+    h = 2.0**-10 * (hi - lo)
+    slope = float(np.float32(np.diff(log(np.array([centre - h, centre + h])))[0] / (2 * h)))
+    coefficients = fit_coefficients(log, (lo, hi), centre, value, slope, degree, None, relative=False)
+    u = u.astype(np.float32)
+    want = np.abs(q(u.astype(np.float64)))
+    row = [np.float32(c) for c in coefficients]
+    got = power_of_two(u - np.float32(centre), np.float32(value), np.float32(slope), row)
+    got, want = got[want < LARGEST], want[want < LARGEST]
+    return Piece(centre, value, slope, coefficients, float(np.max(np.abs(got - want) / ulp32(want), initial=0.0)))
