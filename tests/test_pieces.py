@@ -18,7 +18,7 @@ import pytest
 import fastact as fa
 
 CSRC = helpers.ROOT / "fastact/csrc"
-LINE = re.compile(r"M\((\w+), (forward|derivative), (FA__.*)\)")
+LINE = re.compile(r"M\((\w+), (forward|derivative), (far, |scalar, )?(FA__.*)\)")
 NUMBER = re.compile(r"-?0x[0-9a-f.]+p[-+]\d+")
 Tables = list[dict[tuple[str, str], tuple[list[str], np.ndarray]]]
 
@@ -27,9 +27,9 @@ def tables(text: str) -> Tables:
     """For each number of lanes: what each line says, and its array, by row and direction."""
     found = []
     for part in text.split("#else"):
-        arrays = dict(re.findall(r" (\w+)_table\[\]\[16\] = \{(.*?)\};", part, re.DOTALL))
+        arrays = dict(re.findall(r" (\w+)_table\[\]\[\w+\] = \{(.*?)\};", part, re.DOTALL))
         arrays |= {new: arrays[old] for new, old in re.findall(r"#define (\w+)_table (\w+)_table", part)}
-        lines = {(m[1], m[2]): m[3].split(", ") for m in LINE.finditer(part)}
+        lines = {(m[1], m[2] + ("" if m[3] else "_far")): m[4].split(", ") for m in LINE.finditer(part)}
         numbers = {key: [float.fromhex(n) for n in NUMBER.findall(arrays["_".join(key)])] for key in lines}
         found.append({key: (lines[key], np.array(numbers[key])) for key in lines})
     return found
@@ -65,8 +65,8 @@ def test_every_table_has_its_pieces(script: str) -> None:
         assert lanes
         for (name, direction), (facts, numbers) in lanes.items():
             assert name in fa.names(), direction
-            degree = int(facts[5])
-            assert numbers.size in {(3 + degree) * 16, (3 + degree) * 8}
+            degree = int(facts[2 if direction.endswith("_far") else 5])
+            assert numbers.size / (3 + degree) in {8, 16, 32}
             assert np.isfinite(numbers).all()
 
 

@@ -117,6 +117,8 @@ def fit_coefficients(
     low, high = (0.0 if lo == 0 else lo - margin), (0.0 if hi == 0 else hi + margin)
     u = (low + high) / 2 + t * (high - low) / 2
     u = u[np.abs(u - centre) > 1e-6 * (hi - lo)]
+    if relative:
+        u = u[q(u) != 0]  # as it may be beside the piece
     d, exact = u - centre, q(u)
     weight = np.abs(d / exact) if relative else np.abs(d)
     rest = (exact - value) / d - slope

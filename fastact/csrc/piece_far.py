@@ -1,8 +1,8 @@
 """Far tables: pieces of log2 |q| for float32 kernels, where q falls or grows like an exponential.
 
-There no polynomial of a few terms comes near q itself over a piece, but one comes near its logarithm. Knows what
-pieces.h computes from such a table, operation by operation, and how to fit one. Does not know which rows want
-one, nor how the line is cut.
+There no polynomial of a few terms comes near q itself over a piece, but one comes near its logarithm. Knows
+what pieces.h computes from such a table, operation by operation, and how to fit one. Does not know which rows
+want one, nor how the line is cut.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class FarTable(Table):
     signs: tuple[int, int] = (1, 1)
 
     def table_function(self, x: Floats, d: Floats, row: list[Floats]) -> Floats:
+        """q, from value, slope and coefficients."""
         value, slope, *coefficients = row
         size = power_of_two(d, value, slope, coefficients)
         return np.where(np.signbit(x), *self.signs).astype(x.dtype) * size
@@ -92,4 +93,6 @@ def far_piece(q: Function, lo: float, hi: float, degree: int) -> Piece | None:
     row = [np.float32(c) for c in coefficients]
     got = power_of_two(u - np.float32(centre), np.float32(value), np.float32(slope), row)
     got, want = got[want < LARGEST], want[want < LARGEST]
-    return Piece(centre, value, slope, coefficients, float(np.max(np.abs(got - want) / ulp32(want), initial=0.0)))
+    return Piece(
+        centre, value, slope, coefficients, float(np.max(np.abs(got - want) / ulp32(want), initial=0.0))
+    )

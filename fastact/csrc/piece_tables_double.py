@@ -23,8 +23,9 @@ import numpy as np
 from flint import arb
 from piece import Floats, Piece
 from piece_double import Fit, candidates, loss
-from piece_tables import DIRECTIONS, TYPICAL, Target, calls_a_function, lists, shared, worth_a_table, write
-from piecewise import ENTRIES, MANTISSA, Cut, Table, cuts
+from piece_tables import DIRECTIONS, TYPICAL, calls_a_function, lists, shared, worth_a_table, write
+from piece_target import Target
+from piecewise import ENTRIES, Cut, Table, cuts, equal_cuts
 
 import fastact
 from fastact.formula import compile_formula
@@ -163,16 +164,9 @@ def sound(source: Source, table: Table) -> bool:
     return bool(errors.max() <= subject.bound("float64"))
 
 
-def equal_cuts(signed: bool) -> Iterator[Cut]:
-    """Equal pieces up to a number that need not be a power of two."""
-    bits = 3 if signed else 4
-    for cover in COVERS:
-        yield Cut(1.0, MANTISSA["float32"] - bits, bits, signed, 1 / cover)
-
-
 def plans(target: Target) -> Iterator[tuple[float, int, Cut, bool, bool]]:
     """What to try, with its price in nanoseconds per element on typical inputs."""
-    for cut in [*cuts(target.form, 4), *equal_cuts(target.form == "SIGNED")]:
+    for cut in [*cuts(target.form, 4), *equal_cuts(target.form, 4, COVERS)]:
         outside = math.erfc(cut.cover / TYPICAL / math.sqrt(2))
         for sloped, exact_sum in ((False, False), (True, False), (False, True)):
             for degree in DEGREES:

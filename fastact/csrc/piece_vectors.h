@@ -89,9 +89,8 @@ FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
     fa__store(to, _mm512_mask_expand_ps(fa__load(to), mask, fa__load(from)));
 }
 FA_INLINE fa__reals fa__entry(const real *row, fa__ints k, fa__reals x, int by_sign, int far) {
-    (void)x, (void)by_sign;
-    if (far) return _mm512_permutex2var_ps(fa__load(row), (__m512i)k, fa__load(row + 16));
-    return _mm512_permutexvar_ps((__m512i)k, fa__load(row));
+    (void)x, (void)by_sign, (void)far;
+    return _mm512_permutex2var_ps(fa__load(row), (__m512i)k, fa__load(row + 16));
 }
 FA_INLINE fa__reals fa__rounded_to_whole(fa__reals x) {
     return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

@@ -17,10 +17,9 @@
 
 #include "piece_vectors.h"
 
-#define FA__BLOCK 1024 /* elements between two looks at what was put aside: 4 or 8 KiB */
-#define FA__ENTRIES 16
-#define FA__FAR_ENTRIES (2 * FA__WIDTH)
-#define FA__GROUP 4 /* vectors that share one look at their sizes */
+#define FA__BLOCK 1024              /* elements between two looks at what was put aside: 4 or 8 KiB */
+#define FA__ENTRIES (2 * FA__WIDTH) /* of a row of a table; not all of them need be used */
+#define FA__GROUP 4                 /* vectors that share one look at their sizes */
 
 #define FA__ALIGNED __attribute__((aligned(64))) /* so that no look-up crosses a cache line */
 /* below, products of x become subnormal: two are rounded, and slow */
@@ -43,7 +42,7 @@ typedef struct {
     fa__end at_low;
     real high;
     fa__end at_high;
-    const real *table; /* centre, value, slope, c0, c1, ...: FA__ENTRIES each, or FA__FAR_ENTRIES */
+    const real *table; /* centre, value, slope, c0, c1, ...: FA__ENTRIES each */
     /* far tables: pieces are those of log2 |q|, and hold for |x| >= from; the sign of q for negative and for
      * other x, 0 where there are no pieces */
     int far, sign[2];
@@ -108,8 +107,7 @@ FA_INLINE fa__reals fa__assembled(const fa__pieces *p, fa__reals x, fa__reals d,
 
 /* row `row` of the table at place k */
 FA_INLINE fa__reals fa__from_row(const fa__pieces *p, int row, fa__ints k, fa__reals x) {
-    return fa__entry(p->table + row * (p->far ? FA__FAR_ENTRIES : FA__ENTRIES), k, x, p->form == FA__SIGNED,
-                     p->far);
+    return fa__entry(p->table + row * FA__ENTRIES, k, x, p->form == FA__SIGNED, p->far);
 }
 
 #define FA__EACH_VECTOR _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)

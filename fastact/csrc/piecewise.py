@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from piece import Floats, Function, Piece, evaluate, fma, horner, two_sum
 
-ENTRIES = 16  # of a table: one register of AVX-512, or two of AVX2 or of doubles; far tables have two
+ENTRIES = 16  # of a table of doubles: two registers
 MANTISSA = {"float32": 23, "float64": 52}  # bits
 
 
@@ -95,7 +95,7 @@ class Cut:
 def cuts(form: str, bits: int) -> Iterator[Cut]:
     """Ways to cut: equal pieces, or pieces that grow outwards once, or in every octave."""
     signed = form == "SIGNED"
-    bits = 3 if signed else bits
+    bits = max(3, bits - 1) if signed else bits
     for m in (0, 1, 2, 3, 4):
         yield Cut(2.0**m, 23 - bits, bits, signed)  # 2^bits equal pieces up to 2^m
         if m < 3:
@@ -103,6 +103,14 @@ def cuts(form: str, bits: int) -> Iterator[Cut]:
             yield Cut(1.5 * 2.0**m, 24 - bits, bits, signed)
     for offset in (0.25, 0.5, 0.75, 1.0):
         yield Cut(offset, 25 - bits, bits, signed)
+
+
+def equal_cuts(form: str, bits: int, covers: tuple[float, ...]) -> Iterator[Cut]:
+    """Equal pieces up to numbers that need not be powers of two."""
+    signed = form == "SIGNED"
+    bits = max(3, bits - 1) if signed else bits
+    for cover in covers:
+        yield Cut(1.0, 23 - bits, bits, signed, 1 / cover)
 
 
 def far_cuts(form: str, bits: int, start: float, end: float) -> Iterator[Cut]:
@@ -141,9 +149,7 @@ class Table:
     def rows(self) -> list[list[float]]:
         """centre, value, slope, c[0], ...: each for all slots."""
         unused = Piece(0.0, 0.0, 0.0, (0.0,) * self.degree, 0.0)
-        slots = [
-            self.pieces.get(i, unused) for i in range(1 << (self.cut.bits + self.cut.signed))
-        ]
+        slots = [self.pieces.get(i, unused) for i in range(1 << (self.cut.bits + self.cut.signed))]
         columns = [(p.centre, p.value, p.slope, *p.coefficients) for p in slots]
         return [list(row) for row in zip(*columns, strict=True)]
 
