@@ -147,12 +147,11 @@ FA_INLINE fa__reals fa__ldexp(fa__reals x, fa__reals n) {
 #endif
 
 /* places of pieces: of all x alike, or half of them of x <= 0 and half of x > 0 */
-FA_INLINE fa__ints fa__index(fa__ints k, fa__reals x, int by_sign, int far) {
+FA_INLINE fa__ints fa__index(fa__ints k, fa__reals x, int by_sign) {
 #if defined(__AVX512F__)
-    const int half = far ? FA__WIDTH : 8;
-    return by_sign ? (k & (half - 1)) | ((fa__ints)(x > 0) & half) : k;
+    return by_sign ? (k & (FA__WIDTH - 1)) | ((fa__ints)(x > 0) & FA__WIDTH) : k;
 #else
-    (void)x, (void)by_sign, (void)far;
+    (void)x, (void)by_sign;
     return k;
 #endif
 }

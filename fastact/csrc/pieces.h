@@ -122,7 +122,7 @@ FA_INLINE void fa__piece_values(const fa__pieces *p, const fa__reals *x, fa__rea
         fa__reals size = (fa__reals)((fa__ints)x[v] & ~sign_bit), u = by_sign ? x[v] : size;
         k[v] =
             fa__index((fa__ints)((fa__words)FA__FMA(size, FA__ALL(p->scale), FA__ALL(p->offset)) >> p->shift),
-                      x[v], by_sign, p->far);
+                      x[v], by_sign);
         d[v] = u - fa__from_row(p, 0, k[v], x[v]);
         rest[v] = fa__from_row(p, 2 + p->degree, k[v], x[v]);
     }
