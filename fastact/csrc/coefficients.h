@@ -17,10 +17,10 @@
     0x1.6c16c16c162d6p-10, 0x1.11111111100dfp-7, 0x1.5555555555556p-5, \
     0x1.5555555555557p-3, 0x1.0000000000000p-1
 
-/* (2^r - 1 - r ln 2)/r^2 on [-0.501, 0.501], degree 4:
- * relative error 2^-22.8 */
-#define FA_EXP2_POLY 0x1.43e7fabf03fc9p-13, 0x1.5ec9afaf84b87p-10, 0x1.3b2a7f03c8471p-7, \
-    0x1.c6afebe1815c0p-5, 0x1.ebfbdff82c58fp-3
+/* (2^r - 1 - r ln 2)/r^2 on [-0.501, 0.501], degree 5:
+ * relative error 2^-28.4 */
+#define FA_EXP2_POLY 0x1.008ac82d1d695p-16, 0x1.44149af9008afp-13, 0x1.5d87c067feb47p-10, \
+    0x1.3b2a5236c6049p-7, 0x1.c6b08d7736a12p-5, 0x1.ebfbe00ea85dfp-3
 
 /* (e^r - 1 - r - ... - r^6/720)/r^7 on [-0.346574, 0.346574], degree 9:
  * relative error 2^-58.6 */

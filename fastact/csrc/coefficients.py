@@ -97,7 +97,7 @@ def exp2_rest(r: mpf) -> mpf:
     return mp.log(2) ** 2 / 2 if abs(r) < TINY else (mpf(2) ** r - 1 - r * mp.log(2)) / r**2
 
 
-EXP2_REACH, EXP2_DEGREE = 0.501, 4
+EXP2_REACH, EXP2_DEGREE = 0.501, 5
 
 
 def atanh_rest(s2: mpf) -> mpf:

@@ -1,4 +1,4 @@
-/* Vectors for pieces.h: as many elements as a register holds, and look-ups in tables of 16 of them. Three sets of
+/* Vectors for pieces.h: as many elements as a register holds, and look-ups in tables of twice as many. Three sets of
  * one interface: float on AVX-512, double on AVX-512, float on AVX2. Knows no tables and no functions.
  *
  * A mask has one bit per element. An fa__ints `truth` counts where its sign bit is set. */
@@ -120,7 +120,7 @@ FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
 }
 FA_INLINE fa__reals fa__entry(const real *row, fa__ints k, fa__reals x, int by_sign, int far) {
     fa__reals first = _mm256_permutevar8x32_ps(fa__load(row), (__m256i)k);
-    if (!by_sign && !far) return first;
+    if (!by_sign && !far) return first; /* 8 pieces: half of the row is not used */
     return _mm256_blendv_ps(first, _mm256_permutevar8x32_ps(fa__load(row + 8), (__m256i)k),
                             (__m256)(by_sign ? x > 0 : k << 28));
 }

@@ -25,7 +25,7 @@
 /* below, products of x become subnormal: two are rounded, and slow */
 #define FA__TINY (FA_COMPENSATE ? 0x1p-900 : 0x1p-100)
 
-/* How f follows from q: see form_of in piece_tables.py */
+/* How f follows from q: see form_of in piecewise.py */
 enum { FA__SIGNED, FA__EVEN, FA__ODD, FA__REFLECTED, FA__RELU };
 
 /* What f is from some place on: (slope + rest) x, or one number if slope is 0 */
