@@ -17,6 +17,7 @@ from piecewise import Table
 EXP2 = [float(c) for c in interpolate(exp2_rest, -EXP2_REACH, EXP2_REACH, EXP2_DEGREE)]
 LN2 = np.float32(np.log(2))
 LARGEST = np.finfo(np.float32).max
+CLOSE = 0.1 * 2.0**-24  # of a logarithm: the worst case of all roundings, which probes miss, needs the rest
 CANDIDATES = 4000  # centres to choose from
 SPREAD = 0.02  # of its width about the middle of a piece, where they lie
 
@@ -63,7 +64,7 @@ def _centre(log: Function, lo: float, hi: float) -> float:
 
 
 def far_piece(q: Function, lo: float, hi: float, degree: int) -> Piece | None:
-    """The piece of log2 |q| between two numbers; None where q is 0 or changes its sign.
+    """The piece of log2 |q| between two numbers; None where q is 0, changes its sign, or is not met.
 
     Parameters
     ----------
@@ -88,6 +89,9 @@ def far_piece(q: Function, lo: float, hi: float, degree: int) -> Piece | None:
     h = 2.0**-10 * (hi - lo)
     slope = float(np.float32(np.diff(log(np.array([centre - h, centre + h])))[0] / (2 * h)))
     coefficients = fit_coefficients(log, (lo, hi), centre, value, slope, degree, None, relative=False)
+    polynomial = value + (u - centre) * (slope + np.polyval(coefficients[::-1], u - centre))
+    if not np.max(np.abs(polynomial - log(u))) < CLOSE:
+        return None
     u = u.astype(np.float32)
     want = np.abs(q(u.astype(np.float64)))
     row = [np.float32(c) for c in coefficients]

@@ -112,11 +112,20 @@ FA_INLINE fa__reals fa__choose(fa__mask mask, fa__reals yes, fa__reals no) {
     const fa__ints bits = {1, 2, 4, 8, 16, 32, 64, 128};
     return _mm256_blendv_ps(no, yes, (__m256)((bits & mask) != 0));
 }
+/* one byte per lane: 0xff where the mask is set */
+FA_INLINE uint64_t fa__bytes_of(fa__mask mask) {
+    return _pdep_u64(mask, 0x0101010101010101) * 0xff;
+}
+FA_INLINE fa__reals fa__permuted(fa__reals x, uint64_t lanes) {
+    return _mm256_permutevar8x32_ps(x, _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)lanes)));
+}
+#define FA__LANES_IN_ORDER 0x0706050403020100
 FA_INLINE void fa__pack(real *to, fa__mask mask, fa__reals x) {
-    for (unsigned m = mask; m; m &= m - 1) *to++ = x[__builtin_ctz(m)];
+    fa__store(to, fa__permuted(x, _pext_u64(FA__LANES_IN_ORDER, fa__bytes_of(mask))));
 }
 FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
-    for (unsigned m = mask; m; m &= m - 1) to[__builtin_ctz(m)] = *from++;
+    fa__reals spread = fa__permuted(fa__load(from), _pdep_u64(FA__LANES_IN_ORDER, fa__bytes_of(mask)));
+    fa__store(to, fa__choose(mask, spread, fa__load(to)));
 }
 FA_INLINE fa__reals fa__entry(const real *row, fa__ints k, fa__reals x, int by_sign, int far) {
     fa__reals first = _mm256_permutevar8x32_ps(fa__load(row), (__m256i)k);
