@@ -37,7 +37,7 @@ def power_of_two(d: Floats, value: Floats, slope: Floats, coefficients: list[Flo
 
 
 @dataclass(frozen=True)
-class FarTable(Table):
+class FarTable(Table):  # type: ignore[misc, unused-ignore]  # known only beside the script
     """A table of log2 |q| for |x| >= start of its cut.
 
     Attributes

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,14 +123,15 @@ class End:
     rest: float = 0.0
     number: float = 0.0
 
-    def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
+    def __call__(self, x: Floats) -> Floats:
         """What the kernel gives."""
         number = x.dtype.type
-        if not self.slope:
-            return np.full_like(x, self.number)
-        if not self.rest:
-            return x * number(self.slope)
-        return fma(x, number(self.slope), x * number(self.rest))
+        found: Floats = np.full_like(x, self.number)
+        if self.slope and self.rest:
+            found = fma(x, number(self.slope), x * number(self.rest))
+        elif self.slope:
+            found = x * number(self.slope)
+        return found
 
 
 def end(target: Target, sign: int, cover: float, dtype: str) -> End:
