@@ -82,6 +82,8 @@ FA_INLINE fa__reals fa__table_function(const fa__pieces *p, fa__reals x, fa__rea
         fa__reals size = fa__power_of_two(d, value, slope, rest);
         return (fa__reals)((fa__ints)size ^ (fa__ints)fa__by_sign(x, left, right));
     }
+#else
+    (void)x; /* no far tables */
 #endif
     fa__reals q = FA__FMA(rest, d, value);
     return p->sloped ? FA__FMA(d, slope, q) : q;
