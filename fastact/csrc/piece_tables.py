@@ -1,6 +1,8 @@
 """Make piece_tables.h: float32 kernels of smooth rows as tables of short polynomials, piece by piece.
 
-    python fastact/csrc/piece_tables.py [NAME ...] > tables && mv tables fastact/csrc/piece_tables.h
+    cd fastact/csrc && FASTACT_ISA=avx2 python piece_tables.py [NAME ...] > tables
+
+and tables become piece_tables.h. On AVX2 the float64 kernels it asks are formulas, not tables.
 
 Reads the rows and their float64 kernels from an installed fastact; tries several ways to cut the line, with
 rising degrees, and keeps the cheapest whose simulated error is below a limit (some ten minutes in all). A
