@@ -5,10 +5,10 @@
 and tables become piece_tables.h. On AVX2 the float64 kernels it asks are formulas, not tables.
 
 Reads the rows and their float64 kernels from an installed fastact; tries several ways to cut the line, with
-rising degrees, and keeps the cheapest whose simulated error is below a limit (some ten minutes in all). A
+rising degrees, and keeps the cheapest whose simulated error is below a limit (some six minutes in all). A
 row that none fits stays with its formula. Does not know what is wanted (piece_target.py), how a piece is
-fitted (piece.py, piece_far.py), nor how pieces make a kernel (piecewise.py).
-Whether a kernel keeps its bound is for an exhaustive run to say.
+fitted (piece.py, piece_far.py), nor how pieces make a kernel (piecewise.py). Whether a kernel keeps its
+bound is for an exhaustive run to say.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ import fastact
 from fastact.measure.subjects import DIRECTIONS
 
 LIMIT = 0.93  # ULP, of a simulation: all 2^32 inputs may show a little more
-FAR_LIMIT = 0.93  # the same of far tables: fewer inputs lie there, so probes miss less
 DEGREES, FAR_DEGREES = range(4, 9), range(2, 10)
 FARTHEST = 512.0  # |x| up to which a far table may reach
 C_NAMES, SUFFIXES = {"float32": "float", "float64": "double"}, {"float32": "f", "float64": ""}
@@ -96,7 +95,7 @@ def search(target: Target, bits: int) -> tuple[Table, float] | None:
 
 def far_sides(target: Target, cover: float) -> dict[int, float]:
     """The sides, -1 and 1, on which f comes to an end beyond the cover but not at once, and where."""
-    places = dict(zip((-1, 1), map(abs, target.ends(cover)), strict=True))
+    places = {side: abs(end(target, side, cover, "float32").place) for side in (-1, 1)}
     if target.form != "SIGNED":  # the sides share their pieces
         places = dict.fromkeys(places, max(places.values()))
     return {side: place for side, place in places.items() if 1.01 * cover < place < FARTHEST}
@@ -119,7 +118,7 @@ def search_far(target: Target, cover: float, bits: int) -> tuple[FarTable, float
             table = FarTable(
                 cut, target.form, target.right, False, pieces, signs=(signs.get(-1, 0), signs.get(1, 0))
             )
-            if (error := target.error(table)) < FAR_LIMIT:
+            if (error := target.error(table)) < LIMIT:
                 return table, error
     return None
 
@@ -131,7 +130,7 @@ def fit_far(target: Target, cut: Cut, degree: int, sides: dict[int, float]) -> d
         if cut.signed and np.sign(lo + hi) not in sides:
             continue
         piece = far_piece(target.q, lo, hi, degree)
-        if piece is None or not piece.error < FAR_LIMIT:
+        if piece is None or not piece.error < LIMIT:
             return None
         pieces[slot] = piece
     return pieces

@@ -64,10 +64,6 @@ class Target:
         x = u if self.right else -u
         return truth(self.subject.text, self.subject.activation.parameters, x).near()
 
-    def ends(self, cover: float, dtype: str = "float32") -> tuple[float, float]:
-        """From where on, beyond the cover, f is a number or a multiple of x, to the left and to the right."""
-        return end(self, -1, cover, dtype).place, end(self, 1, cover, dtype).place
-
     def error(self, table: Table) -> float:
         """The largest error of a table in a simulation, in ULP, allowing for what that misses; infinite if it
         loses the sign of a zero."""

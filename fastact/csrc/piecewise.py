@@ -54,6 +54,8 @@ class Cut:
     signed : bool
         Whether half of the pieces are for negative x.
     scale : float
+    start : float
+        The least |x| of the first piece.
     """
 
     offset: float
@@ -92,10 +94,15 @@ class Cut:
         return found + (1 << self.bits) * (x > 0) if self.signed else found
 
 
+def _sides(form: str, bits: int) -> tuple[bool, int]:
+    """Whether each side has pieces of its own, and how many bits make the index on one side."""
+    signed = form == "SIGNED"
+    return signed, max(3, bits - 1) if signed else bits
+
+
 def cuts(form: str, bits: int) -> Iterator[Cut]:
     """Ways to cut: equal pieces, or pieces that grow outwards once, or in every octave."""
-    signed = form == "SIGNED"
-    bits = max(3, bits - 1) if signed else bits
+    signed, bits = _sides(form, bits)
     for m in (0, 1, 2, 3, 4):
         yield Cut(2.0**m, 23 - bits, bits, signed)  # 2^bits equal pieces up to 2^m
         if m < 3:
@@ -107,16 +114,14 @@ def cuts(form: str, bits: int) -> Iterator[Cut]:
 
 def equal_cuts(form: str, bits: int, covers: tuple[float, ...]) -> Iterator[Cut]:
     """Equal pieces up to numbers that need not be powers of two."""
-    signed = form == "SIGNED"
-    bits = max(3, bits - 1) if signed else bits
+    signed, bits = _sides(form, bits)
     for cover in covers:
         yield Cut(1.0, 23 - bits, bits, signed, 1 / cover)
 
 
 def far_cuts(form: str, bits: int, start: float, end: float) -> Iterator[Cut]:
     """Ways to cut what lies between two |x|: equal pieces, or pieces that grow outwards."""
-    signed = form == "SIGNED"
-    bits = bits - 1 if signed else bits
+    signed, bits = _sides(form, bits)
     for octaves in (1, 2, 4, 8):
         scale = float(np.float32((2.0**octaves - 1) / (end - start)))
         offset = float(np.float32(1 - start * scale))
