@@ -7,13 +7,11 @@
  */
 #include "boxes.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "movers.h"
 #include "state.h"
-
-/* elements whose results are computed in a buffer before they are streamed: some lines, as a core can have under way */
-#define STREAMED 128
 
 /* Contiguous elements ---------------------------------------------------------------------------- */
 
@@ -33,14 +31,14 @@ static void copy_padded(char *to, const char *from, size_t size, size_t count) {
 
 /* `count` elements that follow each other in each operand, those that are fixed aside: whole vectors where they
  * are; then, if that leaves some, the last vector's worth, which was put aside because results may be inputs */
-void fa__run_contiguous(const fa__plan *p, char *const *operand, size_t count) {
+static void run_contiguous(const fa__plan *p, char *const *operand, size_t count, fa__behind *behind) {
     size_t whole = count / FA__LANES * FA__LANES, size = p->computed;
     size_t last = whole ? (count - FA__LANES) * size : 0;
     int results = p->inputs + p->params;
     _Alignas(FA__LINE) char vector[FA__MAX_OPERANDS][FA__LANES * sizeof(double)];
     char *aside[FA__MAX_OPERANDS];
     if (whole == count) {
-        p->loop(operand, whole);
+        p->loop(operand, whole, behind);
         return;
     }
     for (int i = 0; i < p->operands; i++) {
@@ -51,8 +49,8 @@ void fa__run_contiguous(const fa__plan *p, char *const *operand, size_t count) {
         else
             copy_padded(vector[i], operand[i], size, count);
     }
-    if (whole) p->loop(operand, whole);
-    p->loop(aside, FA__LANES);
+    if (whole) p->loop(operand, whole, behind);
+    p->loop(aside, FA__LANES, 0);
     for (int i = results; i < p->operands; i++) {
         if (whole)
             copy_vector(operand[i] + last, vector[i], size);
@@ -61,20 +59,8 @@ void fa__run_contiguous(const fa__plan *p, char *const *operand, size_t count) {
     }
 }
 
-/* The same, results by way of a buffer past the caches */
-static void run_streamed(const fa__plan *p, char *const *operand, size_t count) {
-    _Alignas(FA__LINE) char buffer[2][STREAMED * sizeof(double)];
-    char *at[FA__MAX_OPERANDS];
-    for (size_t done = 0; done < count; done += STREAMED) {
-        size_t some = count - done < STREAMED ? count - done : STREAMED;
-        for (int i = 0; i < p->operands; i++) {
-            at[i] = p->fixed[i] ? operand[i] : operand[i] + done * p->stored;
-            if (fa__is_result(p, i)) at[i] = buffer[i - p->inputs - p->params];
-        }
-        fa__run_contiguous(p, at, some);
-        for (int i = p->inputs + p->params; i < p->operands; i++)
-            p->stream(operand[i] + done * p->stored, at[i], some * p->stored);
-    }
+void fa__run_contiguous(const fa__plan *p, char *const *operand, size_t count) {
+    run_contiguous(p, operand, count, 0);
 }
 
 /* Boxes ------------------------------------------------------------------------------------------ */
@@ -118,14 +104,53 @@ typedef struct {
     size_t extent[FA__MAX_DIMS]; /* of the box that they hold */
 } buffers;
 
+/* Results on their way past the caches -------------------------------------------------------------- */
+
+/* A box's results go to buffers first, in turn one of two for each */
+typedef struct {
+    fa__behind behind;
+    int turn;
+} streaming;
+
+static void send_rest(const fa__plan *p, fa__behind *behind) {
+    for (; behind->open; behind->open--) {
+        int now = behind->open - 1;
+        p->stream(behind->of[now].to, behind->of[now].from, behind->of[now].bytes);
+    }
+}
+
+/* what stands before the first whole line and after the last one is copied at once */
+static void send_later(fa__behind *behind, int result, char *to, const char *from, size_t bytes) {
+    size_t head = (size_t)(-(uintptr_t)to % FA__LINE);
+    if (head > bytes) head = bytes;
+    size_t whole = (bytes - head) / FA__LINE * FA__LINE, tail = head + whole;
+    memcpy(to, from, head);
+    memcpy(to + tail, from + tail, bytes - tail);
+    behind->of[result].to = to + head;
+    behind->of[result].from = from + head;
+    behind->of[result].bytes = whole;
+}
+
+static void run_streamed(const fa__plan *p, char *const *operand, size_t count, buffers *b, streaming *s) {
+    int first = p->inputs + p->params;
+    char *at[FA__MAX_OPERANDS];
+    for (int i = 0; i < p->operands; i++)
+        at[i] = fa__is_result(p, i) ? b->buffer[2 * s->turn + i - first] : operand[i];
+    run_contiguous(p, at, count, &s->behind);
+    send_rest(p, &s->behind);
+    for (int i = first; i < p->operands; i++)
+        send_later(&s->behind, i - first, operand[i], at[i], count * p->stored);
+    s->behind.open = p->results;
+    s->turn ^= 1;
+}
+
+/* Running ---------------------------------------------------------------------------------------- */
+
 /* runs one after the other along the axis before the innermost one */
 static void run_runs(const fa__plan *p, char **memory, const size_t *extent) {
     int last = p->ndim - 1;
     for (size_t done = 0, runs = last ? extent[last - 1] : 1; done < runs; done++) {
-        if (p->stream)
-            run_streamed(p, memory, extent[last]);
-        else
-            fa__run_contiguous(p, memory, extent[last]);
+        fa__run_contiguous(p, memory, extent[last]);
         for (int i = 0; last && i < p->operands; i++) memory[i] += p->stride[i][last - 1];
     }
 }
@@ -175,6 +200,7 @@ void fa__run_boxes(const void *context, size_t begin, size_t end) {
         rest /= fa__boxes_along(p, d);
         b.extent[d] = 0;
     }
+    streaming s = {.turn = 0};
     fa__state caller = fa__enter();
     for (; begin < end; begin++) {
         for (int d = 0; d <= last; d++) {
@@ -187,12 +213,15 @@ void fa__run_boxes(const void *context, size_t begin, size_t end) {
             memory[i] = p->base[i];
             for (int d = 0; d <= last; d++) memory[i] += (ptrdiff_t)start[d] * p->stride[i][d];
         }
-        if (p->runs)
+        if (p->stream)
+            run_streamed(p, memory, extent[last], &b, &s);
+        else if (p->runs)
             run_runs(p, memory, extent);
         else
             run_box(p, memory, extent, &b);
         for (int d = last; ++index[d] == fa__boxes_along(p, d) && d > 0; d--) index[d] = 0; /* carry */
     }
+    send_rest(p, &s.behind);
     fa__leave(caller);
     if (p->stream) fa__stream_fence();
 }

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "coefficients.h"
-#include "pair.h"
+#include "own.h"
 
 /* Powers of two ----------------------------------------------------------------------------------- */
 
@@ -189,6 +189,33 @@ FA_INLINE fa__pair fa__expm1_accurate(fa__pair x) {
 /* e^x - 1 for x <= 40 */
 FA_INLINE fa__pair fa__expm1_small(fa__pair x) {
     return fa__expm1_of_parts(fa__exp_reduce(x));
+}
+
+/* The same for x <= 0 in the kernel's own type, rounded about once. In float, with x log2 e = k + r: (2^k - 1) +
+ * 2^k (r ln 2 + r^2 P(r)), of which all is kept exact that is not small beside the sum. */
+FA_INLINE fa__own fa__own_expm1(fa__own_pair x) {
+#if FA__OWN(1, 0)
+    const fa__own_pair log2_e = FA__OWN_CONSTANT(FA_LOG2_E, 0), ln2 = FA__OWN_CONSTANT(FA_LN2_DOUBLE, 0);
+    const float c[] = {FA_EXP2_POLY}, rounder = 0x1.8p23f; /* as FA__ROUNDER */
+    x = x.h < -40 ? (fa__own_pair){-40, 0} : x;            /* there e^x - 1 is -1 */
+    fa__own_pair z = fa__own_product(x.h, log2_e.h);
+    float shifted = z.h + rounder, r = z.h - (shifted - rounder), p = c[0];
+    float low = fa__own_fma(x.l, log2_e.h, fa__own_fma(x.h, log2_e.l, z.l));
+#pragma GCC unroll 8
+    for (size_t i = 1; i < sizeof c / sizeof *c; i++) p = fa__own_fma(p, r, c[i]);
+    fa__own_pair most = fa__own_product(r, ln2.h), square = fa__own_product(r, r);
+    float tiny = fa__own_fma(low, ln2.h, fa__own_fma(r, ln2.l, fa__own_fma(square.l, p, most.l)));
+    float rest = fa__own_fma(square.h, p, tiny);
+    uint32_t bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 127) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    fa__own_pair sum = fa__own_sum(power - 1, power * most.h);
+    return sum.h + fa__own_fma(power, rest, sum.l);
+#else
+    return fa__value(fa__expm1_small(x));
+#endif
 }
 
 /* e^x - 1 for any x: beyond 40 the 1 is below the last bit of a pair */

@@ -5,7 +5,7 @@
 #ifndef FA_FORMULAS_ALGEBRAIC_H
 #define FA_FORMULAS_ALGEBRAIC_H
 
-#include "pair.h"
+#include "own.h"
 
 #define FA__ROOT_FAR 0x1p400
 #define FA__QUOTIENT_FAR 0x1p900
@@ -20,21 +20,31 @@ FA_INLINE fa__pair fa__hypotenuse(double a, double b) {
 
 /* softsign --------------------------------------------------------------------------------------- */
 
-FA_INLINE double softsign_forward(double x) {
-    double a = fa__min(fa__abs(x), FA__QUOTIENT_FAR);
-    return fa__copysign(fa__value(fa__div(fa__pair_of(a), fa__two_sum(1.0, a))), x);
+/* a/(1 + a); 1 from some 2^54 on */
+FA_INLINE fa__own softsign_forward(fa__own x) {
+    fa__own a = fa__own_abs(x);
+    a = a > 0x1p64f ? 0x1p64f : a;
+    fa__own_pair sum = fa__own_sum(1, a);
+    fa__own inverse = 1 / sum.h, q = a * inverse;
+    fa__own left = fa__own_fma(-q, sum.h, a) - q * fa__own_rest(sum.l, a);
+    return fa__own_copysign(fa__own_fma(left, inverse, q), x);
 }
 
-/* 1/(1 + a)^2, squared last: (1 + a)^2 would overflow */
-FA_INLINE double softsign_derivative(double x) {
-    double a = fa__min(fa__abs(x), FA__QUOTIENT_FAR);
-    fa__pair q = fa__div(fa__pair_of(1.0), fa__two_sum(1.0, a));
-    return fa__value(fa__mul(q, q));
+/* 1/(1 + a)^2. Far out 1 + a is taken in other units, so that what squares leave over is not subnormal; and no
+ * farther than where the result is 0 */
+FA_INLINE fa__own softsign_derivative(fa__own x) {
+    const fa__own limit = FA__OWN(0x1p76f, 0x1p540), start = FA__OWN(0x1p32f, 0x1p256),
+                  unit = FA__OWN(0x1p-40f, 0x1p-300);
+    fa__own a = fa__own_abs(x), scale = a > start ? unit : 1;
+    fa__own_pair sum = fa__own_sum(1, a > limit ? limit : a);
+    fa__own_pair q = fa__own_inverse((fa__own_pair){sum.h * scale, sum.l * scale});
+    fa__own_pair square = fa__own_product(q.h, q.h);
+    return (square.h + fa__own_fma(2 * q.h, q.l, square.l)) * (a > start ? unit * unit : 1);
 }
 
-FA_INLINE double softsign_derivative_from_output(double y) {
-    double rest = 1 - fa__abs(y);
-    return rest * rest;
+FA_INLINE fa__own softsign_derivative_from_output(fa__own y) {
+    fa__own_pair rest = fa__own_sum(1, -fa__own_abs(y));
+    return fa__own_fma(rest.h, rest.h, 2 * rest.h * rest.l);
 }
 
 /* squareplus ------------------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #define FA_FORMULAS_LOGISTIC_H
 
 #include "normal.h"
+#include "own.h"
 
 /* beta x, 0 for beta = 0 even where x is infinite */
 FA_INLINE fa__pair fa__product(double beta, double x) {
@@ -49,8 +50,10 @@ FA_INLINE double selu_derivative(double x) {
     return x > 0 ? FA__SELU_SCALE : fa__rounded(e);
 }
 
-FA_INLINE double selu_derivative_from_output(double y) {
-    return y > 0 ? FA__SELU_SCALE : y + FA__SELU_SCALE * FA__SELU_ALPHA;
+FA_INLINE fa__own selu_derivative_from_output(fa__own y) {
+    const fa__own_pair least = FA__OWN_CONSTANT(FA__SELU_SCALE * FA__SELU_ALPHA, 0);
+    fa__own_pair sum = fa__own_sum(least.h, y);
+    return y > 0 ? (fa__own)FA__SELU_SCALE : sum.h + (sum.l + least.l);
 }
 
 FA_INLINE double celu_forward(double x, double alpha) {
@@ -110,8 +113,8 @@ FA_INLINE double sigmoid_derivative(double x) {
     return fa__rounded(fa__sigmoid_slope(fa__pair_of(x)));
 }
 
-FA_INLINE double sigmoid_derivative_from_output(double y) {
-    return y * (1 - y);
+FA_INLINE fa__own sigmoid_derivative_from_output(fa__own y) {
+    return fa__own_fma(-y, y, y); /* y (1 - y) */
 }
 
 /* log sigmoid(x) = -softplus(-x) */
@@ -124,8 +127,8 @@ FA_INLINE double log_sigmoid_derivative(double x) {
     return sigmoid_forward(-x);
 }
 
-FA_INLINE double log_sigmoid_derivative_from_output(double y) {
-    return -fa__value(fa__expm1_small(fa__pair_of(fa__min(y, 0))));
+FA_INLINE fa__own log_sigmoid_derivative_from_output(fa__own y) {
+    return -fa__own_expm1((fa__own_pair){y > 0 ? 0 : y, 0});
 }
 
 /* softplus --------------------------------------------------------------------------------------- */
@@ -140,8 +143,9 @@ FA_INLINE double softplus_derivative(double x, double beta) {
 }
 
 /* e^(beta y) = 1 + e^(beta x), so sigmoid(beta x) = 1 - e^(-beta y) */
-FA_INLINE double softplus_derivative_from_output(double y, double beta) {
-    return -fa__value(fa__expm1_small(fa__pair_of(fa__min(-beta * y, 0))));
+FA_INLINE fa__own softplus_derivative_from_output(fa__own y, fa__own beta) {
+    fa__own_pair z = fa__own_product(-beta, y);
+    return -fa__own_expm1(z.h > 0 ? (fa__own_pair){0, 0} : z);
 }
 
 /* tanh, scaled_tanh, tanh_shrink ----------------------------------------------------------------- */
@@ -154,8 +158,8 @@ FA_INLINE double tanh_derivative(double x) {
     return fa__rounded(fa__sech_squared(fa__pair_of(x)));
 }
 
-FA_INLINE double tanh_derivative_from_output(double y) {
-    return (1 - y) * (1 + y);
+FA_INLINE fa__own tanh_derivative_from_output(fa__own y) {
+    return fa__own_fma(-y, y, 1);
 }
 
 FA_INLINE double scaled_tanh_forward(double x, double a, double b) {

@@ -8,7 +8,7 @@
 #include <math.h>
 
 #include "coefficients.h"
-#include "pair.h"
+#include "own.h"
 
 /* value inside, 0 outside; NaN where x is */
 FA_INLINE real fa__inside(int condition, real value, real x) {
@@ -287,19 +287,24 @@ FA_INLINE real step_derivative_from_output(real y) {
 /* hard_swish, hard_mish -------------------------------------------------------------------------- */
 
 /* a/6: a product is four times as fast as a division */
-FA_INLINE double fa__sixth(fa__pair a) {
-    return fa__value(fa__mul(a, (fa__pair){FA_INV_6_HI, FA_INV_6_LO}));
+FA_INLINE fa__own_pair fa__sixth(fa__own_pair a) {
+    const fa__own_pair sixth = FA__OWN_CONSTANT(FA_INV_6_HI, FA_INV_6_LO);
+    fa__own_pair w = fa__own_product(a.h, sixth.h);
+    w.l = fa__own_fma(a.l, sixth.h, fa__own_fma(a.h, sixth.l, w.l));
+    return w;
 }
 
-FA_INLINE double hard_swish_forward(double x) {
-    double inside = fa__min(x, 3);
-    double middle = fa__sixth(fa__mul_double(fa__two_sum(inside, 3.0), inside));
+FA_INLINE fa__own hard_swish_forward(fa__own x) {
+    fa__own inside = x > 3 ? 3 : x;
+    fa__own_pair gate = fa__sixth(fa__own_sum(3, inside));
+    fa__own middle = fa__own_fma(gate.h, inside, fa__own_rest(gate.l, inside) * inside);
     return x <= -3 ? 0 : x >= 3 ? x : middle;
 }
 
-FA_INLINE double hard_swish_derivative(double x) {
-    double middle = fa__sixth(fa__two_sum(2 * x, 3.0));
-    return x <= -3 ? 0 : x >= 3 ? 1 : middle;
+FA_INLINE fa__own hard_swish_derivative(fa__own x) {
+    fa__own inside = x > 3 ? 3 : x;
+    fa__own_pair middle = fa__sixth(fa__own_sum(3, 2 * inside));
+    return x <= -3 ? 0 : x >= 3 ? 1 : middle.h + middle.l;
 }
 
 FA_INLINE double hard_mish_forward(double x) {

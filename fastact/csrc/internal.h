@@ -70,14 +70,26 @@ extern const fa__arity fa__arities[FA__DIRECTIONS];
  * parameters, results. loop[..][0] takes one value per parameter, loop[..][1] one per element. */
 #define FA__LANES 16
 #define FA__LINE 64 /* bytes of a cache line */
-typedef void fa__loop(char *const *operands, size_t n);
-typedef struct {
-    fa__loop *loop[FA__DIRECTIONS][2];
-} fa__kernels;
 
 /* copies bytes to where the caches are passed by; what was stored so is seen by others after the fence */
 typedef void fa__streamer(char *to, const char *from, size_t bytes);
 void fa__stream_fence(void);
+
+/* Results of the box before, on their way from a buffer to memory past the caches. A loop may send some of them along
+ * with what it computes, so that the memory is busy too; the caller sends the rest. */
+typedef struct {
+    struct {
+        const char *from;
+        char *to; /* starts a line */
+        size_t bytes;
+    } of[2];
+    int open; /* of[open - 1] is being sent */
+} fa__behind;
+
+typedef void fa__loop(char *const *operands, size_t n, fa__behind *behind); /* which may be null */
+typedef struct {
+    fa__loop *loop[FA__DIRECTIONS][2];
+} fa__kernels;
 
 /* one instruction set's kernels, by dtype (FA__F32, FA__F64) and row */
 typedef struct {

@@ -189,7 +189,7 @@ def candidates(
             return
         for slope in _balanced_slopes(values / u, at_zero):
             first = float(np.float32(at_zero - slope))
-            if first * slope < 0:  # would lose the sign of -0.0
+            if first * slope <= 0:  # < 0 would lose the sign of -0.0; with 0, products of tiny d underflow
                 continue
             yield 0.0, 0.0, slope, fit_coefficients(q, (lo, hi), 0.0, 0.0, slope, degree, first)
         return

@@ -252,15 +252,16 @@ def lists(lines: dict[tuple[str, str], str], far_lines: list[str]) -> None:
 
 
 def worth_a_table(name: str) -> bool:
-    """Whether the formula of f' calls a function or divides by something that depends on x.
+    """Whether the formula of f' calls a function, or that of f does and f' divides by something with x.
 
-    Lines and parabolas are cheaper computed than looked up.
+    Lines, parabolas and a division alone are cheaper computed than looked up.
     """
-    text = fastact.get(name).derivative_formula
-    return calls_a_function(text) or any(
+    row = fastact.get(name)
+    divides = any(
         isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and "x" in ast.dump(node.right)
-        for node in ast.walk(ast.parse(text, mode="eval"))
+        for node in ast.walk(ast.parse(row.derivative_formula, mode="eval"))
     )
+    return calls_a_function(row.derivative_formula) or (divides and calls_a_function(row.formula))
 
 
 def calls_a_function(text: str) -> bool:

@@ -52,6 +52,17 @@ FA_INLINE void fa__store(real *to, fa__reals x) {
     memcpy(to, &x, sizeof x);
 }
 
+/* one cache line, past the caches */
+FA_INLINE void fa__stream_line(char *to, const char *from) {
+    const real *line = (const real *)(const void *)from;
+#if defined(__AVX512F__)
+    _mm512_stream_si512((__m512i *)(void *)to, (__m512i)fa__load(line));
+#else
+    _mm256_stream_ps((float *)(void *)to, fa__load(line));
+    _mm256_stream_ps((float *)(void *)to + 8, fa__load(line + 8));
+#endif
+}
+
 #if FA_COMPENSATE
 FA_INLINE fa__reals fa__by_sign(fa__reals x, fa__reals negative, fa__reals otherwise) {
     return _mm512_mask_blend_pd(_mm512_movepi64_mask((__m512i)x), otherwise, negative);

@@ -1,0 +1,75 @@
+/* Pairs of the kernel's own type, for formulas of a few sums, products and quotients: float32 vectors stay full,
+ * which is twice as fast as widening them. Sums and products are exact as h + l; whoever uses a quotient corrects it.
+ * Does not know functions.
+ *
+ * The own type is float where kernels are of float32 and the machine has an FMA; else it is double, with pairs
+ * as pair.h has them: without an FMA, what a float32 product rounds away costs more than a double. */
+#ifndef FA_OWN_H
+#define FA_OWN_H
+
+#include "pair.h"
+
+#if defined(FA_HAVE_FMA) && !FA_COMPENSATE
+typedef float fa__own;
+typedef struct {
+    fa__own h, l;
+} fa__own_pair;
+#define FA__OWN(of_float, of_double) of_float
+#else
+typedef double fa__own;
+typedef fa__pair fa__own_pair;
+#define FA__OWN(of_float, of_double) of_double
+#endif
+
+/* a number given as the sum of two doubles */
+#define FA__OWN_CONSTANT(high, low) {(fa__own)(high), (fa__own)(((high) - (double)(fa__own)(high)) + (low))}
+
+/* a*b + c, rounded once */
+FA_INLINE fa__own fa__own_fma(fa__own a, fa__own b, fa__own c) {
+#if defined(FA_HAVE_FMA)
+    return FA__OWN(__builtin_fmaf, __builtin_fma)(a, b, c);
+#else
+    fa__pair p = fa__two_prod(a, b),
+             sum = fa__two_sum(p.h, c); /* without compensation a*b is exact, l are 0 */
+    double rest = sum.l + p.l;          /* not a number where the sum is infinite; and -0 + 0 would be +0 */
+    return (rest > 0) | (rest < 0) ? sum.h + rest : sum.h;
+#endif
+}
+
+/* a*b, exactly */
+FA_INLINE fa__own_pair fa__own_product(fa__own a, fa__own b) {
+#if defined(FA_HAVE_FMA)
+    fa__own h = a * b;
+    return (fa__own_pair){h, fa__own_fma(a, b, -h)};
+#else
+    return fa__two_prod(a, b);
+#endif
+}
+
+/* a + b, exactly */
+FA_INLINE fa__own_pair fa__own_sum(fa__own a, fa__own b) {
+    fa__own h = a + b, t = h - a;
+    return (fa__own_pair){h, (a - (h - t)) + (b - t)};
+}
+
+/* 1/a */
+FA_INLINE fa__own_pair fa__own_inverse(fa__own_pair a) {
+    fa__own q = 1 / a.h;
+    return (fa__own_pair){q, fa__own_fma(-q, a.l, fa__own_fma(-q, a.h, 1)) * q};
+}
+
+FA_INLINE fa__own fa__own_abs(fa__own x) {
+    return FA__OWN(__builtin_fabsf, __builtin_fabs)(x);
+}
+
+FA_INLINE fa__own fa__own_copysign(fa__own magnitude, fa__own sign) {
+    return FA__OWN(__builtin_copysignf, __builtin_copysign)(magnitude, sign);
+}
+
+/* what is left over of something near 1, to be multiplied by x; 0 where x is tiny, since it no longer counts and
+ * products that become subnormal are slow */
+FA_INLINE fa__own fa__own_rest(fa__own rest, fa__own x) {
+    return fa__own_abs(x) < FA__OWN(0x1p-60f, 0x1p-500) ? 0 : rest;
+}
+
+#endif
