@@ -16,6 +16,7 @@ typedef int64_t fa__int;
 typedef uint64_t fa__word;
 #define FA__FMA _mm512_fmadd_pd
 #define FA__ALL _mm512_set1_pd
+#define FA__MIN _mm512_min_pd
 typedef __m512d fa__reals;
 #elif defined(__AVX512F__)
 #define FA__WIDTH 16
@@ -24,6 +25,7 @@ typedef int32_t fa__int;
 typedef uint32_t fa__word;
 #define FA__FMA _mm512_fmadd_ps
 #define FA__ALL _mm512_set1_ps
+#define FA__MIN _mm512_min_ps
 typedef __m512 fa__reals;
 #else
 #define FA__WIDTH 8
@@ -32,6 +34,7 @@ typedef int32_t fa__int;
 typedef uint32_t fa__word;
 #define FA__FMA _mm256_fmadd_ps
 #define FA__ALL _mm256_set1_ps
+#define FA__MIN _mm256_min_ps
 typedef __m256 fa__reals;
 #endif
 #if defined(__AVX512F__)

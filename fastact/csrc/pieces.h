@@ -35,8 +35,9 @@ typedef struct {
 #define FA__END(...) {__VA_ARGS__}
 
 typedef struct {
-    int form, right, exact_sum, sloped, skips_tiny, degree, shift; /* constants where they are used */
-    real scale, offset, cover; /* pieces hold for |x| < cover; if skips_tiny, not for 0 < |x| < FA__TINY */
+    int form, right, exact_sum, sloped, skips_tiny, closed, degree, shift; /* constants where they are used */
+    /* pieces hold for |x| < cover; if skips_tiny, not for 0 < |x| < FA__TINY; if closed, f stays what it is at cover */
+    real scale, offset, cover;
     /* where f comes to its ends: x <= low, x >= high; NaN if it does not */
     real low;
     fa__end at_low;
@@ -121,7 +122,9 @@ FA_INLINE void fa__piece_values(const fa__pieces *p, const fa__reals *x, fa__rea
     fa__ints k[FA__GROUP];
     fa__reals d[FA__GROUP], rest[FA__GROUP];
     FA__EACH_VECTOR {
-        fa__reals size = (fa__reals)((fa__ints)x[v] & ~sign_bit), u = by_sign ? x[v] : size;
+        fa__reals size = (fa__reals)((fa__ints)x[v] & ~sign_bit);
+        if (p->closed) size = FA__MIN(FA__ALL(p->cover), size); /* the second one if it is NaN */
+        fa__reals u = by_sign ? x[v] : size;
         k[v] =
             fa__index((fa__ints)((fa__words)FA__FMA(size, FA__ALL(p->scale), FA__ALL(p->offset)) >> p->shift),
                       x[v], by_sign);
@@ -151,7 +154,8 @@ typedef struct {
 /* which x have no piece: as sign bits */
 FA_INLINE fa__ints fa__outside(const fa__pieces *p, fa__reals x) {
     fa__ints size = (fa__ints)x & ~(fa__ints)FA__ALL(-0.0f);
-    fa__ints far = (fa__ints)FA__ALL(p->cover) - 1 - size; /* NaN too */
+    fa__ints far = {0};
+    if (!p->closed) far = (fa__ints)FA__ALL(p->cover) - 1 - size; /* NaN too */
     if (p->skips_tiny)
         far |= (fa__ints)((fa__words)(size - 1) < (fa__words)((fa__ints)FA__ALL(FA__TINY) - 1));
     if (p->far) far |= size - (fa__ints)FA__ALL(p->from);

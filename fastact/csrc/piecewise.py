@@ -131,7 +131,10 @@ def far_cuts(form: str, bits: int, start: float, end: float) -> Iterator[Cut]:
 
 @dataclass(frozen=True)
 class Table:
-    """A kernel: how to cut, and what stands in each piece."""
+    """A kernel: how to cut, and what stands in each piece.
+
+    ``closed``: beyond the cover f stays what it is there; not for SIGNED.
+    """
 
     cut: Cut
     form: str
@@ -139,6 +142,7 @@ class Table:
     exact_sum: bool
     pieces: dict[int, Piece]
     skips_tiny: bool = False
+    closed: bool = False
     dtype: str = "float32"
 
     @property
@@ -176,8 +180,10 @@ class Table:
     def __call__(self, x: Floats) -> Floats:
         """What the kernel gives, in its dtype."""
         x = x.astype(self.dtype)
-        centre, value, slope, *coefficients = np.array(self.rows(), self.dtype)[:, self.cut.slots(x)]
-        d = (x if self.form == "SIGNED" else np.abs(x)) - centre
+        u = x if self.form == "SIGNED" else np.abs(x)
+        u = np.minimum(u, x.dtype.type(self.cut.cover)) if self.closed else u
+        centre, value, slope, *coefficients = np.array(self.rows(), self.dtype)[:, self.cut.slots(u)]
+        d = u - centre
         q = self.table_function(x, d, [value, slope, *coefficients])
         large = np.signbit(x) if self.right else ~np.signbit(x)
         if self.form == "RELU":
