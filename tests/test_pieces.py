@@ -65,7 +65,7 @@ def test_every_table_has_its_pieces(script: str) -> None:
         assert lanes
         for (name, direction), (facts, numbers) in lanes.items():
             assert name in fa.names(), direction
-            degree = int(facts[2 if direction.endswith("_far") else 5])
+            degree = int(facts[2 if direction.endswith("_far") else 6])
             assert numbers.size / (3 + degree) in {8, 16, 32}
             assert np.isfinite(numbers).all()
 
