@@ -144,7 +144,7 @@ static void pack_range(const void *context, size_t begin, size_t end) {
 }
 
 /* fewest bytes to pack that are worth a thread of their own */
-#define PACKING_GRAIN 262144
+#define PACKING_GRAIN 65536
 
 void fa__pack(const fa__product_plan *plan, const fa__product *p) {
     if (!plan->packs || p->k == 0) return;
@@ -161,31 +161,43 @@ void fa__plan_groups(fa__product_plan *plan, const fa__product *p) {
     plan->group = plan->packs ? (GROUP_BYTES / panel_bytes + 1) * plan->micro->columns : 0;
 }
 
-static void multiply_range(const void *context, size_t begin, size_t end) {
-    const packing *c = context;
-    fa__product p = *c->product;
-    p.m = end - begin;
-    p.a = (const char *)p.a + (ptrdiff_t)begin * p.a_row * (ptrdiff_t)c->plan->size;
-    p.c = (char *)p.c + (ptrdiff_t)begin * p.ldc * (ptrdiff_t)c->plan->size;
-    fa__state caller = fa__enter();
-    fa__multiply(c->plan, &p);
-    fa__leave(caller);
+/* panels that are packed at a time */
+static size_t held_panels(const fa__product_plan *plan, const fa__product *p) {
+    size_t held = plan->group / plan->micro->columns, all = panels(plan, p);
+    return held < all ? held : all;
 }
 
-void fa__multiply_groups(const fa__product_plan *plan, const fa__product *p) {
-    const size_t step = plan->group ? plan->group : p->n;
-    for (size_t first = 0; first < p->n; first += step) {
-        const ptrdiff_t bytes = (ptrdiff_t)(first * plan->size);
+/* panels [begin, end), in a part of the memory for packed ones that is as large a share of it */
+static void multiply_panels(const void *context, size_t begin, size_t end) {
+    const packing *c = context;
+    const fa__product *p = c->product;
+    const size_t columns = c->plan->micro->columns, size = c->plan->size;
+    const size_t held = held_panels(c->plan, p), all = panels(c->plan, p);
+    const size_t room = begin * held / all, step = end * held / all - room;
+    fa__product_plan own = *c->plan;
+    own.packed = (char *)c->plan->packed + room * columns * p->k * size;
+    fa__state caller = fa__enter();
+    for (size_t first = begin; first < end; first += step) {
+        size_t last = end - first < step ? end : first + step, beyond = last * columns;
+        const ptrdiff_t bytes = (ptrdiff_t)(first * columns * size);
         fa__product part = *p;
-        part.n = p->n - first < step ? p->n - first : step;
+        part.n = (beyond < p->n ? beyond : p->n) - first * columns;
         part.b = (const char *)p->b + bytes * p->b_column;
         part.c = (char *)p->c + bytes;
         if (p->bias) part.bias = (const char *)p->bias + bytes;
-        packing context = {plan, &part};
-        fa__pack(plan, &part);
-        fa__parallel_for(multiply_range, &context, p->m, FA__PRODUCT_GRAIN / (part.n * p->k + 1) + 1,
-                         plan->micro->rows);
+        if (p->k) own.micro->pack(&part, own.packed, 0, last - first);
+        fa__multiply(&own, &part);
     }
+    fa__leave(caller);
+}
+
+/* Threads share out columns: each packs what it uses, since lines that another core has just written are slow to get */
+void fa__multiply_groups(const fa__product_plan *plan, const fa__product *p) {
+    packing context = {plan, p};
+    size_t all = panels(plan, p), held = held_panels(plan, p);
+    size_t grain = FA__PRODUCT_GRAIN / (plan->micro->columns * p->m * p->k + 1) + 1;
+    size_t least = held ? (all + held - 1) / held : 1; /* so that each has room for one */
+    fa__parallel_for(multiply_panels, &context, all, grain > least ? grain : least, 1);
 }
 
 fa__product fa__pack_left(const fa__product_plan *plan, const fa__product *p, void *packed) {

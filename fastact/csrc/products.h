@@ -8,8 +8,8 @@
 #include "fastact.h"
 #include "internal.h"
 
-/* multiply-adds that are worth a thread of their own: some 40 microseconds */
-#define FA__PRODUCT_GRAIN 2000000
+/* multiply-adds that are worth a thread of their own: some 20 microseconds */
+#define FA__PRODUCT_GRAIN 1000000
 
 /* C (m x n), rows ldc apart, = A B, or = C + A B with `add`; A is m x k, B is k x n; strides count elements.
  * A bias, n contiguous elements, is the value that each sum starts from (not together with `add`). */
