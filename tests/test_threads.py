@@ -6,6 +6,7 @@ Knows what limits exist; does not know how work is shared out, nor any activatio
 from __future__ import annotations
 
 import os
+import time
 from multiprocessing.pool import ThreadPool
 
 import helpers
@@ -208,3 +209,21 @@ def test_many_python_threads_at_once(call: helpers.Call) -> None:
         for result in pool.map(lambda _: call(*arrays), range(8)):
             for got, one in zip(helpers.each(result), want, strict=True):
                 oracle.assert_same_bits(got, one)
+
+
+def cpus_of_threads() -> dict[str, set[int]]:
+    return {task: os.sched_getaffinity(int(task)) for task in os.listdir("/proc/self/task")}
+
+
+@pytest.mark.usefixtures("restore_threads")
+def test_threads_may_run_where_they_could_before() -> None:
+    """A thread that is woken on another one's CPU moves, but only for once; it happens after pauses."""
+    x = np.ones(10**6, np.float32)
+    fa.set_num_threads(2)
+    fa.gelu(x)
+    before = cpus_of_threads()
+    for _ in range(5):
+        time.sleep(0.1)
+        fa.gelu(x)
+    after = cpus_of_threads()
+    assert all(after[task] == before[task] for task in before.keys() & after.keys())

@@ -1,12 +1,16 @@
 /* Threads: how many, when, and when not. The only file that knows OpenMP.
  * Does not know what the loop body does.
  *
- * A. Only num_threads() clauses: the process-wide OpenMP settings are never changed. The runtime's own limit is
- *    read again on every call, so that threadpoolctl and omp_set_num_threads are honoured.
+ * A. Only num_threads() clauses: the process-wide OpenMP settings are never changed, and the CPUs of its threads, if
+ *    at all, for a moment (find_place). The runtime's own limit is read again on every call, so that threadpoolctl
+ *    and omp_set_num_threads are honoured.
  * B. Serial in a forked child (an OpenMP pool does not survive fork), inside another parallel region, and
  *    while another thread is in one of ours, so that the process never runs more threads than allowed.
  */
+#define _GNU_SOURCE /* CPUs of threads */
+#include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -150,6 +154,69 @@ static int threads_for(size_t n, size_t grain) {
     return useful < (size_t)allowed ? (int)useful : allowed;
 }
 
+/* A system may wake a thread on the CPU on which another one of its team works, or waits for it, though others are
+ * idle; and the runtime, which lets threads spin for some 10 ms before they sleep, keeps that CPU busy. Without
+ * care the first call after a pause takes as long. So whoever finds its CPU taken moves to another one, and whoever
+ * waits for a thread that has not begun leaves the CPU to it. */
+typedef struct {
+    atomic_int begun, arrived;
+    atomic_ullong taken[16]; /* CPUs 0 to 1023 */
+} team;
+
+#define SPINS 200 /* looks at the others before a nap */
+#define NAP_NS 20000
+
+static void relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#if defined(__linux__)
+/* whether the CPU was free; one that cannot be told is */
+static int take_cpu(team *t, int cpu) {
+    if (cpu < 0 || cpu >= 1024) return 1;
+    unsigned long long bit = 1ULL << cpu % 64;
+    return !(atomic_fetch_or(&t->taken[cpu / 64], bit) & bit);
+}
+
+/* When this is done the thread may run where it could before */
+static void find_place(team *t) {
+    cpu_set_t all, others;
+    if (take_cpu(t, sched_getcpu()) || sched_getaffinity(0, sizeof all, &all) != 0) return;
+    others = all;
+    for (int cpu = 0; cpu < CPU_SETSIZE && cpu < 1024; cpu++)
+        if (atomic_load(&t->taken[cpu / 64]) >> cpu % 64 & 1) CPU_CLR(cpu, &others);
+    if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;
+    take_cpu(t, sched_getcpu());
+    sched_setaffinity(0, sizeof all, &all);
+}
+#else
+static int take_cpu(team *t, int cpu) {
+    (void)t, (void)cpu;
+    return 1;
+}
+static int sched_getcpu(void) {
+    return -1;
+}
+static void find_place(team *t) {
+    (void)t;
+}
+#endif
+
+static void wait_for_all(team *t, int size) {
+    const struct timespec nap = {0, NAP_NS};
+    atomic_fetch_add(&t->arrived, 1);
+    for (int looks = 0; atomic_load_explicit(&t->arrived, memory_order_acquire) < size; looks++) {
+        if (looks > SPINS && atomic_load_explicit(&t->begun, memory_order_relaxed) < size)
+            nanosleep(&nap, 0);
+        else
+            relax();
+    }
+}
+
 /* Run body over [begin, end), cut into one range per thread */
 static void share_out(fa__body *body, const void *context, size_t begin, size_t end, int threads,
                       size_t quantum) {
@@ -159,13 +226,20 @@ static void share_out(fa__body *body, const void *context, size_t begin, size_t 
     }
     size_t each = (end - begin + (size_t)threads - 1) / (size_t)threads,
            share = (each + quantum - 1) / quantum * quantum;
+    int errno_before = errno;
+    team t = {0};
+    take_cpu(&t, sched_getcpu()); /* the caller's thread stays where it is */
 #pragma omp parallel num_threads(threads)
     {
+        atomic_fetch_add(&t.begun, 1);
+        if (omp_get_thread_num() > 0) find_place(&t);
         /* the runtime may give fewer threads than asked for: let each take every team-size-th share */
         size_t step = share * (size_t)omp_get_num_threads();
         for (size_t at = begin + share * (size_t)omp_get_thread_num(); at < end; at += step)
             body(context, at, end - at < share ? end : at + share);
+        wait_for_all(&t, omp_get_num_threads());
     }
+    errno = errno_before;
     atomic_flag_clear(&region_taken);
 }
 
