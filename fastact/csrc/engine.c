@@ -17,6 +17,7 @@
 
 /* elements of a box that needs no buffer: short beside a thread's work */
 #define PACKED 1024
+_Static_assert(PACKED <= FA__TILED, "streamed results of a box go through buffers of so many elements");
 /* fewest elements of which some are timed, to see whether threads would pay */
 #define TIMED (8 * PACKED)
 /* Nanoseconds of work worth a thread: to start one that still spins from the last call, and to wait for it, takes about
