@@ -134,8 +134,10 @@ class _Contestant:
             self._count = min(max(2 * self._count, wanted), 100 * self._count)
 
     def take_a_turn(self) -> None:
-        """One batch on quiet CPUs, after a call that fills the caches and wakes the threads again: some 10 ms may
-        pass until those of a runtime that wakes two on one CPU have found their places."""
+        """One batch on quiet CPUs, after a call that fills the caches and wakes the threads again.
+
+        It may take some 10 ms until those of a runtime that wakes two on one CPU have found their places.
+        """
         _settle(self._cpu_clock)
         self._call()
         self._batch()
