@@ -106,7 +106,8 @@ def search(target: Target, bits: int) -> tuple[Table, float] | None:
 
 def closes(close: End, cut: Cut) -> bool:
     """Whether f comes to a number before the cover."""
-    return close.slope == 0 and close.place < cut.cover
+    reached: bool = close.slope == 0 and close.place < cut.cover
+    return reached
 
 
 def between(low: float, high: float) -> NDArray[np.float32]:
