@@ -30,16 +30,17 @@ FA_INLINE fa__own softsign_forward(fa__own x) {
     return fa__own_copysign(fa__own_fma(left, inverse, q), x);
 }
 
-/* 1/(1 + a)^2. Far out 1 + a is taken in other units, so that what squares leave over is not subnormal; and no
- * farther than where the result is 0 */
+/* 1/(1 + a)^2. Far out 1 + a is taken in other units, so that what squares leave over is not subnormal; from `limit`
+ * on the result is 0, and is not rounded to it, which is slow */
 FA_INLINE fa__own softsign_derivative(fa__own x) {
-    const fa__own limit = FA__OWN(0x1p76f, 0x1p540), start = FA__OWN(0x1p32f, 0x1p256),
+    const fa__own limit = FA__OWN(0x1p75f, 0x1p538), start = FA__OWN(0x1p32f, 0x1p256),
                   unit = FA__OWN(0x1p-40f, 0x1p-300);
     fa__own a = fa__own_abs(x), scale = a > start ? unit : 1;
+    fa__own back = a > limit ? 0 : a > start ? unit * unit : 1;
     fa__own_pair sum = fa__own_sum(1, a > limit ? limit : a);
     fa__own_pair q = fa__own_inverse((fa__own_pair){sum.h * scale, sum.l * scale});
     fa__own_pair square = fa__own_product(q.h, q.h);
-    return (square.h + fa__own_fma(2 * q.h, q.l, square.l)) * (a > start ? unit * unit : 1);
+    return (square.h + fa__own_fma(2 * q.h, q.l, square.l)) * back;
 }
 
 FA_INLINE fa__own softsign_derivative_from_output(fa__own y) {
