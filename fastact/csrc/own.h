@@ -1,6 +1,6 @@
 /* Pairs of the kernel's own type, for formulas of a few sums, products and quotients: float32 vectors stay full,
- * which is twice as fast as widening them. Sums and products are exact as h + l; whoever uses a quotient corrects it.
- * Does not know functions.
+ * which is twice as fast as widening them. Sums and products are exact as h + l, quotients good to about twice the
+ * digits. Does not know functions.
  *
  * The own type is float where kernels are of float32 and the machine has an FMA; else it is double, with pairs
  * as pair.h has them: without an FMA, what a float32 product rounds away costs more than a double. */
@@ -29,9 +29,9 @@ FA_INLINE fa__own fa__own_fma(fa__own a, fa__own b, fa__own c) {
 #if defined(FA_HAVE_FMA)
     return FA__OWN(__builtin_fmaf, __builtin_fma)(a, b, c);
 #else
-    fa__pair p = fa__two_prod(a, b),
-             sum = fa__two_sum(p.h, c); /* without compensation a*b is exact, l are 0 */
-    double rest = sum.l + p.l;          /* not a number where the sum is infinite; and -0 + 0 would be +0 */
+    fa__pair p = fa__two_prod(a, b), sum = fa__two_sum(p.h, c);
+    /* without compensation a*b is exact and rest is 0; it is not a number where the sum is infinite */
+    double rest = sum.l + p.l;
     return (rest > 0) | (rest < 0) ? sum.h + rest : sum.h;
 #endif
 }
