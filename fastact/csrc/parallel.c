@@ -158,9 +158,10 @@ static int threads_for(size_t n, size_t grain) {
  * idle; and the runtime, which lets threads spin for some 10 ms before they sleep, keeps that CPU busy. Without
  * care the first call after a pause takes as long. So whoever finds its CPU taken moves to another one, and whoever
  * waits for a thread that has not begun leaves the CPU to it. */
+#define CPUS 1024 /* as a cpu_set_t has */
 typedef struct {
     atomic_int begun, arrived;
-    atomic_ullong taken[16]; /* CPUs 0 to 1023 */
+    atomic_ullong taken[CPUS / 64];
 } team;
 
 #define SPINS 200 /* looks at the others before a nap */
@@ -175,9 +176,11 @@ static void relax(void) {
 }
 
 #if defined(__linux__)
+_Static_assert(CPUS == CPU_SETSIZE, "the bits of a cpu_set_t");
+
 /* whether the CPU was free; one that cannot be told is */
 static int take_cpu(team *t, int cpu) {
-    if (cpu < 0 || cpu >= 1024) return 1;
+    if (cpu < 0 || cpu >= CPUS) return 1;
     unsigned long long bit = 1ULL << cpu % 64;
     return !(atomic_fetch_or(&t->taken[cpu / 64], bit) & bit);
 }
@@ -187,7 +190,7 @@ static void find_place(team *t) {
     cpu_set_t all, others;
     if (take_cpu(t, sched_getcpu()) || sched_getaffinity(0, sizeof all, &all) != 0) return;
     others = all;
-    for (int cpu = 0; cpu < CPU_SETSIZE && cpu < 1024; cpu++)
+    for (int cpu = 0; cpu < CPUS; cpu++)
         if (atomic_load(&t->taken[cpu / 64]) >> cpu % 64 & 1) CPU_CLR(cpu, &others);
     if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;
     take_cpu(t, sched_getcpu());

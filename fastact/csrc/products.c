@@ -195,8 +195,8 @@ static void multiply_panels(const void *context, size_t begin, size_t end) {
 void fa__multiply_groups(const fa__product_plan *plan, const fa__product *p) {
     packing context = {plan, p};
     size_t all = panels(plan, p), held = held_panels(plan, p);
-    size_t grain = FA__PRODUCT_GRAIN / (plan->micro->columns * p->m * p->k + 1) + 1;
     if (all == 0) return;
+    size_t grain = FA__PRODUCT_GRAIN / (plan->micro->columns * p->m * p->k + 1) + 1;
     size_t least = (all + held - 1) / held; /* so that each has room for one */
     fa__parallel_for(multiply_panels, &context, all, grain > least ? grain : least, 1);
 }
