@@ -3,11 +3,9 @@ Knows no timing: how fast anything is depends on the machine.
 """
 
 import gc
-import os
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
-from hashlib import sha256
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -153,36 +151,33 @@ def test_who_is_far_behind_in_long_calls_is_timed_once():
 # Threads -------------------------------------------------------------------------------------------
 
 
-class TwoThreads:
-    """A contestant that works on two threads, whatever it is allowed; or on one."""
+class Busy:
+    """A contestant that keeps so many CPUs busy, whatever it is allowed."""
 
     limit = None
 
-    def __init__(self, name):
+    def __init__(self, simulation, name, cpus):
         self.name = name
-        self.pool = ThreadPoolExecutor(2)
-        self.block = bytes(1_000_000)  # hashlib lets go of the GIL
+        self._call = simulation.call(name, constant(1000), cpus)
 
     def threads(self, n):
         return nullcontext()
 
     def callable(self, case):
-        parts = 2 if self.name == "two" else 1
-        return lambda: list(self.pool.map(lambda _: sha256(self.block).digest(), range(parts)))
+        return self._call
 
 
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two threads need two CPUs")
-def test_a_contestant_with_a_thread_too_many_is_told():
-    plan = timing.Plan(rounds=15, batch_ns=1, budget_ns=10**10)
+def test_a_contestant_with_a_thread_too_many_is_told(monkeypatch):
+    simulation = Simulation()
+    monkeypatch.setattr(
+        results, "measure", partial(timing.measure, clock=simulation.clock, cpu_clock=simulation.cpu_clock)
+    )
+    plan = timing.Plan(rounds=5, batch_ns=1, budget_ns=10**9)
     case = Case("relu", "forward", "float32", 100_000)
-    found = list(results.measure_cells([case] * 3, [TwoThreads("one"), TwoThreads("two")], [1], plan))
-    told = timing.greedy(one for cell in found for one in cell.busy())
-    assert "one" not in {name for name, _, _ in told}
-    if max(cell.cpus["two"] for cell in found) < 1.1:
-        pytest.skip("others keep this machine's CPUs busy")
-    ((name, threads, cpus),) = told
-    assert (name, threads) == ("two", 1)
-    assert 1.3 < cpus < 2.3
+    contestants = [Busy(simulation, "one", 1), Busy(simulation, "two", 2)]
+    found = list(results.measure_cells([case] * 3, contestants, [1, 2], plan))
+    assert [cell.cpus for cell in found] == [{"one": 1, "two": 2}] * 6
+    assert timing.greedy(one for cell in found for one in cell.busy()) == [("two", 1, 2)]
     assert found[0].as_json()["cpus"].keys() == {"one", "two"}
 
 
