@@ -31,14 +31,14 @@ static void copy_padded(char *to, const char *from, size_t size, size_t count) {
 
 /* `count` elements that follow each other in each operand, those that are fixed aside: whole vectors where they
  * are; then, if that leaves some, the last vector's worth, which was put aside because results may be inputs */
-static void run_contiguous(const fa__plan *p, char *const *operand, size_t count, fa__behind *behind) {
+static void run_contiguous(const fa__plan *p, char *const *operand, size_t count, fa__traffic *traffic) {
     size_t whole = count / FA__LANES * FA__LANES, size = p->computed;
     size_t last = whole ? (count - FA__LANES) * size : 0;
     int results = p->inputs + p->params;
     _Alignas(FA__LINE) char vector[FA__MAX_OPERANDS][FA__LANES * sizeof(double)];
     char *aside[FA__MAX_OPERANDS];
     if (whole == count) {
-        p->loop(operand, whole, behind);
+        p->loop(operand, whole, traffic);
         return;
     }
     for (int i = 0; i < p->operands; i++) {
@@ -49,7 +49,7 @@ static void run_contiguous(const fa__plan *p, char *const *operand, size_t count
         else
             copy_padded(vector[i], operand[i], size, count);
     }
-    if (whole) p->loop(operand, whole, behind);
+    if (whole) p->loop(operand, whole, traffic);
     p->loop(aside, FA__LANES, 0);
     for (int i = results; i < p->operands; i++) {
         if (whole)
@@ -108,39 +108,35 @@ typedef struct {
 
 /* A box's results go to buffers first, in turn one of two for each */
 typedef struct {
-    fa__behind behind;
+    fa__traffic traffic;
     int turn;
 } streaming;
 
-static void send_rest(const fa__plan *p, fa__behind *behind) {
-    for (; behind->open; behind->open--) {
-        int now = behind->open - 1;
-        p->stream(behind->of[now].to, behind->of[now].from, behind->of[now].bytes);
-    }
-}
-
 /* what stands before the first whole line and after the last one is copied at once */
-static void send_later(fa__behind *behind, int result, char *to, const char *from, size_t bytes) {
+static void leave_later(fa__traffic *traffic, int result, char *to, const char *from, size_t bytes) {
     size_t head = (size_t)(-(uintptr_t)to % FA__LINE);
     if (head > bytes) head = bytes;
     size_t whole = (bytes - head) / FA__LINE * FA__LINE, tail = head + whole;
     memcpy(to, from, head);
     memcpy(to + tail, from + tail, bytes - tail);
-    behind->of[result].to = to + head;
-    behind->of[result].from = from + head;
-    behind->of[result].bytes = whole;
+    traffic->leaving[result].to = to + head;
+    traffic->leaving[result].from = from + head;
+    traffic->leaving[result].bytes = whole;
 }
 
 static void run_streamed(const fa__plan *p, char *const *operand, size_t count, buffers *b, streaming *s) {
     int first = p->inputs + p->params;
+    size_t bytes = count * p->stored;
     char *at[FA__MAX_OPERANDS];
     for (int i = 0; i < p->operands; i++)
         at[i] = fa__is_result(p, i) ? b->buffer[2 * s->turn + i - first] : operand[i];
-    run_contiguous(p, at, count, &s->behind);
-    send_rest(p, &s->behind);
-    for (int i = first; i < p->operands; i++)
-        send_later(&s->behind, i - first, operand[i], at[i], count * p->stored);
-    s->behind.open = p->results;
+    s->traffic.inputs = p->inputs;
+    for (int i = 0; i < p->inputs; i++) s->traffic.coming[i] = operand[i] + bytes;
+    s->traffic.coming_bytes = bytes;
+    run_contiguous(p, at, count, &s->traffic);
+    p->stream(&s->traffic);
+    for (int i = first; i < p->operands; i++) leave_later(&s->traffic, i - first, operand[i], at[i], bytes);
+    s->traffic.open = p->results;
     s->turn ^= 1;
 }
 
@@ -221,7 +217,8 @@ void fa__run_boxes(const void *context, size_t begin, size_t end) {
             run_box(p, memory, extent, &b);
         for (int d = last; ++index[d] == fa__boxes_along(p, d) && d > 0; d--) index[d] = 0; /* carry */
     }
-    send_rest(p, &s.behind);
     fa__leave(caller);
-    if (p->stream) fa__stream_fence();
+    if (!p->stream) return;
+    p->stream(&s.traffic);
+    fa__stream_fence();
 }

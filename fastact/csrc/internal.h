@@ -71,22 +71,32 @@ extern const fa__arity fa__arities[FA__DIRECTIONS];
 #define FA__LANES 16
 #define FA__LINE 64 /* bytes of a cache line */
 
-/* copies bytes to where the caches are passed by; what was stored so is seen by others after the fence */
-typedef void fa__streamer(char *to, const char *from, size_t bytes);
-void fa__stream_fence(void);
-
-/* Results of the box before, on their way from a buffer to memory past the caches. A loop may send some of them along
- * with what it computes, so that the memory is busy too; the caller sends the rest. */
+/* What moves while a box is computed, so that the memory is busy too: results of the box before leave their buffers
+ * past the caches, inputs of the next one come into them. A loop may move some of it along with what it computes; the
+ * caller moves the rest. */
 typedef struct {
     struct {
         const char *from;
-        char *to; /* starts a line */
+        char *to;
         size_t bytes;
-    } of[2];
-    int open; /* of[open - 1] is being sent */
-} fa__behind;
+    } leaving[2]; /* whole lines */
+    int open;     /* leaving[open - 1] goes now */
+    const char *coming[2];
+    int inputs;
+    size_t coming_bytes; /* of each input; it does no harm if there are fewer */
+} fa__traffic;
 
-typedef void fa__loop(char *const *operands, size_t n, fa__behind *behind); /* which may be null */
+/* of each input, the line `at` bytes from its beginning */
+static inline void fa__fetch_lines(const char *const *coming, int inputs, size_t at) {
+    __builtin_prefetch(coming[0] + at);
+    if (inputs > 1) __builtin_prefetch(coming[1] + at);
+}
+
+/* stores what is left to leave, and fetches some of what is left to come; others see the results after the fence */
+typedef void fa__streamer(fa__traffic *traffic);
+void fa__stream_fence(void);
+
+typedef void fa__loop(char *const *operands, size_t n, fa__traffic *traffic); /* which may be null */
 typedef struct {
     fa__loop *loop[FA__DIRECTIONS][2];
 } fa__kernels;

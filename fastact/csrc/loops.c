@@ -37,13 +37,13 @@ FA_INLINE real fa__chain(real grad, real d) {
 /* One loop; operands are inputs, parameters, results. Iterations are independent, even in place: that is
  * what omp simd says. n is a multiple of FA__LANES, which the bound repeats, so that no tail is compiled. */
 #define FA__LOOP(function, n_inputs, params_, READ, BODY)                              \
-    static void function(char *const *operands, size_t n, fa__behind *behind) {        \
+    static void function(char *const *operands, size_t n, fa__traffic *traffic) {      \
         char *const *params = operands + n_inputs;                                     \
         char *const *results = params + (FA__FIRST params_);                           \
         const real *in0 = (const real *)operands[0], *in1 = (const real *)operands[1]; \
         real *out0 = (real *)results[0], *out1 = (real *)results[1];                   \
         FA_EACH_PARAM(READ, params_)                                                   \
-        (void)in1, (void)out1, (void)behind;                                           \
+        (void)in1, (void)out1, (void)traffic;                                          \
         _Pragma("omp simd") for (size_t k = 0; k < n / FA__LANES * FA__LANES; k++) {   \
             BODY;                                                                      \
         }                                                                              \

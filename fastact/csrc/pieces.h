@@ -185,18 +185,24 @@ FA_INLINE fa__reals fa__beyond(const fa__pieces *p, fa__reals x, fa__reals y, si
     return y;
 }
 
-/* as many bytes of what is behind as a group has, line by line */
-FA_INLINE void fa__send_some(fa__behind *behind) {
+/* as many bytes as a group has, line by line */
+FA_INLINE void fa__move_some(fa__traffic *traffic) {
     enum { BYTES = FA__GROUP * sizeof(fa__reals) };
-    if (!behind || !behind->open) return;
-    int now = behind->open - 1;
-    size_t bytes = behind->of[now].bytes < BYTES ? behind->of[now].bytes : BYTES;
+    if (!traffic) return;
+    if (traffic->coming_bytes >= BYTES) {
+        for (size_t at = 0; at < BYTES; at += FA__LINE) fa__fetch_lines(traffic->coming, traffic->inputs, at);
+        for (int i = 0; i < traffic->inputs; i++) traffic->coming[i] += BYTES;
+        traffic->coming_bytes -= BYTES;
+    }
+    if (!traffic->open) return;
+    int now = traffic->open - 1;
+    size_t bytes = traffic->leaving[now].bytes < BYTES ? traffic->leaving[now].bytes : BYTES;
     for (size_t i = 0; i < bytes; i += FA__LINE)
-        fa__stream_line(behind->of[now].to + i, behind->of[now].from + i);
-    behind->of[now].to += bytes;
-    behind->of[now].from += bytes;
-    behind->of[now].bytes -= bytes;
-    behind->open -= behind->of[now].bytes == 0;
+        fa__stream_line(traffic->leaving[now].to + i, traffic->leaving[now].from + i);
+    traffic->leaving[now].to += bytes;
+    traffic->leaving[now].from += bytes;
+    traffic->leaving[now].bytes -= bytes;
+    traffic->open -= traffic->leaving[now].bytes == 0;
 }
 
 /* `vectors` of them, from x + i to y + i */
@@ -222,11 +228,11 @@ FA_INLINE void fa__piece_group(const fa__pieces *p, const real *x, real *y, size
 
 /* A loop of one input and one result */
 FA_INLINE void fa__run_some(fa__loop *loop, const real *x, real *y, char *const *params, int n_params,
-                            size_t count, fa__behind *behind) {
+                            size_t count, fa__traffic *traffic) {
     char *operands[FA__MAX_OPERANDS] = {(char *)(uintptr_t)x};
     for (int i = 0; i < n_params; i++) operands[1 + i] = params[i];
     operands[1 + n_params] = (char *)y;
-    loop(operands, count, behind);
+    loop(operands, count, traffic);
 }
 
 /* What was put aside, by another loop, and back to where it belongs */
@@ -243,7 +249,7 @@ static __attribute__((noinline)) void fa__finish_aside(fa__aside *aside, real *y
 }
 
 /* n elements, a multiple of FA__LANES; y may be x */
-FA_INLINE void fa__by_pieces(const fa__pieces *p, const real *x, real *y, size_t n, fa__behind *behind,
+FA_INLINE void fa__by_pieces(const fa__pieces *p, const real *x, real *y, size_t n, fa__traffic *traffic,
                              fa__loop *beyond, char *const *params, int n_params) {
     fa__aside aside;
     for (size_t done = 0; done < n; done += FA__BLOCK, x += FA__BLOCK, y += FA__BLOCK) {
@@ -251,7 +257,7 @@ FA_INLINE void fa__by_pieces(const fa__pieces *p, const real *x, real *y, size_t
         aside.count = aside.vectors = 0;
         for (; i + FA__GROUP * FA__WIDTH <= count; i += FA__GROUP * FA__WIDTH) {
             fa__piece_group(p, x, y, i, FA__GROUP, &aside);
-            fa__send_some(behind);
+            fa__move_some(traffic);
         }
         for (; i < count; i += FA__WIDTH) fa__piece_group(p, x, y, i, 1, &aside);
         if (__builtin_expect(aside.count != 0, 0)) fa__finish_aside(&aside, y, beyond, params, n_params);
@@ -261,12 +267,12 @@ FA_INLINE void fa__by_pieces(const fa__pieces *p, const real *x, real *y, size_t
 /* Directions --------------------------------------------------------------------------------------- */
 
 FA_INLINE void fa__backward_over(fa__loop *derivative, int n_params, char *const *operands, size_t n,
-                                 fa__behind *behind) {
+                                 fa__traffic *traffic) {
     const real *grad = (const real *)operands[0], *x = (const real *)operands[1];
     real *out = (real *)operands[2 + n_params], d[FA__BLOCK];
     for (size_t done = 0; done < n; done += FA__BLOCK) {
         size_t count = n - done < FA__BLOCK ? n - done : FA__BLOCK;
-        fa__run_some(derivative, x + done, d, operands + 2, n_params, count, behind);
+        fa__run_some(derivative, x + done, d, operands + 2, n_params, count, traffic);
 #pragma omp simd
         for (size_t i = 0; i < count / FA__LANES * FA__LANES; i++)
             out[done + i] = fa__chain(grad[done + i], d[i]);
@@ -275,13 +281,13 @@ FA_INLINE void fa__backward_over(fa__loop *derivative, int n_params, char *const
 
 /* either result may be stored over x */
 FA_INLINE void fa__both_over(fa__loop *forward, fa__loop *derivative, int n_params, char *const *operands,
-                             size_t n, fa__behind *behind) {
+                             size_t n, fa__traffic *traffic) {
     const real *x = (const real *)operands[0];
     real *y = (real *)operands[1 + n_params], *out = (real *)operands[2 + n_params], d[FA__BLOCK];
     for (size_t done = 0; done < n; done += FA__BLOCK) {
         size_t count = n - done < FA__BLOCK ? n - done : FA__BLOCK;
-        fa__run_some(derivative, x + done, d, operands + 1, n_params, count, behind);
-        fa__run_some(forward, x + done, y + done, operands + 1, n_params, count, behind);
+        fa__run_some(derivative, x + done, d, operands + 1, n_params, count, traffic);
+        fa__run_some(forward, x + done, y + done, operands + 1, n_params, count, traffic);
         memcpy(out + done, d, count * sizeof *d);
     }
 }
@@ -336,7 +342,7 @@ FA_INLINE void fa__by_element(fa__loop *fast, fa__loop *formula, const real *def
 /* name_forward_far, name_derivative_far: at the default parameters */
 #define FA__FAR_PIECES_OF(name, direction, form_, right_, degree_, shift_, scale_, offset_, cover_, from_, \
                           sign_left, sign_right)                                                           \
-    static void name##_##direction##_far(char *const *operands, size_t n, fa__behind *behind) {            \
+    static void name##_##direction##_far(char *const *operands, size_t n, fa__traffic *traffic) {          \
         const fa__pieces pieces = {.form = form_,                                                          \
                                    .right = right_,                                                        \
                                    .sloped = 1,                                                            \
@@ -352,49 +358,50 @@ FA_INLINE void fa__by_element(fa__loop *fast, fa__loop *formula, const real *def
                                    .sign = {sign_left, sign_right},                                        \
                                    .from = from_};                                                         \
         char *const *params = operands + 1;                                                                \
-        fa__by_pieces(&pieces, (const real *)operands[0], (real *)params[name##_params], n, behind,        \
+        fa__by_pieces(&pieces, (const real *)operands[0], (real *)params[name##_params], n, traffic,       \
                       name##_##direction##_scalar, params, name##_params);                                 \
     }
 FA__EACH_FAR_TABLE(FA__FAR_PIECES_OF)
 
 /* name_forward_fast, name_derivative_fast; `beyond` is far or scalar */
-#define FA__PIECES_OF(name, direction, beyond, ...)                                                     \
-    static void name##_##direction##_fast(char *const *operands, size_t n, fa__behind *behind) {        \
-        const fa__pieces pieces = {__VA_ARGS__, name##_##direction##_table[0], 0, {0, 0}, 0};           \
-        char *const *params = operands + 1;                                                             \
-        if (name##_at_defaults(params))                                                                 \
-            fa__by_pieces(&pieces, (const real *)operands[0], (real *)params[name##_params], n, behind, \
-                          name##_##direction##_##beyond, params, name##_params);                        \
-        else                                                                                            \
-            name##_##direction##_scalar(operands, n, behind);                                           \
+#define FA__PIECES_OF(name, direction, beyond, ...)                                                      \
+    static void name##_##direction##_fast(char *const *operands, size_t n, fa__traffic *traffic) {       \
+        const fa__pieces pieces = {__VA_ARGS__, name##_##direction##_table[0], 0, {0, 0}, 0};            \
+        char *const *params = operands + 1;                                                              \
+        if (name##_at_defaults(params))                                                                  \
+            fa__by_pieces(&pieces, (const real *)operands[0], (real *)params[name##_params], n, traffic, \
+                          name##_##direction##_##beyond, params, name##_params);                         \
+        else                                                                                             \
+            name##_##direction##_scalar(operands, n, traffic);                                           \
     }
 FA__EACH_TABLE(FA__PIECES_OF)
 
-#define FA__PIECES_BACKWARD(name)                                                           \
-    static void name##_backward_fast(char *const *operands, size_t n, fa__behind *behind) { \
-        if (name##_at_defaults(operands + 2))                                               \
-            fa__backward_over(name##_derivative_fast, name##_params, operands, n, behind);  \
-        else                                                                                \
-            name##_backward_scalar(operands, n, behind);                                    \
+#define FA__PIECES_BACKWARD(name)                                                             \
+    static void name##_backward_fast(char *const *operands, size_t n, fa__traffic *traffic) { \
+        if (name##_at_defaults(operands + 2))                                                 \
+            fa__backward_over(name##_derivative_fast, name##_params, operands, n, traffic);   \
+        else                                                                                  \
+            name##_backward_scalar(operands, n, traffic);                                     \
     }
 FA__EACH_WITH_DERIVATIVE(FA__PIECES_BACKWARD)
 
 /* one of the two may be an ordinary loop */
 #define FA__PIECES_BOTH(name, value, derivative)                                                           \
-    static void name##_both_fast(char *const *operands, size_t n, fa__behind *behind) {                    \
+    static void name##_both_fast(char *const *operands, size_t n, fa__traffic *traffic) {                  \
         if (name##_at_defaults(operands + 1))                                                              \
             fa__both_over(name##_forward_##value, name##_derivative_##derivative, name##_params, operands, \
-                          n, behind);                                                                      \
+                          n, traffic);                                                                     \
         else                                                                                               \
-            name##_both_scalar(operands, n, behind);                                                       \
+            name##_both_scalar(operands, n, traffic);                                                      \
     }
 FA__EACH_WITH_BOTH(FA__PIECES_BOTH)
 
-#define FA__PIECES_BY_ELEMENT(name, direction, inputs, results)                                             \
-    static void name##_##direction##_fast_by_element(char *const *operands, size_t n, fa__behind *behind) { \
-        (void)behind;                                                                                       \
-        fa__by_element(name##_##direction##_fast, name##_##direction##_vector, name##_defaults, inputs,     \
-                       name##_params, results, operands, n);                                                \
+#define FA__PIECES_BY_ELEMENT(name, direction, inputs, results)                                         \
+    static void name##_##direction##_fast_by_element(char *const *operands, size_t n,                   \
+                                                     fa__traffic *traffic) {                            \
+        (void)traffic;                                                                                  \
+        fa__by_element(name##_##direction##_fast, name##_##direction##_vector, name##_defaults, inputs, \
+                       name##_params, results, operands, n);                                            \
     }
 FA__EACH_BY_ELEMENT(FA__PIECES_BY_ELEMENT)
 

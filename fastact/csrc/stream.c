@@ -1,7 +1,6 @@
 /* Stores that pass the caches by, for results too large to stay in them: otherwise each line of a result is read
- * from memory before it is written. One function per instruction set, from one text, behind the kernel table.
- * Does not know what it stores, nor when to. */
-#include <stdint.h>
+ * from memory before it is written; and beside them inputs are fetched. One function per instruction set, from one
+ * text, behind the kernel table. Does not know what it stores, nor when to. */
 #include <string.h>
 
 #include "internal.h"
@@ -9,19 +8,29 @@
 #if defined(FA__ON_x86_64)
 #include <immintrin.h>
 
-/* Whole lines are streamed; what stands before the first and after the last is copied. Wide stores matter: with
- * 16 bytes each, most of what streaming gains is lost again. */
-#define STREAM(isa, feature, vector, load, stream)                                                           \
-    __attribute__((target(feature))) void fa__stream_##isa(char *to, const char *from, size_t bytes) {       \
-        size_t head = (size_t)(-(uintptr_t)to % FA__LINE);                                                   \
-        if (head > bytes) head = bytes;                                                                      \
-        memcpy(to, from, head);                                                                              \
-        for (to += head, from += head, bytes -= head; bytes >= FA__LINE; to += FA__LINE, from += FA__LINE) { \
-            for (size_t i = 0; i < FA__LINE; i += sizeof(vector))                                            \
-                stream((vector *)(void *)(to + i), load((const vector *)(const void *)(from + i)));          \
-            bytes -= FA__LINE;                                                                               \
-        }                                                                                                    \
-        memcpy(to, from, bytes);                                                                             \
+/* of what is to come; the CPU fetches the rest by itself once it sees where the loop reads. All of it, where it comes
+ * from a cache, took up to 1.3 times as long. */
+#define FETCHED(bytes) ((bytes) / 4)
+
+/* Wide stores matter: with 16 bytes each, most of what streaming gains is lost again. */
+#define STREAM(isa, feature, vector, load, stream)                                                      \
+    __attribute__((target(feature))) void fa__stream_##isa(fa__traffic *traffic) {                      \
+        const char *coming[2] = {traffic->coming[0], traffic->coming[1]};                               \
+        int inputs = traffic->inputs;                                                                   \
+        size_t at = 0, fetched = FETCHED(traffic->coming_bytes);                                        \
+        for (; traffic->open; traffic->open--) {                                                        \
+            int now = traffic->open - 1;                                                                \
+            char *to = traffic->leaving[now].to;                                                        \
+            const char *from = traffic->leaving[now].from, *end = from + traffic->leaving[now].bytes;   \
+            for (; from < end; to += FA__LINE, from += FA__LINE) {                                      \
+                for (size_t k = 0; k < FA__LINE; k += sizeof(vector))                                   \
+                    stream((vector *)(void *)(to + k), load((const vector *)(const void *)(from + k))); \
+                if (at >= fetched) continue;                                                            \
+                fa__fetch_lines(coming, inputs, at);                                                    \
+                at += FA__LINE;                                                                         \
+            }                                                                                           \
+        }                                                                                               \
+        traffic->coming_bytes = 0;                                                                      \
     }
 STREAM(sse2, "sse2", __m128i, _mm_loadu_si128, _mm_stream_si128)
 STREAM(avx2, "avx", __m256i, _mm256_loadu_si256, _mm256_stream_si256)
@@ -31,8 +40,11 @@ void fa__stream_fence(void) {
     _mm_sfence();
 }
 #else
-void fa__stream_neon(char *to, const char *from, size_t bytes) {
-    memcpy(to, from, bytes);
+void fa__stream_neon(fa__traffic *traffic) {
+    for (; traffic->open; traffic->open--) {
+        int now = traffic->open - 1;
+        memcpy(traffic->leaving[now].to, traffic->leaving[now].from, traffic->leaving[now].bytes);
+    }
 }
 
 void fa__stream_fence(void) {
