@@ -5,7 +5,8 @@ Knows NumPy's layouts; does not know any activation or true value.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 
 import helpers
 import numpy as np
@@ -129,6 +130,40 @@ def test_in_place(call: Call, dtype: type, n: int) -> None:
             call(*fresh, out=out_keyword(call, out))
             for got, expected in zip(out, want, strict=True):
                 oracle.assert_same_bits(got, expected)
+
+
+def placed(values: np.ndarray, elements: int) -> np.ndarray:
+    """A copy that begins so many elements after the begin of a cache line."""
+    memory = np.zeros(values.size + 64, values.dtype)
+    copy = memory[-memory.ctypes.data % 64 // values.itemsize + elements :][: values.size]
+    copy[...] = values
+    return copy
+
+
+@pytest.mark.parametrize("shift", [0, 3])
+def test_in_place_of_inputs_and_parameters_both_results(call: Call, dtype: type, shift: int) -> None:
+    """Wherever in a cache line: results that differ there may be computed one after the other."""
+    if call.results == 1:
+        return
+    plain = helpers.arguments(call, 700, dtype)
+    defaults = helpers.activation_of(call).parameters
+    plain += [np.linspace(0.5, 2, 700).astype(dtype) * dtype(default) for default in defaults.values()]
+
+    def run(arrays: Sequence[np.ndarray], out: tuple[np.ndarray, ...]) -> None:
+        bound = dict(zip(defaults, arrays[call.inputs :], strict=True))
+        call(*arrays[: call.inputs], **bound, out=out)
+
+    want = np.empty(700, dtype), np.empty(700, dtype)
+    run(plain, want)
+    for over in product([None, *range(len(plain))], repeat=2):
+        if over[0] is not None and over[0] == over[1]:
+            continue
+        arrays = [placed(a, shift * k) for k, a in enumerate(plain)]
+        fresh = [placed(np.empty(700, dtype), shift * k) for k in (5, 6)]
+        out = tuple(new if i is None else arrays[i] for new, i in zip(fresh, over, strict=True))
+        run(arrays, out)
+        for got, expected in zip(out, want, strict=True):
+            oracle.assert_same_bits(got, expected)
 
 
 @pytest.mark.parametrize("n", [8, 700])

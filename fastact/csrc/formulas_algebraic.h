@@ -30,17 +30,19 @@ FA_INLINE fa__own softsign_forward(fa__own x) {
     return fa__own_copysign(fa__own_fma(left, inverse, q), x);
 }
 
-/* 1/(1 + a)^2. Far out 1 + a is taken in other units, so that what squares leave over is not subnormal; from `limit`
- * on the result is 0, and is not rounded to it, which is slow */
+/* 1/(1 + a)^2. Far out 1 + a is taken in other units, so that what squares leave over is not subnormal, and results
+ * that are subnormal are counted; from `limit` on they are 0 */
 FA_INLINE fa__own softsign_derivative(fa__own x) {
-    const fa__own limit = FA__OWN(0x1p75f, 0x1p538), start = FA__OWN(0x1p32f, 0x1p256),
-                  unit = FA__OWN(0x1p-40f, 0x1p-300);
+    const fa__own limit = FA__OWN(0x1.8p75f, 0x1.8p538), start = FA__OWN(0x1p32f, 0x1p256),
+                  unit = FA__OWN(0x1p-40f, 0x1p-300), smallest_in_units = FA__OWN(0x1p69f, 0x1p474);
     fa__own a = fa__own_abs(x), scale = a > start ? unit : 1;
-    fa__own back = a > limit ? 0 : a > start ? unit * unit : 1;
     fa__own_pair sum = fa__own_sum(1, a > limit ? limit : a);
-    fa__own_pair q = fa__own_inverse((fa__own_pair){sum.h * scale, sum.l * scale});
+    fa__own_pair q = fa__own_inverse((fa__own_pair){sum.h * scale, fa__own_rest(sum.l, a) * scale});
     fa__own_pair square = fa__own_product(q.h, q.h);
-    return (square.h + fa__own_fma(2 * q.h, q.l, square.l)) * back;
+    fa__own value = square.h + fa__own_fma(2 * q.h, q.l, square.l), units = value * smallest_in_units;
+    int subnormal = (a > start) & (units < FA__OWN_SUBNORMAL);
+    fa__own counted = fa__own_of_units(units), scaled = value * (subnormal ? 0 : scale * scale);
+    return subnormal ? counted : scaled;
 }
 
 FA_INLINE fa__own softsign_derivative_from_output(fa__own y) {

@@ -4,6 +4,8 @@
  *
  * GCC reports a loop at its row's line in activations.def, so a row that fails to vectorise is named.
  */
+#include <stdint.h>
+
 #include "internal.h"
 
 #define FA__IS_float 0
@@ -28,50 +30,87 @@ FA_INLINE real fa__chain(real grad, real d) {
     return d == 0 ? 0 : product;
 }
 
-/* A parameter is read once (scalar loops) or with each element (vector loops) */
-#define FA__READ_ONCE(i, parameter, default_, kind) const real parameter = *(const real *)params[i];
-#define FA__READ_ARRAY(i, parameter, default_, kind) const real *parameter = (const real *)params[i];
+/* A parameter is read once (scalar loops), or with each element before a result may be stored over it (vector loops) */
+#define FA__BEFORE_scalar(i, parameter, default_, kind) const real parameter = *(const real *)params[i];
+#define FA__WITHIN_scalar(i, parameter, default_, kind)
+#define FA__BEFORE_vector(i, parameter, default_, kind) const real *parameter##_of = (const real *)params[i];
+#define FA__WITHIN_vector(i, parameter, default_, kind) const real parameter = parameter##_of[k];
 #define FA__ONE(i, parameter, default_, kind) , parameter
-#define FA__ELEMENT(i, parameter, default_, kind) , parameter[k]
 
 /* One loop; operands are inputs, parameters, results. Iterations are independent, even in place: that is
  * what omp simd says. n is a multiple of FA__LANES, which the bound repeats, so that no tail is compiled. */
-#define FA__LOOP(function, n_inputs, params_, READ, BODY)                              \
+#define FA__LOOP(function, n_inputs, params_, way, BODY)                               \
     static void function(char *const *operands, size_t n, fa__traffic *traffic) {      \
         char *const *params = operands + n_inputs;                                     \
         char *const *results = params + (FA__FIRST params_);                           \
         const real *in0 = (const real *)operands[0], *in1 = (const real *)operands[1]; \
         real *out0 = (real *)results[0], *out1 = (real *)results[1];                   \
-        FA_EACH_PARAM(READ, params_)                                                   \
+        FA_EACH_PARAM(FA__BEFORE_##way, params_)                                       \
         (void)in1, (void)out1, (void)traffic;                                          \
         _Pragma("omp simd") for (size_t k = 0; k < n / FA__LANES * FA__LANES; k++) {   \
+            FA_EACH_PARAM(FA__WITHIN_##way, params_)                                   \
             BODY;                                                                      \
         }                                                                              \
     }
 
+/* whether a result is stored over an operand that both loops of two read */
+static int fa__stored_over(const char *result, char *const *operands, int count) {
+    for (int i = 0; i < count; i++)
+        if (operands[i] == result) return 1;
+    return 0;
+}
+
+/* Value and derivative by a loop each, or if `together` is better by that. Stores to two places that differ within
+ * their cache lines take longer than to read x twice, where the formulas are cheap: those that round once at most. */
+FA_INLINE void fa__both(fa__loop *together, fa__loop *forward, fa__loop *derivative, int n_params, int cheap,
+                        char *const *operands, size_t n) {
+    char *const *results = operands + 1 + n_params;
+    int first = fa__stored_over(results[0], operands, 1 + n_params); /* the other one is the last then */
+    int split = ((uintptr_t)results[0] ^ (uintptr_t)results[1]) % FA__LINE != 0;
+    if (!cheap || !split || (first && fa__stored_over(results[1], operands, 1 + n_params))) {
+        together(operands, n, 0);
+        return;
+    }
+    char *one[FA__MAX_OPERANDS];
+    fa__loop *loops[2] = {forward, derivative};
+    for (int i = 0; i < 1 + n_params; i++) one[i] = operands[i];
+    for (int i = 0; i < 2; i++) {
+        one[1 + n_params] = results[first ^ i];
+        loops[first ^ i](one, n, 0);
+    }
+}
+
+#define FA__BOTH(name, way, params, cheap)                                                               \
+    static void name##_both_##way(char *const *operands, size_t n, fa__traffic *traffic) {               \
+        (void)traffic;                                                                                   \
+        fa__both(name##_together_##way, name##_forward_##way, name##_derivative_##way, FA__FIRST params, \
+                 cheap, operands, n);                                                                    \
+    }
+
 /* All loops of a row, for parameters read in one of the two ways; `args` passes them on */
-#define FA__ROW_LOOPS(name, way, params, from, READ, args)                                                \
-    FA__LOOP(name##_forward_##way, 1, params, READ, out0[k] = name##_forward(in0[k] args))                \
-    FA__LOOP(name##_derivative_##way, 1, params, READ, out0[k] = name##_derivative(in0[k] args))          \
-    FA__LOOP(name##_backward_##way, 2, params, READ,                                                      \
-             out0[k] = fa__chain(in0[k], name##_derivative(in1[k] args)))                                 \
-    FA__LOOP(name##_both_##way, 1, params, READ, const real x = in0[k]; out0[k] = name##_forward(x args); \
-             out1[k] = name##_derivative(x args))                                                         \
-    FA_IF_OUTPUT(from, FA__LOOP(name##_from_output_##way, 2, params, READ,                                \
-                                out0[k] = fa__chain(in0[k], name##_derivative_from_output(in1[k] args)))) \
-    FA_EACH_LEARNED(FA__LEARN_LOOP, (name, way, params, READ, args), params)
+#define FA__ROW_LOOPS(name, way, params, from, cheap, args)                                                  \
+    FA__LOOP(name##_forward_##way, 1, params, way, out0[k] = name##_forward(in0[k] args))                    \
+    FA__LOOP(name##_derivative_##way, 1, params, way, out0[k] = name##_derivative(in0[k] args))              \
+    FA__LOOP(name##_backward_##way, 2, params, way,                                                          \
+             out0[k] = fa__chain(in0[k], name##_derivative(in1[k] args)))                                    \
+    FA__LOOP(name##_together_##way, 1, params, way, const real x = in0[k]; out0[k] = name##_forward(x args); \
+             out1[k] = name##_derivative(x args))                                                            \
+    FA__BOTH(name, way, params, cheap)                                                                       \
+    FA_IF_OUTPUT(from, FA__LOOP(name##_from_output_##way, 2, params, way,                                    \
+                                out0[k] = fa__chain(in0[k], name##_derivative_from_output(in1[k] args))))    \
+    FA_EACH_LEARNED(FA__LEARN_LOOP, (name, way, params, args), params)
 
 /* df/dparameter; the row's arguments come back with their leading comma */
 #define FA__LEARN_LOOP(i, parameter, row) FA__LEARN_LOOP_ARGS(parameter, FA__UNPACK row)
 #define FA__LEARN_LOOP_ARGS(...) FA__LEARN_LOOP_NAMED(__VA_ARGS__)
-#define FA__LEARN_LOOP_NAMED(parameter, name, way, params, READ, ...) \
-    FA__LOOP(name##_by_##parameter##_##way, 1, params, READ,          \
+#define FA__LEARN_LOOP_NAMED(parameter, name, way, params, ...) \
+    FA__LOOP(name##_by_##parameter##_##way, 1, params, way,     \
              out0[k] = name##_derivative_##parameter(in0[k] __VA_ARGS__))
 
-#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                \
-    FA__ROW_LOOPS(name, scalar, params, from, FA__READ_ONCE, FA_EACH_PARAM(FA__ONE, params)) \
-    FA_IF_PARAMS(params, FA__ROW_LOOPS(name, vector, params, from, FA__READ_ARRAY,           \
-                                       FA_EACH_PARAM(FA__ELEMENT, params)))
+#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                 \
+    FA__ROW_LOOPS(name, scalar, params, from, (ulp32) <= 0.5, FA_EACH_PARAM(FA__ONE, params)) \
+    FA_IF_PARAMS(params,                                                                      \
+                 FA__ROW_LOOPS(name, vector, params, from, (ulp32) <= 0.5, FA_EACH_PARAM(FA__ONE, params)))
 #include "fastact/activations.def"
 #undef FA_ACT
 
