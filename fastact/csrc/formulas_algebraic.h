@@ -46,7 +46,7 @@ FA_INLINE fa__own softsign_derivative(fa__own x) {
 }
 
 FA_INLINE fa__own softsign_derivative_from_output(fa__own y) {
-    fa__own_pair rest = fa__own_sum(1, -fa__own_abs(y));
+    fa__own_pair rest = fa__own_fast_sum(1, -fa__own_abs(y));
     return fa__own_fma(rest.h, rest.h, 2 * rest.h * rest.l);
 }
 

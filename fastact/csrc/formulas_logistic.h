@@ -52,7 +52,7 @@ FA_INLINE double selu_derivative(double x) {
 
 FA_INLINE fa__own selu_derivative_from_output(fa__own y) {
     const fa__own_pair least = FA__OWN_CONSTANT(FA__SELU_SCALE * FA__SELU_ALPHA, 0);
-    fa__own_pair sum = fa__own_sum(least.h, y);
+    fa__own_pair sum = fa__own_fast_sum(least.h, y);
     return y > 0 ? (fa__own)FA__SELU_SCALE : sum.h + (sum.l + least.l);
 }
 

@@ -55,6 +55,12 @@ FA_INLINE fa__own_pair fa__own_sum(fa__own a, fa__own b) {
     return (fa__own_pair){h, (a - (h - t)) + (b - t)};
 }
 
+/* the same where |a| >= |b|, or a is a multiple of b's last place and not much smaller */
+FA_INLINE fa__own_pair fa__own_fast_sum(fa__own a, fa__own b) {
+    fa__own h = a + b;
+    return (fa__own_pair){h, b - (h - a)};
+}
+
 /* 1/a */
 FA_INLINE fa__own_pair fa__own_inverse(fa__own_pair a) {
     fa__own q = 1 / a.h;
