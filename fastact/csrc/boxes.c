@@ -124,15 +124,20 @@ static void leave_later(fa__traffic *traffic, int result, char *to, const char *
     traffic->leaving[result].bytes = whole;
 }
 
+/* inputs of the next box, as long as this one, follow its own */
+static void expect_next(const fa__plan *p, fa__traffic *traffic, char *const *operand, size_t bytes) {
+    traffic->inputs = p->inputs;
+    for (int i = 0; i < p->inputs; i++) traffic->coming[i] = operand[i] + bytes;
+    traffic->coming_bytes = bytes;
+}
+
 static void run_streamed(const fa__plan *p, char *const *operand, size_t count, buffers *b, streaming *s) {
     int first = p->inputs + p->params;
     size_t bytes = count * p->stored;
     char *at[FA__MAX_OPERANDS];
     for (int i = 0; i < p->operands; i++)
         at[i] = fa__is_result(p, i) ? b->buffer[2 * s->turn + i - first] : operand[i];
-    s->traffic.inputs = p->inputs;
-    for (int i = 0; i < p->inputs; i++) s->traffic.coming[i] = operand[i] + bytes;
-    s->traffic.coming_bytes = bytes;
+    expect_next(p, &s->traffic, operand, bytes);
     run_contiguous(p, at, count, &s->traffic);
     p->stream(&s->traffic);
     for (int i = first; i < p->operands; i++) leave_later(&s->traffic, i - first, operand[i], at[i], bytes);
@@ -143,10 +148,11 @@ static void run_streamed(const fa__plan *p, char *const *operand, size_t count, 
 /* Running ---------------------------------------------------------------------------------------- */
 
 /* runs one after the other along the axis before the innermost one */
-static void run_runs(const fa__plan *p, char **memory, const size_t *extent) {
+static void run_runs(const fa__plan *p, char **memory, const size_t *extent, fa__traffic *traffic) {
     int last = p->ndim - 1;
+    if (p->fetches) expect_next(p, traffic, memory, extent[last] * p->stored);
     for (size_t done = 0, runs = last ? extent[last - 1] : 1; done < runs; done++) {
-        fa__run_contiguous(p, memory, extent[last]);
+        run_contiguous(p, memory, extent[last], p->fetches ? traffic : 0);
         for (int i = 0; last && i < p->operands; i++) memory[i] += p->stride[i][last - 1];
     }
 }
@@ -212,7 +218,7 @@ void fa__run_boxes(const void *context, size_t begin, size_t end) {
         if (p->stream)
             run_streamed(p, memory, extent[last], &b, &s);
         else if (p->runs)
-            run_runs(p, memory, extent);
+            run_runs(p, memory, extent, &s.traffic);
         else
             run_box(p, memory, extent, &b);
         for (int d = last; ++index[d] == fa__boxes_along(p, d) && d > 0; d--) index[d] = 0; /* carry */

@@ -27,7 +27,8 @@ typedef struct {
     char fixed[FA__MAX_OPERANDS], packed[FA__MAX_OPERANDS];
     int transposed[FA__MAX_OPERANDS]; /* the other axis of a tile, where that is the operand's faster one */
     fa__streamer *stream;             /* how results are stored, or null */
-    int runs; /* boxes are made of runs along the innermost axis that need no buffer */
+    int fetches; /* whether inputs of the next box are fetched ahead, by loops that do so */
+    int runs;    /* boxes are made of runs along the innermost axis that need no buffer */
 } fa__plan;
 
 static inline int fa__is_param(const fa__plan *p, int operand) {

@@ -177,8 +177,10 @@ static void choose_lines(fa__plan *p) {
     int result = p->operands - 1;
     p->phase = 0;
     p->stream = 0;
+    p->fetches = 0;
     if (p->ndim != 1 || !p->runs || p->box[0] == p->shape[0]) return;
     p->phase = (uintptr_t)p->base[result] % FA__LINE / p->stored;
+    p->fetches = (size_t)p->inputs * p->shape[0] * p->stored >= fa__cache_per_processor();
     if (should_stream(p)) p->stream = fa__active_kernels()->stream;
 }
 
