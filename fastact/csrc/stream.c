@@ -45,6 +45,7 @@ void fa__stream_neon(fa__traffic *traffic) {
         int now = traffic->open - 1;
         memcpy(traffic->leaving[now].to, traffic->leaving[now].from, traffic->leaving[now].bytes);
     }
+    traffic->coming_bytes = 0;
 }
 
 void fa__stream_fence(void) {

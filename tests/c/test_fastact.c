@@ -417,21 +417,35 @@ static void test_double_to_half(void) {
     check(wrong == 0, "doubles to half", "fa__half_from_double", wrong);
 }
 
-/* any place and length, and nothing beside it */
+/* whole lines of one or two results, and nothing beside them, whatever is fetched meanwhile */
 static void test_stream(void) {
-    enum { MOST = 400, ROOM = 700 };
-    static _Alignas(64) char from[ROOM], to[ROOM];
-    fa__streamer *stream = fa__active_kernels()->stream;
+    enum { MOST = 6 * FA__LINE, ROOM = MOST + 2 * FA__LINE };
+    static _Alignas(FA__LINE) char from[2][ROOM], to[2][ROOM];
+    static const char untouched[FA__LINE];
     size_t wrong = 0;
-    for (size_t i = 0; i < ROOM; i++) from[i] = (char)(i * 37 + 1);
-    for (size_t start = 1; start < 130; start += 3) {
-        for (size_t n = 0; n <= MOST; n += 4) {
-            memset(to, 0, sizeof to);
-            stream(to + start, from + 5, n);
-            fa__stream_fence();
-            wrong += memcmp(to + start, from + 5, n) != 0 || to[start - 1] != 0 || to[start + n] != 0;
-        }
-    }
+    for (size_t i = 0; i < ROOM; i++) from[0][i] = (char)(i * 37 + 1), from[1][i] = (char)(i * 53 + 2);
+    for (size_t first = 0; first <= MOST; first += FA__LINE)
+        for (size_t second = 0; second <= MOST; second += FA__LINE)
+            for (int inputs = 0; inputs < 3; inputs++) {
+                size_t bytes[2] = {first, second};
+                fa__traffic traffic = {.open = second ? 2 : 1,
+                                       .coming = {from[0], to[1]},
+                                       .inputs = inputs,
+                                       .coming_bytes = inputs ? MOST : 0};
+                memset(to, 0, sizeof to);
+                for (int k = 0; k < 2; k++) {
+                    traffic.leaving[k].from = from[k] + 5;
+                    traffic.leaving[k].to = to[k] + FA__LINE;
+                    traffic.leaving[k].bytes = bytes[k];
+                }
+                fa__active_kernels()->stream(&traffic);
+                fa__stream_fence();
+                wrong += traffic.open != 0 || traffic.coming_bytes != 0;
+                for (int k = 0; k < 2; k++)
+                    wrong += memcmp(to[k] + FA__LINE, from[k] + 5, bytes[k]) != 0 ||
+                             memcmp(to[k], untouched, FA__LINE) != 0 ||
+                             memcmp(to[k] + FA__LINE + bytes[k], untouched, FA__LINE) != 0;
+            }
     check(wrong == 0, "stream", fa_isa(), wrong);
     check(fa__cache_per_processor() > 1 << 16, "cache", "fa__cache_per_processor", fa__cache_per_processor());
 }
