@@ -294,7 +294,7 @@ FA_INLINE fa__own_pair fa__sixth(fa__own_pair a) {
     return w;
 }
 
-/* x (3 + x)/6; in between, 3 and x are sums' parts in either order, since 3 is a multiple of x's last place */
+/* x (3 + x)/6. Sums are exact wherever they are used: 3 is a multiple of the last place of x, and of 2 x. */
 FA_INLINE fa__own hard_swish_forward(fa__own x) {
     fa__own_pair gate = fa__sixth(fa__own_fast_sum(3, x));
     fa__own middle = fa__own_fma(gate.h, x, fa__own_rest(gate.l, x) * x);
