@@ -114,6 +114,7 @@ def test_a_first_call_that_compiles_is_not_measured(monkeypatch) -> None:
     assert seen == [1]
 
 
+@pytest.mark.filterwarnings("ignore")  # those of the peers are theirs
 def test_peers_that_are_installed_take_the_cases() -> None:
     found, absent = dense_peers.installed()
     assert len(found) + len(absent) == 4

@@ -1,4 +1,4 @@
-"""Dense layers against NumPy in float64 and against finite differences, for every row of the table.
+"""Dense layers against NumPy in float64, finite differences for every row of the table, and PyTorch.
 
 Knows the mathematics of a layer; does not know any activation.
 """
@@ -53,6 +53,23 @@ def test_shapes(shape: tuple[int, int, int], dtype: type, bias: bool) -> None:
     else:
         assert db is None
     assert np.array_equal(fa.dense(*case.arrays, activation="tanh"), y)
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTorch's are its own
+@pytest.mark.parametrize("name", ["relu", "gelu", "tanh", "silu", "elu", "mish"])
+def test_pytorch(name: str, dtype: type) -> None:
+    """Result and gradients are those of its autograd."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    case = layer(48, 80, 36, dtype)
+    y, dx, dw, db, _ = forward_and_backward(case, name)
+    x, w, b = (torch.from_numpy(a.copy()).requires_grad_() for a in case.arrays)
+    want = getattr(torch.nn.functional, name)(x @ w + b)
+    want.backward(torch.from_numpy(case.grad_y.copy()))
+    rows, inputs, outputs = 48, 80, 36
+    assert_close(y, want.detach().numpy(), inputs)
+    assert_close(dx, x.grad.numpy(), outputs)
+    assert_close(dw, w.grad.numpy(), rows)
+    assert_close(db, b.grad.numpy(), rows)
 
 
 def test_every_row(activation: fa.Activation, dtype: type) -> None:
