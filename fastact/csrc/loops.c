@@ -36,6 +36,7 @@ FA_INLINE real fa__chain(real grad, real d) {
 #define FA__BEFORE_vector(i, parameter, default_, kind) const real *parameter##_of = (const real *)params[i];
 #define FA__WITHIN_vector(i, parameter, default_, kind) const real parameter = parameter##_of[k];
 #define FA__ONE(i, parameter, default_, kind) , parameter
+#define FA__ARGS(params) FA_EACH_PARAM(FA__ONE, params) /* with a leading comma */
 
 /* One loop; operands are inputs, parameters, results. Iterations are independent, even in place: that is
  * what omp simd says. n is a multiple of FA__LANES, which the bound repeats, so that no tail is compiled. */
@@ -80,37 +81,37 @@ FA_INLINE void fa__both(fa__loop *together, fa__loop *forward, fa__loop *derivat
     }
 }
 
-#define FA__BOTH(name, way, params, cheap)                                                               \
+#define FA__BOTH(name, way, params, ulp32)                                                               \
     static void name##_both_##way(char *const *operands, size_t n, fa__traffic *traffic) {               \
         (void)traffic;                                                                                   \
         fa__both(name##_together_##way, name##_forward_##way, name##_derivative_##way, FA__FIRST params, \
-                 cheap, operands, n);                                                                    \
+                 (ulp32) <= 0.5, operands, n);                                                           \
     }
 
-/* All loops of a row, for parameters read in one of the two ways; `args` passes them on */
-#define FA__ROW_LOOPS(name, way, params, from, cheap, args)                                                  \
-    FA__LOOP(name##_forward_##way, 1, params, way, out0[k] = name##_forward(in0[k] args))                    \
-    FA__LOOP(name##_derivative_##way, 1, params, way, out0[k] = name##_derivative(in0[k] args))              \
+/* All loops of a row, for parameters read in one of the two ways */
+#define FA__ROW_LOOPS(name, way, params, from, ulp32)                                                        \
+    FA__LOOP(name##_forward_##way, 1, params, way, out0[k] = name##_forward(in0[k] FA__ARGS(params)))        \
+    FA__LOOP(name##_derivative_##way, 1, params, way, out0[k] = name##_derivative(in0[k] FA__ARGS(params)))  \
     FA__LOOP(name##_backward_##way, 2, params, way,                                                          \
-             out0[k] = fa__chain(in0[k], name##_derivative(in1[k] args)))                                    \
-    FA__LOOP(name##_together_##way, 1, params, way, const real x = in0[k]; out0[k] = name##_forward(x args); \
-             out1[k] = name##_derivative(x args))                                                            \
-    FA__BOTH(name, way, params, cheap)                                                                       \
-    FA_IF_OUTPUT(from, FA__LOOP(name##_from_output_##way, 2, params, way,                                    \
-                                out0[k] = fa__chain(in0[k], name##_derivative_from_output(in1[k] args))))    \
-    FA_EACH_LEARNED(FA__LEARN_LOOP, (name, way, params, args), params)
+             out0[k] = fa__chain(in0[k], name##_derivative(in1[k] FA__ARGS(params))))                        \
+    FA__LOOP(name##_together_##way, 1, params, way, const real x = in0[k];                                   \
+             out0[k] = name##_forward(x FA__ARGS(params)); out1[k] = name##_derivative(x FA__ARGS(params)))  \
+    FA__BOTH(name, way, params, ulp32)                                                                       \
+    FA_IF_OUTPUT(                                                                                            \
+        from, FA__LOOP(name##_from_output_##way, 2, params, way,                                             \
+                       out0[k] = fa__chain(in0[k], name##_derivative_from_output(in1[k] FA__ARGS(params))))) \
+    FA_EACH_LEARNED(FA__LEARN_LOOP, (name, way, params), params)
 
-/* df/dparameter; the row's arguments come back with their leading comma */
+/* df/dparameter */
 #define FA__LEARN_LOOP(i, parameter, row) FA__LEARN_LOOP_ARGS(parameter, FA__UNPACK row)
 #define FA__LEARN_LOOP_ARGS(...) FA__LEARN_LOOP_NAMED(__VA_ARGS__)
-#define FA__LEARN_LOOP_NAMED(parameter, name, way, params, ...) \
-    FA__LOOP(name##_by_##parameter##_##way, 1, params, way,     \
-             out0[k] = name##_derivative_##parameter(in0[k] __VA_ARGS__))
+#define FA__LEARN_LOOP_NAMED(parameter, name, way, params)  \
+    FA__LOOP(name##_by_##parameter##_##way, 1, params, way, \
+             out0[k] = name##_derivative_##parameter(in0[k] FA__ARGS(params)))
 
-#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                 \
-    FA__ROW_LOOPS(name, scalar, params, from, (ulp32) <= 0.5, FA_EACH_PARAM(FA__ONE, params)) \
-    FA_IF_PARAMS(params,                                                                      \
-                 FA__ROW_LOOPS(name, vector, params, from, (ulp32) <= 0.5, FA_EACH_PARAM(FA__ONE, params)))
+#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about) \
+    FA__ROW_LOOPS(name, scalar, params, from, ulp32)                          \
+    FA_IF_PARAMS(params, FA__ROW_LOOPS(name, vector, params, from, ulp32))
 #include "fastact/activations.def"
 #undef FA_ACT
 
