@@ -141,6 +141,8 @@ class BuildWithLibrary(build_ext):  # type: ignore[misc]
                 jobs.append(("loops.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + table))
                 micro = [f"-DFA_REAL={real}", f"-DFA_MICRO=fa__micro_{isa}_{real}", *flags["CFLAGS_MICRO"]]
                 jobs.append(("micro.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + micro))
+                movers = [f"-DFA_REAL={real}", f"-DFA_MOVERS=fa__movers_{isa}_{real}"]
+                jobs.append(("movers.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + movers))
         objects = []
         for source, folder, extra in jobs:
             objects += self.compiler.compile(

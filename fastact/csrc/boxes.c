@@ -126,9 +126,11 @@ static void leave_later(fa__traffic *traffic, int result, char *to, const char *
 
 /* inputs of the next box, as long as this one, follow its own */
 static void expect_next(const fa__plan *p, fa__traffic *traffic, char *const *operand, size_t bytes) {
+    if (p->fetching == FA__FETCH_NONE) return;
     traffic->inputs = p->inputs;
     for (int i = 0; i < p->inputs; i++) traffic->coming[i] = operand[i] + bytes;
     traffic->coming_bytes = bytes;
+    traffic->spared = p->fetching == FA__FETCH_ALL ? 0 : bytes / 4 * 3;
 }
 
 static void run_streamed(const fa__plan *p, char *const *operand, size_t count, buffers *b, streaming *s) {
@@ -139,7 +141,7 @@ static void run_streamed(const fa__plan *p, char *const *operand, size_t count, 
         at[i] = fa__is_result(p, i) ? b->buffer[2 * s->turn + i - first] : operand[i];
     expect_next(p, &s->traffic, operand, bytes);
     run_contiguous(p, at, count, &s->traffic);
-    p->stream(&s->traffic);
+    fa__active_kernels()->stream(&s->traffic);
     for (int i = first; i < p->operands; i++) leave_later(&s->traffic, i - first, operand[i], at[i], bytes);
     s->traffic.open = p->results;
     s->turn ^= 1;
@@ -150,11 +152,12 @@ static void run_streamed(const fa__plan *p, char *const *operand, size_t count, 
 /* runs one after the other along the axis before the innermost one */
 static void run_runs(const fa__plan *p, char **memory, const size_t *extent, fa__traffic *traffic) {
     int last = p->ndim - 1;
-    if (p->fetches) expect_next(p, traffic, memory, extent[last] * p->stored);
+    expect_next(p, traffic, memory, extent[last] * p->stored);
     for (size_t done = 0, runs = last ? extent[last - 1] : 1; done < runs; done++) {
-        run_contiguous(p, memory, extent[last], p->fetches ? traffic : 0);
+        run_contiguous(p, memory, extent[last], p->fetching == FA__FETCH_NONE ? 0 : traffic);
         for (int i = 0; last && i < p->operands; i++) memory[i] += p->stride[i][last - 1];
     }
+    if (p->fetching == FA__FETCH_ALL) fa__active_kernels()->stream(traffic); /* what the loop did not fetch */
 }
 
 static void run_box(const fa__plan *p, char **memory, const size_t *extent, buffers *b) {
@@ -190,16 +193,36 @@ size_t fa__boxes_along(const fa__plan *p, int axis) {
     return (p->shape[axis] + phase + p->box[axis] - 1) / p->box[axis];
 }
 
+/* Boxes of one dimension that stay in the caches follow each other: one call of the loop; of two results for some at a
+ * time, since there may be a loop for each of them */
+static void run_together(const fa__plan *p, size_t begin, size_t end) {
+    enum { SOME = 4 };
+    char *memory[FA__MAX_OPERANDS];
+    fa__state caller = fa__enter();
+    for (size_t next; begin < end; begin = next) {
+        next = p->results == 1 || end - begin < SOME ? end : begin + SOME;
+        size_t from = begin ? begin * p->box[0] - p->phase : 0, to = next * p->box[0] - p->phase;
+        for (int i = 0; i < p->operands; i++) memory[i] = p->base[i] + (ptrdiff_t)from * p->stride[i][0];
+        fa__run_contiguous(p, memory, (to < p->shape[0] ? to : p->shape[0]) - from);
+    }
+    fa__leave(caller);
+}
+
 void fa__run_boxes(const void *context, size_t begin, size_t end) {
     const fa__plan *p = context;
+    if (p->runs && p->ndim == 1 && !p->streams && p->fetching == FA__FETCH_NONE) {
+        run_together(p, begin, end);
+        return;
+    }
     buffers b;
     char *memory[FA__MAX_OPERANDS];
-    size_t index[FA__MAX_DIMS], start[FA__MAX_DIMS], extent[FA__MAX_DIMS], rest = begin;
+    size_t index[FA__MAX_DIMS], along[FA__MAX_DIMS], start[FA__MAX_DIMS], extent[FA__MAX_DIMS], rest = begin;
     int last = p->ndim - 1;
     for (int i = 0; i < p->operands; i++) b.held[i] = 0;
     for (int d = last; d >= 0; d--) {
-        index[d] = rest % fa__boxes_along(p, d);
-        rest /= fa__boxes_along(p, d);
+        along[d] = fa__boxes_along(p, d); /* which takes a division */
+        index[d] = rest % along[d];
+        rest /= along[d];
         b.extent[d] = 0;
     }
     streaming s = {.turn = 0};
@@ -215,16 +238,16 @@ void fa__run_boxes(const void *context, size_t begin, size_t end) {
             memory[i] = p->base[i];
             for (int d = 0; d <= last; d++) memory[i] += (ptrdiff_t)start[d] * p->stride[i][d];
         }
-        if (p->stream)
+        if (p->streams)
             run_streamed(p, memory, extent[last], &b, &s);
         else if (p->runs)
             run_runs(p, memory, extent, &s.traffic);
         else
             run_box(p, memory, extent, &b);
-        for (int d = last; ++index[d] == fa__boxes_along(p, d) && d > 0; d--) index[d] = 0; /* carry */
+        for (int d = last; ++index[d] == along[d] && d > 0; d--) index[d] = 0; /* carry */
     }
     fa__leave(caller);
-    if (!p->stream) return;
-    p->stream(&s.traffic);
+    if (!p->streams) return;
+    fa__active_kernels()->stream(&s.traffic);
     fa__stream_fence();
 }

@@ -6,6 +6,7 @@
 
 #include "fastact.h"
 #include "internal.h"
+#include "movers.h"
 #include "products.h"
 
 /* __builtin_cpu_supports also checks that the operating system saves the wider registers. The lists are
@@ -33,10 +34,11 @@ static int has_neon(void) {
 #error "fastact knows x86-64 and aarch64; define FA__ON_x86_64 or FA__ON_aarch64"
 #endif
 
-#define FA__DECLARE(isa)                                                      \
-    extern const fa__kernels fa__kernels_##isa##_float[FA__ROWS];             \
-    extern const fa__kernels fa__kernels_##isa##_double[FA__ROWS];            \
-    extern const fa__micro fa__micro_##isa##_float, fa__micro_##isa##_double; \
+#define FA__DECLARE(isa)                                                         \
+    extern const fa__kernels fa__kernels_##isa##_float[FA__ROWS];                \
+    extern const fa__kernels fa__kernels_##isa##_double[FA__ROWS];               \
+    extern const fa__micro fa__micro_##isa##_float, fa__micro_##isa##_double;    \
+    extern const fa__movers fa__movers_##isa##_float, fa__movers_##isa##_double; \
     fa__streamer fa__stream_##isa;
 FA__EACH_ISA(FA__DECLARE)
 
@@ -44,6 +46,7 @@ FA__EACH_ISA(FA__DECLARE)
     {#isa,                                                    \
      {fa__kernels_##isa##_float, fa__kernels_##isa##_double}, \
      {&fa__micro_##isa##_float, &fa__micro_##isa##_double},   \
+     {&fa__movers_##isa##_float, &fa__movers_##isa##_double}, \
      fa__stream_##isa},
 static const fa__kernel_set sets[] = {FA__EACH_ISA(FA__SET)};
 
@@ -103,13 +106,23 @@ const char *fa_isas(void) {
 #if defined(FA__ON_x86_64)
 #include <cpuid.h>
 
-/* most of a shared cache that one processor is taken to have: guests are told of whole sockets' caches */
-#define MOST_OF_SHARED ((size_t)2 << 20)
+/* Intel lists caches in leaf 4, AMD, in the same format, in another one */
+#define INTEL_CACHES 4
+#define AMD_CACHES 0x8000001d
 
-/* bytes of the level's data cache for each logical processor that shares it; 0 where there is none. Intel lists
- * caches in leaf 4, AMD, in the same format, in leaf 0x8000001d. */
+static unsigned leaf_of_caches(void) {
+    return __get_cpuid_max(0x80000000, 0) >= AMD_CACHES ? AMD_CACHES : INTEL_CACHES;
+}
+
+/* most of a shared cache that one processor is taken to have: guests are told of all of it, which Intel's whole socket
+ * shares, and eight of AMD's processors */
+static size_t most_of_shared(void) {
+    return (size_t)(leaf_of_caches() == AMD_CACHES ? 8 : 2) << 20;
+}
+
+/* bytes of the level's data cache for each logical processor that shares it; 0 where there is none */
 static size_t cache_per_processor(unsigned level) {
-    unsigned leaf = __get_cpuid_max(0x80000000, 0) >= 0x8000001d ? 0x8000001d : 4, a, b, c, d;
+    unsigned leaf = leaf_of_caches(), a, b, c, d;
     for (unsigned i = 0; __get_cpuid_count(leaf, i, &a, &b, &c, &d); i++) {
         unsigned type = a & 31; /* 0 ends the list, 1 is data, 3 data and code */
         if (type == 0) break;
@@ -124,9 +137,9 @@ size_t fa__cache_per_processor(void) {
     static atomic_size_t known;
     size_t bytes = atomic_load_explicit(&known, memory_order_relaxed);
     if (bytes == 0) {
-        size_t shared = cache_per_processor(3);
-        bytes = cache_per_processor(2) + (shared < MOST_OF_SHARED ? shared : MOST_OF_SHARED);
-        if (bytes == 0) bytes = MOST_OF_SHARED;
+        size_t shared = cache_per_processor(3), most = most_of_shared();
+        bytes = cache_per_processor(2) + (shared < most ? shared : most);
+        if (bytes == 0) bytes = most;
         atomic_store_explicit(&known, bytes, memory_order_relaxed);
     }
     return bytes;

@@ -18,17 +18,17 @@
 /* elements of a box that needs no buffer: short beside a thread's work */
 #define PACKED 1024
 _Static_assert(PACKED <= FA__TILED, "streamed results of a box go through buffers of so many elements");
-/* fewest elements of which some are timed, to see whether threads would pay */
-#define TIMED (8 * PACKED)
-/* Nanoseconds of work worth a thread: to start one that still spins from the last call, and to wait for it, takes about
- * a thousand. Few elements must promise more: what is timed may be page faults, and the thread may sleep. */
-#define WORTH_A_THREAD 5000
-#define FEW (16 * PACKED)
-#define WORTH_A_THREAD_IF_FEW 20000
+/* fewest elements of which some are timed, to see whether threads would pay: of fewer, the timing would take a tenth */
+#define TIMED (16 * PACKED)
+/* nanoseconds of work worth a thread: to start one that still spins from the last call, and to wait for it, takes about
+ * a thousand */
+#define WORTH_A_THREAD 3000
 /* shortest run along the innermost axis that needs no buffer: below, a kernel's start weighs too much */
 #define SHORTEST_RUN 64
+/* bytes: inputs so large, and larger than what a processor has of the caches, are taken to come from memory */
+#define FROM_MEMORY ((size_t)12 << 20)
 /* side of a box across which operands run in different directions: whole cache lines */
-#define TILE 16
+#define TILE 32
 
 static void start_plan(fa__plan *p, int row, fa__direction direction, fa__dtype dtype) {
     p->inputs = fa__arities[direction].inputs;
@@ -140,15 +140,27 @@ static void choose_boxes(fa__plan *p) {
     for (int i = 0; i < p->operands; i++) p->packed[i] = (char)(!p->fixed[i] && is_packed(p, i));
 }
 
-/* whether two operands of one dimension have memory in common */
+static size_t elements(const fa__plan *p) {
+    size_t n = 1;
+    for (int d = 0; d < p->ndim; d++) n *= p->shape[d];
+    return n;
+}
+
+/* the first byte of an operand and the one after its last */
+static void find_extent(const fa__plan *p, int operand, char **low, char **high) {
+    *low = p->base[operand];
+    *high = *low + p->stored;
+    for (int d = 0; d < p->ndim; d++) {
+        ptrdiff_t reach = (ptrdiff_t)(p->shape[d] - 1) * p->stride[operand][d];
+        *(reach < 0 ? low : high) += reach;
+    }
+}
+
+/* whether two operands have memory in common, as far as their extents tell */
 static int overlap(const fa__plan *p, int a, int b) {
     char *low[2], *high[2];
-    for (int k = 0; k < 2; k++) {
-        int i = k ? b : a;
-        ptrdiff_t reach = (ptrdiff_t)(p->shape[0] - 1) * p->stride[i][0];
-        low[k] = p->base[i] + (reach < 0 ? reach : 0);
-        high[k] = p->base[i] + (reach < 0 ? 0 : reach) + p->stored;
-    }
+    find_extent(p, a, &low[0], &high[0]);
+    find_extent(p, b, &low[1], &high[1]);
     return low[0] < high[1] && low[1] < high[0];
 }
 
@@ -160,45 +172,51 @@ static int is_resident(char *address) {
     return answer & 1;
 }
 
-/* Results of one dimension that would not stay in the caches anyway, and whose lines nothing else brings there */
-static int should_stream(const fa__plan *p) {
-    size_t written = (size_t)p->results * p->shape[0] * p->stored;
-    if (written < fa__cache_per_processor()) return 0;
+/* Results that would not stay in the caches beside the inputs, and whose lines nothing else brings there. Twice the
+ * cache, since what is read and not written soon makes room. */
+static int should_stream(const fa__plan *p, size_t n) {
+    size_t moved = (size_t)(p->inputs + p->results) * n * p->stored;
+    if (moved < 2 * fa__cache_per_processor()) return 0;
     for (int i = p->inputs + p->params; i < p->operands; i++) {
-        if (!is_resident(p->base[i] + p->shape[0] / 2 * p->stored)) return 0;
+        if (!is_resident(p->base[i] + (ptrdiff_t)(p->shape[0] / 2) * p->stride[i][0])) return 0;
         for (int k = 0; k < p->inputs + p->params; k++)
             if (overlap(p, i, k)) return 0;
     }
     return 1;
 }
 
-/* One dimension, long: boxes of the last result start at cache lines, and may pass the caches by */
-static void choose_lines(fa__plan *p) {
-    int result = p->operands - 1;
+/* Boxes that are parts of runs: those of the last result start at cache lines if all its runs lie alike in these, and
+ * may pass the caches by */
+static void choose_lines(fa__plan *p, size_t n) {
+    int result = p->operands - 1, last = p->ndim - 1;
     p->phase = 0;
-    p->stream = 0;
-    p->fetches = 0;
-    if (p->ndim != 1 || !p->runs || p->box[0] == p->shape[0]) return;
-    p->phase = (uintptr_t)p->base[result] % FA__LINE / p->stored;
-    p->fetches = (size_t)p->inputs * p->shape[0] * p->stored >= fa__cache_per_processor();
-    if (should_stream(p)) p->stream = fa__active_kernels()->stream;
+    p->streams = 0;
+    p->fetching = FA__FETCH_NONE;
+    if (!p->runs || p->box[last] == n) return;
+    int alike = p->box[last] < p->shape[last]; /* else a run would be cut in two */
+    for (int d = 0; d < last; d++) {
+        if (p->box[d] != 1) return;
+        alike &= p->stride[result][d] % FA__LINE == 0;
+    }
+    if (alike) p->phase = (uintptr_t)p->base[result] % FA__LINE / p->stored;
+    size_t read = (size_t)p->inputs * n * p->stored, cache = fa__cache_per_processor();
+    p->fetching = read < cache ? FA__FETCH_NONE : read < FROM_MEMORY ? FA__FETCH_SOME : FA__FETCH_ALL;
+    p->streams = should_stream(p, n);
 }
 
 /* Base, stride, shape and ndim are set: see what each operand is, and run */
 static void run_plan(fa__plan *p, int row, fa__direction direction) {
-    size_t n = 1, boxes = 1;
-    for (int d = 0; d < p->ndim; d++) n *= p->shape[d];
+    size_t n = elements(p), boxes = 1;
     if (n == 0) return;
     choose_boxes(p);
-    choose_lines(p);
+    choose_lines(p, n);
     p->loop = loop_for(row, direction, p->dtype, p->params && !p->fixed[p->inputs]);
     for (int d = 0; d < p->ndim; d++) boxes *= fa__boxes_along(p, d);
     size_t sample = boxes * PACKED / n + 1; /* boxes of some PACKED elements */
     if (n < TIMED || boxes < 4 * sample)
         fa__run_boxes(p, 0, boxes);
     else
-        fa__parallel_for_timed(fa__run_boxes, p, boxes, sample,
-                               n < FEW ? WORTH_A_THREAD_IF_FEW : WORTH_A_THREAD);
+        fa__parallel_for_timed(fa__run_boxes, p, boxes, sample, WORTH_A_THREAD);
 }
 
 static void run_1d(fa__plan *p, int row, fa__direction direction, char *const *base, const ptrdiff_t *stride,

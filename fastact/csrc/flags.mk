@@ -17,7 +17,7 @@ LIBS_OPENMP = -fopenmp -lpthread -lm
 # micro.c: each a*b+c of a matrix product becomes a fused multiply-add where there is one
 CFLAGS_MICRO = -ffp-contract=fast
 
-# Instruction sets by machine, worst first; each compiles loops.c and micro.c again with its own flags. The vector width
+# Instruction sets by machine, worst first; each compiles loops.c, micro.c and movers.c again with its own flags. The vector width
 # is given because GCC prefers 256 bits even where 512 exist.
 ISAS_x86_64 = sse2 avx2 avx512
 ISAS_aarch64 = neon
@@ -27,5 +27,5 @@ CFLAGS_avx512 = -march=x86-64-v4 -mprefer-vector-width=512
 CFLAGS_neon = -march=armv8-a
 
 # Sources compiled once
-SOURCES_ONCE = table.c api.c dispatch.c engine.c boxes.c movers.c stream.c half.c measure.c products.c dense.c bits.c stacks.c
+SOURCES_ONCE = table.c api.c dispatch.c engine.c boxes.c stream.c half.c measure.c products.c dense.c bits.c stacks.c
 SOURCES_OPENMP = parallel.c

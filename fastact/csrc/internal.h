@@ -84,6 +84,7 @@ typedef struct {
     const char *coming[2];
     int inputs;
     size_t coming_bytes; /* of each input; it does no harm if there are fewer */
+    size_t spared;       /* of these, what is left to the CPU where the loop fetches nothing */
 } fa__traffic;
 
 /* of each input, the line `at` bytes from its beginning */
@@ -92,7 +93,8 @@ static inline void fa__fetch_lines(const char *const *coming, int inputs, size_t
     if (inputs > 1) __builtin_prefetch(coming[1] + at);
 }
 
-/* stores what is left to leave, and fetches some of what is left to come; others see the results after the fence */
+/* stores what is left to leave, and fetches what is left to come, less what is spared; others see the results after
+ * the fence */
 typedef void fa__streamer(fa__traffic *traffic);
 void fa__stream_fence(void);
 
@@ -105,7 +107,8 @@ typedef struct {
 typedef struct {
     const char *isa;
     const fa__kernels *of_dtype[2];
-    const struct fa__micro *micro[2]; /* kernels of matrix products (products.h) */
+    const struct fa__micro *micro[2];   /* kernels of matrix products (products.h) */
+    const struct fa__movers *movers[2]; /* between arrays and buffers (movers.h) */
     fa__streamer *stream;
 } fa__kernel_set;
 const fa__kernel_set *fa__active_kernels(void);
@@ -144,8 +147,9 @@ int fa__narrow_to_half(double value, float *result);
 typedef void fa__body(const void *context, size_t begin, size_t end);
 void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum);
 
-/* The same, where the cost is not known: the caller's thread does and times the first units, `sample` of them and
- * as many again, and the rest is shared out so that each thread has `worth` nanoseconds to do. */
+/* The same, where the cost is not known: the caller's thread does and times the first units, `sample` of them and, if
+ * threads may pay, as many again; the rest is shared out so that each thread has `worth` nanoseconds to do. n is at least
+ * 4 samples. */
 void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_t sample, size_t worth);
 
 /* What bounds the number of threads: 0 where a source sets no bound */

@@ -257,16 +257,28 @@ static uint64_t now(void) {
     return UINT64_C(1000000000) * (uint64_t)t.tv_sec + (uint64_t)t.tv_nsec;
 }
 
+/* units that take so long, if so many take `taken` */
+static size_t grain_of(uint64_t worth, size_t sample, uint64_t taken) {
+    return (size_t)(worth * sample / (taken + 1)) + 1;
+}
+
 void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_t sample, size_t worth) {
+    size_t left = n - 2 * sample;
+    if (atomic_load(&set_limit) == 1) { /* nothing to find out */
+        body(context, 0, n);
+        return;
+    }
     uint64_t start = now();
     body(context, 0, sample);
-    uint64_t middle = now();
+    uint64_t middle = now(), first = middle - start;
+    if (left < 2 * grain_of(worth, sample, first)) { /* it took no longer than that, at any rate */
+        body(context, sample, n);
+        return;
+    }
     body(context, sample, 2 * sample);
-    uint64_t first = middle - start, second = now() - middle;
     /* the lesser: one of the two may have been interrupted, or have met cold caches */
-    uint64_t taken = first < second ? first : second;
-    size_t grain = (size_t)(worth * sample / (taken + 1)) + 1; /* units that take so long */
-    share_out(body, context, 2 * sample, n, threads_for(n - 2 * sample, grain), 1);
+    uint64_t second = now() - middle, taken = first < second ? first : second;
+    share_out(body, context, 2 * sample, n, threads_for(left, grain_of(worth, sample, taken)), 1);
 }
 #else
 void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum) {

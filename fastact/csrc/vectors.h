@@ -1,5 +1,5 @@
 /* Vectors of FA_REAL as wide as the instruction set has them: loads and stores of a part, transposition, sums.
- * For micro.c, which is compiled once per element type and instruction set. Does not know matrices. */
+ * For micro.c and movers.c, which are compiled once per element type and instruction set. Does not know matrices. */
 #ifndef FA_VECTORS_H
 #define FA_VECTORS_H
 
