@@ -22,6 +22,21 @@
 #define FA_EXP2_POLY 0x1.008ac82d1d695p-16, 0x1.44149af9008afp-13, 0x1.5d87c067feb47p-10, \
     0x1.3b2a5236c6049p-7, 0x1.c6b08d7736a12p-5, 0x1.ebfbe00ea85dfp-3
 
+/* (e^r - 1 - r)/r^2 on [-0.0223596, 0.0223596], degree 5:
+ * relative error 2^-52.0 */
+#define FA_EXP_SIXTEENTH_POLY 0x1.a01b1da862af4p-13, 0x1.6c1800f580502p-10, 0x1.11111110da89ap-7, \
+    0x1.55555554daa4ap-5, 0x1.5555555555556p-3, 0x1.0000000000001p-1
+
+/* 2^(j/16) */
+#define FA_SIXTEENTHS_HI 0x1.0000000000000p+0, 0x1.0b5586cf9890fp+0, 0x1.172b83c7d517bp+0, 0x1.2387a6e756238p+0, \
+    0x1.306fe0a31b715p+0, 0x1.3dea64c123422p+0, 0x1.4bfdad5362a27p+0, 0x1.5ab07dd485429p+0, \
+    0x1.6a09e667f3bcdp+0, 0x1.7a11473eb0187p+0, 0x1.8ace5422aa0dbp+0, 0x1.9c49182a3f090p+0, \
+    0x1.ae89f995ad3adp+0, 0x1.c199bdd85529cp+0, 0x1.d5818dcfba487p+0, 0x1.ea4afa2a490dap+0
+#define FA_SIXTEENTHS_LO 0x0.0p+0, 0x1.8a62e4adc610bp-54, -0x1.19041b9d78a76p-55, 0x1.9b07eb6c70573p-54, \
+    0x1.6f46ad23182e4p-55, 0x1.ada0911f09ebcp-55, 0x1.d4397afec42e2p-56, 0x1.6324c054647adp-54, \
+    -0x1.bdd3413b26456p-54, -0x1.41577ee04992fp-55, 0x1.6e9f156864b27p-54, 0x1.c7c46b071f2bep-56, \
+    0x1.7a1cd345dcc81p-54, 0x1.11065895048ddp-55, 0x1.2ed02d75b3707p-55, -0x1.e9c23179c2893p-54
+
 /* (e^r - 1 - r - ... - r^6/720)/r^7 on [-0.346574, 0.346574], degree 9:
  * relative error 2^-58.6 */
 #define FA_EXP_TAIL_POLY 0x1.aeeb72a34c1a7p-45, 0x1.aef8faf0af8d1p-41, 0x1.93973f2c4a070p-37, \

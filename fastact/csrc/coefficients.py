@@ -210,6 +210,16 @@ def emit_in_square(name: str, f: Real, limit: mpf, degree: int, constant: str | 
     emit(name, f, 0, limit**2, degree, (f.__doc__ or "").strip(), constant)
 
 
+def emit_sixteenths() -> None:
+    """Powers of two whose exponents are multiples of 1/16, as pairs of doubles."""
+    pairs = [split(mpf(2) ** (mpf(j) / 16)) for j in range(16)]
+    print("\n/* 2^(j/16) */")
+    for name, parts in zip(("HI", "LO"), zip(*pairs, strict=True), strict=True):
+        numbers = [float(p).hex() for p in parts]
+        lines = [", ".join(numbers[i : i + 4]) for i in range(0, 16, 4)]
+        print(f"#define FA_SIXTEENTHS_{name} " + ", \\\n    ".join(lines))
+
+
 def emit_two_over_pi() -> None:
     """Digits of 2/pi to base 2^24; 72 of them reach past the largest double, whatever the index."""
     print("\n/* digits of 2/pi to base 2^24 */")
@@ -234,6 +244,8 @@ def main() -> None:
     define("LOG2_E", 1 / ln2)
     emit("EXP_POLY", exp_rest, -ln2 / 2, ln2 / 2, 10, "(e^r - 1 - r)/r^2")
     emit("EXP2_POLY", exp2_rest, -EXP2_REACH, EXP2_REACH, EXP2_DEGREE, "(2^r - 1 - r ln 2)/r^2")
+    emit("EXP_SIXTEENTH_POLY", exp_rest, -ln2 / 31, ln2 / 31, 5, "(e^r - 1 - r)/r^2")
+    emit_sixteenths()
     emit("EXP_TAIL_POLY", exp_tail, -ln2 / 2, ln2 / 2, 9, "(e^r - 1 - r - ... - r^6/720)/r^7")
     print()
     for n in (6, 24, 120, 720, 5040):

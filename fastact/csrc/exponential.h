@@ -191,8 +191,9 @@ FA_INLINE fa__pair fa__expm1_small(fa__pair x) {
     return fa__expm1_of_parts(fa__exp_reduce(x));
 }
 
-/* The same for x <= 0 in the kernel's own type, rounded about once. In float, with x log2 e = k + r: (2^k - 1) +
- * 2^k (r ln 2 + r^2 P(r)), of which all is kept exact that is not small beside the sum. */
+/* The same for x <= 0 in the kernel's own type, to an ULP or two of 1, as backward from the output needs it. In double,
+ * (2^k - 1) + 2^k (e^r - 1). In float, with x log2 e = k + r: (2^k - 1) + 2^k (r ln 2 + r^2 P(r)), of which all is kept
+ * exact that is not small beside the sum. */
 FA_INLINE fa__own fa__own_expm1(fa__own_pair x) {
 #if FA__OWN(1, 0)
     const fa__own_pair log2_e = FA__OWN_CONSTANT(FA_LOG2_E, 0), ln2 = FA__OWN_CONSTANT(FA_LN2_DOUBLE, 0);
@@ -214,7 +215,11 @@ FA_INLINE fa__own fa__own_expm1(fa__own_pair x) {
     fa__own_pair sum = fa__own_sum(power - 1, power * most.h);
     return sum.h + fa__own_fma(power, rest, sum.l);
 #else
-    return fa__value(fa__expm1_small(x));
+    int far = x.h < -40;
+    double h = far ? -40 : x.h, l = far ? 0 : x.l;
+    double shifted = fa__fma(h, FA_LOG2_E, FA__ROUNDER), k = shifted - FA__ROUNDER;
+    double r = ((h - k * FA_LN2_HI) - k * FA_LN2_LO) + l, power = fa__exp2_of(shifted);
+    return fa__fma(power, fa__fma(r * r, FA_POLY(r, FA_EXP_POLY), r), power - 1);
 #endif
 }
 

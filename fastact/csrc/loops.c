@@ -117,7 +117,7 @@ FA_INLINE void fa__both(fa__loop *together, fa__loop *forward, fa__loop *derivat
 
 /* faster loops for smooth rows, NAME_DIRECTION_fast; FA_NO_PIECES leaves them out */
 #if !defined(FA_NO_PIECES) && (defined(__AVX512F__) || (defined(__AVX2__) && !FA_COMPENSATE))
-#include "pieces.h"
+#include "piece_rows.h"
 #endif
 
 #define FA__ENTRY(name, loop, params) {name##_##loop##_scalar, FA_IF_PARAMS(params, name##_##loop##_vector)}

@@ -163,7 +163,8 @@ def fit_far(target: Target, cut: Cut, degree: int, sides: dict[int, float]) -> d
 # Output -----------------------------------------------------------------------------------
 
 
-def _text(value: float, dtype: str) -> str:
+def text_of(value: float, dtype: str) -> str:
+    """A number of the dtype in C, exactly."""
     if not math.isfinite(value):
         return "NAN" if math.isnan(value) else "-INFINITY" if value < 0 else "INFINITY"
     return re.sub(r"\.?0*p", "p", float(np.dtype(dtype).type(value)).hex()) + SUFFIXES[dtype]
@@ -175,11 +176,11 @@ def write(name: str, direction: str, target: Target, table: Table, beyond: str =
     facts = [f"FA__{table.form}", int(table.right), int(table.exact_sum), int(table.sloped)]
     facts += [int(table.skips_tiny), int(table.closed)]
     facts += [table.degree, table.cut.shift_of(dtype)]
-    facts += [_text(number, dtype) for number in (table.cut.scale, table.cut.offset, table.cut.cover)]
+    facts += [text_of(number, dtype) for number in (table.cut.scale, table.cut.offset, table.cut.cover)]
     for side in (-1, 1):
         found = end(target, side, table.cut.cover, dtype)
-        numbers = ", ".join(_text(n, dtype) for n in (found.slope, found.rest, found.number))
-        facts += [_text(found.place, dtype), f"FA__END({numbers})"]
+        numbers = ", ".join(text_of(n, dtype) for n in (found.slope, found.rest, found.number))
+        facts += [text_of(found.place, dtype), f"FA__END({numbers})"]
     line = f"M({name}, {WORDS[direction]}, {beyond}, {', '.join(map(str, facts))})"
     return line, _array(f"{name}_{WORDS[direction]}_table", table)
 
@@ -189,14 +190,14 @@ def write_far(name: str, direction: str, table: FarTable) -> tuple[str, str]:
     cut, dtype = table.cut, table.dtype
     facts = [f"FA__{table.form}", int(table.right), table.degree, cut.shift_of(dtype)]
     begin = float(np.float32(cut.start * (1 + 2.0**-11)))  # scale |x| + offset is rounded
-    facts += [_text(number, dtype) for number in (cut.scale, cut.offset, cut.cover, begin)]
+    facts += [text_of(number, dtype) for number in (cut.scale, cut.offset, cut.cover, begin)]
     facts += table.signs
     line = f"M({name}, {WORDS[direction]}, {', '.join(map(str, facts))})"
     return line, _array(f"{name}_{WORDS[direction]}_far_table", table)
 
 
 def _array(name: str, table: Table) -> str:
-    rows = ",\n".join("    {" + ", ".join(_text(n, table.dtype) for n in row) + "}" for row in table.rows())
+    rows = ",\n".join("    {" + ", ".join(text_of(n, table.dtype) for n in row) + "}" for row in table.rows())
     return f"static FA__ALIGNED const {C_NAMES[table.dtype]} {name}[][FA__ENTRIES] = {{\n{rows}}};\n"
 
 

@@ -7,7 +7,7 @@ and tables become piece_tables_double.h. On AVX2 the kernels asked for the signs
 As piece_tables.py, whose words and lists it uses, but with exact values from flint instead of float64
 kernels; for AVX-512 alone, where two registers hold the 16 entries of a look-up. A table is good enough if
 its error is below the bound even where all that rounding loses adds up. Does not know how a piece is fitted
-(piece_double.py), nor how pieces make a kernel (piecewise.py).
+(piece_double.py), how pieces make a kernel (piecewise.py), nor what lies beyond them (tails.py).
 """
 
 from __future__ import annotations
@@ -16,16 +16,28 @@ import math
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from flint import arb
 from piece import Floats, Piece
 from piece_double import Fit, candidates, loss
-from piece_tables import DIRECTIONS, TYPICAL, calls_a_function, lists, shared, worth_a_table, write
+from piece_tables import (
+    DIRECTIONS,
+    TYPICAL,
+    WORDS,
+    calls_a_function,
+    lists,
+    shared,
+    text_of,
+    worth_a_table,
+    write,
+)
 from piece_target import Target
 from piecewise import ENTRIES, Cut, Table, cuts, equal_cuts
+from tails import Tail, Tails
+from tails import search as search_tails
 
 import fastact
 from fastact.formula import compile_formula
@@ -185,13 +197,49 @@ def search(target: Target) -> tuple[Table, float] | None:
     return None
 
 
-def made(name: str, direction: str) -> tuple[str, str] | None:
-    """The line and the array of a kernel, if there is a good one."""
+def write_tails(name: str, direction: str, tails: Tails, cover: float) -> str:
+    """The line for the list: tails begin at a cover.
+
+    A side that has none repeats the other one, so that nothing need be chosen by sign.
+    """
+
+    def numbers(*values: float) -> str:
+        return ", ".join(text_of(value, "float64") for value in values) or "0"
+
+    def side(tail: Tail) -> str:
+        lines = numbers(tail.base, tail.line, tail.low)
+        return f"{{{tail.sign}, {lines}, {{{numbers(*tail.a)}}}, {{{numbers(*tail.b)}}}}}"
+
+    any_side = next(iter(tails.sides.values()))
+    sides = [tails.sides.get(s, replace(any_side, sign=0)) for s in (-1, 1)]
+    terms = [max(len(c) for c in cs) for cs in ([t.a for t in sides], [t.b for t in sides])]
+    facts = [*terms, int(math.frexp(tails.rate)[0] == 0.5), numbers(tails.rate)]
+    both = f"{{{', '.join(map(str, facts))}, {{{', '.join(map(side, sides))}}}}}"
+    places = numbers(cover, tails.reach)
+    return f"M({name}, {WORDS[direction]}, {places}, {sides[0].sign}, {sides[1].sign}, {both})"
+
+
+@dataclass(frozen=True)
+class Made:
+    """The lines for the lists and the array of a kernel."""
+
+    line: str
+    array: str
+    tail_line: str
+
+
+def made(name: str, direction: str) -> Made | None:
+    """The table of f or f' of a row, if there is a good one, and its tails."""
     target = Target.of(name, direction, "float64")
     found = search(target)
     told = f"{found[1]:.3f} ULP at worst, {found[0].degree} coefficients" if found else "none"
-    print(f"{name} {direction}: {told}", file=sys.stderr, flush=True)
-    return write(name, direction, target, found[0]) if found else None
+    tails = search_tails(target, found[0].cut.cover) if found else None
+    beyond = f"{len(tails.sides)} at rate {tails.rate:g}" if tails else "none"
+    print(f"{name} {direction}: {told}; tails: {beyond}", file=sys.stderr, flush=True)
+    if not found:
+        return None
+    line, array = write(name, direction, target, found[0], "far" if tails else "scalar")
+    return Made(line, array, write_tails(name, direction, tails, found[0].cut.cover) if tails else "")
 
 
 def main(names: list[str]) -> None:
@@ -207,9 +255,10 @@ def main(names: list[str]) -> None:
     kernels = {key: written for key, written in found.items() if written}
     arrays: dict[str, str] = {}
     print(HEAD)
-    for _, array in kernels.values():
-        print(shared(array, arrays))
-    lists({key: line for key, (line, _) in kernels.items()}, [])
+    for kernel in kernels.values():
+        print(shared(kernel.array, arrays))
+    tail_lines = [kernel.tail_line for kernel in kernels.values() if kernel.tail_line]
+    lists({key: kernel.line for key, kernel in kernels.items()}, tail_lines)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,9 @@ typedef __m256 fa__reals;
 typedef fa__int fa__ints __attribute__((vector_size(sizeof(fa__reals))));
 typedef fa__word fa__words __attribute__((vector_size(sizeof(fa__reals))));
 
+#define FA__ENTRIES (2 * FA__WIDTH)              /* of a row of a table; not all of them need be used */
+#define FA__ALIGNED __attribute__((aligned(64))) /* so that no look-up crosses a cache line */
+
 FA_INLINE fa__reals fa__load(const real *from) {
     fa__reals x;
     memcpy(&x, from, sizeof x);
@@ -53,6 +56,19 @@ FA_INLINE fa__reals fa__load(const real *from) {
 
 FA_INLINE void fa__store(real *to, fa__reals x) {
     memcpy(to, &x, sizeof x);
+}
+
+/* A row of a table, in two registers. The compiler is kept from reading it from memory again for each vector, which
+ * would take as long as all else. */
+typedef struct {
+    fa__reals first, second;
+} fa__entries;
+FA_INLINE fa__entries fa__load_entries(const real *from) {
+    fa__entries row = {fa__load(from), fa__load(from + FA__WIDTH)};
+#if defined(__AVX512F__)
+    __asm__("" : "+v"(row.first), "+v"(row.second));
+#endif
+    return row;
 }
 
 /* one cache line, past the caches */
@@ -64,6 +80,21 @@ FA_INLINE void fa__stream_line(char *to, const char *from) {
     _mm256_stream_ps((float *)(void *)to, fa__load(line));
     _mm256_stream_ps((float *)(void *)to + 8, fa__load(line + 8));
 #endif
+}
+
+/* comparisons with a number; none is true of NaN */
+#if FA_COMPENSATE
+#define FA__COMPARED(x, limit, how) _mm512_cmp_pd_mask(x, FA__ALL(limit), how)
+#elif defined(__AVX512F__)
+#define FA__COMPARED(x, limit, how) _mm512_cmp_ps_mask(x, FA__ALL(limit), how)
+#else
+#define FA__COMPARED(x, limit, how) (fa__mask) _mm256_movemask_ps(_mm256_cmp_ps(x, FA__ALL(limit), how))
+#endif
+FA_INLINE fa__mask fa__at_most(fa__reals x, real limit) {
+    return FA__COMPARED(x, limit, _CMP_LE_OQ);
+}
+FA_INLINE fa__mask fa__at_least(fa__reals x, real limit) {
+    return FA__COMPARED(x, limit, _CMP_GE_OQ);
 }
 
 #if FA_COMPENSATE
@@ -82,9 +113,13 @@ FA_INLINE void fa__pack(real *to, fa__mask mask, fa__reals x) {
 FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
     fa__store(to, _mm512_mask_expand_pd(fa__load(to), mask, fa__load(from)));
 }
-FA_INLINE fa__reals fa__entry(const real *row, fa__ints k, fa__reals x, int by_sign, int far) {
+FA_INLINE fa__reals fa__entry(fa__entries row, fa__ints k, fa__reals x, int by_sign, int far) {
     (void)x, (void)by_sign, (void)far;
-    return _mm512_permutex2var_pd(fa__load(row), (__m512i)k, fa__load(row + 8));
+    return _mm512_permutex2var_pd(row.first, (__m512i)k, row.second);
+}
+/* x 2^n, n rounded down; subnormal results at no extra cost */
+FA_INLINE fa__reals fa__scaled_by(fa__reals x, fa__reals n) {
+    return _mm512_scalef_pd(x, n);
 }
 #elif defined(__AVX512F__)
 FA_INLINE fa__reals fa__by_sign(fa__reals x, fa__reals negative, fa__reals otherwise) {
@@ -102,9 +137,9 @@ FA_INLINE void fa__pack(real *to, fa__mask mask, fa__reals x) {
 FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
     fa__store(to, _mm512_mask_expand_ps(fa__load(to), mask, fa__load(from)));
 }
-FA_INLINE fa__reals fa__entry(const real *row, fa__ints k, fa__reals x, int by_sign, int far) {
+FA_INLINE fa__reals fa__entry(fa__entries row, fa__ints k, fa__reals x, int by_sign, int far) {
     (void)x, (void)by_sign, (void)far;
-    return _mm512_permutex2var_ps(fa__load(row), (__m512i)k, fa__load(row + 16));
+    return _mm512_permutex2var_ps(row.first, (__m512i)k, row.second);
 }
 FA_INLINE fa__reals fa__rounded_to_whole(fa__reals x) {
     return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -141,10 +176,10 @@ FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
     fa__reals spread = fa__permuted(fa__load(from), _pdep_u64(FA__LANES_IN_ORDER, fa__bytes_of(mask)));
     fa__store(to, fa__choose(mask, spread, fa__load(to)));
 }
-FA_INLINE fa__reals fa__entry(const real *row, fa__ints k, fa__reals x, int by_sign, int far) {
-    fa__reals first = _mm256_permutevar8x32_ps(fa__load(row), (__m256i)k);
+FA_INLINE fa__reals fa__entry(fa__entries row, fa__ints k, fa__reals x, int by_sign, int far) {
+    fa__reals first = _mm256_permutevar8x32_ps(row.first, (__m256i)k);
     if (!by_sign && !far) return first; /* 8 pieces: half of the row is not used */
-    return _mm256_blendv_ps(first, _mm256_permutevar8x32_ps(fa__load(row + 8), (__m256i)k),
+    return _mm256_blendv_ps(first, _mm256_permutevar8x32_ps(row.second, (__m256i)k),
                             (__m256)(by_sign ? x > 0 : k << 28));
 }
 FA_INLINE fa__reals fa__rounded_to_whole(fa__reals x) {

@@ -1,11 +1,10 @@
 /* Kernels of smooth rows: a short polynomial for each piece of the line, its coefficients fetched by permutes
- * of registers, so that nothing is computed but multiply-adds. Included by loops.c for the element types and
- * instruction sets that piece_vectors.h has. Knows how a table is read; does not know which function it stands for.
+ * of registers, so that nothing is computed but multiply-adds. Included by piece_rows.h. Knows how a table is read;
+ * does not know which function it stands for.
  *
- * piece_tables.h and piece_tables_double.h, made by scripts of those names, list the tables. Inputs beyond a
- * table's cover are put aside, a block at a time. Where a row falls or grows like an exponential there, a second
- * table of the same kind holds the pieces of log2 |q|; all others go through the row's ordinary loop, which
- * computes its formula.
+ * Inputs beyond a table's cover are put aside, a block at a time. Where a row falls or grows like an exponential
+ * there, a second table of the same kind holds the pieces of log2 |q| (float32), or exponentials themselves do
+ * (float64: tails.h); all others go through the row's ordinary loop, which computes its formula.
  *
  *     k = bits(scale |x| + offset) >> shift;  d = u - centre[k];  q = value[k] + d*(slope[k] + c0[k] + c1[k] d + ...)
  */
@@ -16,12 +15,14 @@
 #include <string.h>
 
 #include "piece_vectors.h"
+#if FA_COMPENSATE
+#include "tails.h"
+#endif
 
-#define FA__BLOCK 1024              /* elements between two looks at what was put aside: 4 or 8 KiB */
-#define FA__ENTRIES (2 * FA__WIDTH) /* of a row of a table; not all of them need be used */
-#define FA__GROUP 4                 /* vectors that share one look at their sizes */
+#define FA__BLOCK 1024 /* elements between two looks at what was put aside: 4 or 8 KiB */
+#define FA__GROUP 4    /* vectors that share one look at their sizes */
+#define FA__MANY 8     /* one in so many beyond a cover are many: packing them takes longer than all */
 
-#define FA__ALIGNED __attribute__((aligned(64))) /* so that no look-up crosses a cache line */
 /* below, products of x become subnormal: two are rounded, and slow */
 #define FA__TINY (FA_COMPENSATE ? 0x1p-900 : 0x1p-100)
 
@@ -44,10 +45,13 @@ typedef struct {
     real high;
     fa__end at_high;
     const real *table; /* centre, value, slope, c0, c1, ...: FA__ENTRIES each */
-    /* far tables: pieces are those of log2 |q|, and hold for |x| >= from; the sign of q for negative and for
-     * other x, 0 where there are no pieces */
+    /* what lies beyond another table, for |x| >= from: pieces of log2 |q|, or tails; the sign of q for negative and
+     * for other x, 0 where there is nothing */
     int far, sign[2];
     real from;
+#if FA_COMPENSATE
+    fa__tails tails;
+#endif
 } fa__pieces;
 
 /* Vectors ---------------------------------------------------------------------------------------- */
@@ -108,19 +112,30 @@ FA_INLINE fa__reals fa__assembled(const fa__pieces *p, fa__reals x, fa__reals d,
     return q;
 }
 
-/* row `row` of the table at place k */
-FA_INLINE fa__reals fa__from_row(const fa__pieces *p, int row, fa__ints k, fa__reals x) {
-    return fa__entry(p->table + row * FA__ENTRIES, k, x, p->form == FA__SIGNED, p->far);
+/* entry k of a row */
+FA_INLINE fa__reals fa__from_row(const fa__pieces *p, fa__entries row, fa__ints k, fa__reals x) {
+    return fa__entry(row, k, x, p->form == FA__SIGNED, p->far);
+}
+
+FA_INLINE fa__entries fa__entries_of(const fa__pieces *p, int row) {
+    return fa__load_entries(p->table + row * FA__ENTRIES);
 }
 
 #define FA__EACH_VECTOR _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
 
 /* f of `vectors` at once, step by step, so that one may go on while others wait for their multiply-adds */
 FA_INLINE void fa__piece_values(const fa__pieces *p, const fa__reals *x, fa__reals *y, int vectors) {
+#if FA_COMPENSATE
+    if (p->far) {
+        FA__EACH_VECTOR y[v] = fa__tail_value(&p->tails, x[v]);
+        return;
+    }
+#endif
     const fa__ints sign_bit = (fa__ints)FA__ALL(-0.0f);
     const int by_sign = p->form == FA__SIGNED;
     fa__ints k[FA__GROUP];
     fa__reals d[FA__GROUP], rest[FA__GROUP];
+    fa__entries centres = fa__entries_of(p, 0), last = fa__entries_of(p, 2 + p->degree);
     FA__EACH_VECTOR {
         fa__reals size = (fa__reals)((fa__ints)x[v] & ~sign_bit);
         if (p->closed) size = FA__MIN(FA__ALL(p->cover), size); /* the second one if it is NaN */
@@ -128,15 +143,18 @@ FA_INLINE void fa__piece_values(const fa__pieces *p, const fa__reals *x, fa__rea
         k[v] =
             fa__index((fa__ints)((fa__words)FA__FMA(size, FA__ALL(p->scale), FA__ALL(p->offset)) >> p->shift),
                       x[v], by_sign);
-        d[v] = u - fa__from_row(p, 0, k[v], x[v]);
-        rest[v] = fa__from_row(p, 2 + p->degree, k[v], x[v]);
+        d[v] = u - fa__from_row(p, centres, k[v], x[v]);
+        rest[v] = fa__from_row(p, last, k[v], x[v]);
     }
 #pragma GCC unroll 32
-    for (int j = p->degree - 2; j >= 0; j--)
-        FA__EACH_VECTOR rest[v] = FA__FMA(rest[v], d[v], fa__from_row(p, 3 + j, k[v], x[v]));
+    for (int j = p->degree - 2; j >= 0; j--) {
+        fa__entries coefficients = fa__entries_of(p, 3 + j);
+        FA__EACH_VECTOR rest[v] = FA__FMA(rest[v], d[v], fa__from_row(p, coefficients, k[v], x[v]));
+    }
+    fa__entries values = fa__entries_of(p, 1), slopes = fa__entries_of(p, 2);
     FA__EACH_VECTOR {
-        fa__reals value = fa__from_row(p, 1, k[v], x[v]);
-        fa__reals slope = p->sloped ? fa__from_row(p, 2, k[v], x[v]) : FA__ALL(0);
+        fa__reals value = fa__from_row(p, values, k[v], x[v]);
+        fa__reals slope = p->sloped ? fa__from_row(p, slopes, k[v], x[v]) : FA__ALL(0);
         y[v] = fa__assembled(p, x[v], d[v], value, slope, rest[v]);
     }
 }
@@ -170,19 +188,41 @@ FA_INLINE fa__reals fa__at_end(const fa__end *end, fa__reals x) {
     return FA__FMA(x, FA__ALL(end->slope), x * end->rest);
 }
 
-/* Results of a vector some of whose inputs lie beyond the cover: ends are known, the rest is put aside */
-FA_INLINE fa__reals fa__beyond(const fa__pieces *p, fa__reals x, fa__reals y, size_t at, fa__aside *aside) {
-    fa__mask far = fa__set_bits(fa__outside(p, x));
-    fa__mask low = fa__set_bits(x <= p->low), high = fa__set_bits(x >= p->high);
-    y = fa__choose(low, fa__at_end(&p->at_low, x), y);
-    y = fa__choose(high, fa__at_end(&p->at_high, x), y);
-    far &= (fa__mask) ~(low | high);
-    fa__pack(aside->x + aside->count, far, x); /* no branch: whether there are any is hard to foretell */
-    aside->at[aside->vectors] = (uint16_t)at;
-    aside->mask[aside->vectors] = far;
-    aside->vectors += far != 0;
-    aside->count += (size_t)__builtin_popcount(far);
-    return y;
+/* Results of a group some of whose inputs lie beyond the cover. Ends are known. Where many others lie there, what
+ * `far` tells is computed for all; else, and for what it does not know, packing is cheaper: put aside. Either way an
+ * element meets the same code. */
+FA_INLINE void fa__beyond(const fa__pieces *p, const fa__pieces *far, const fa__reals *x, fa__reals *y,
+                          int vectors, size_t at, fa__aside *aside) {
+    fa__mask left[FA__GROUP];
+    int count = 0;
+    FA__EACH_VECTOR {
+        fa__mask low = fa__at_most(x[v], p->low), high = fa__at_least(x[v], p->high);
+        y[v] = fa__choose(low, fa__at_end(&p->at_low, x[v]), y[v]);
+        y[v] = fa__choose(high, fa__at_end(&p->at_high, x[v]), y[v]);
+        left[v] = fa__set_bits(fa__outside(p, x[v])) & (fa__mask) ~(low | high);
+        count += __builtin_popcount(left[v]);
+    }
+    if (far && count > vectors * FA__WIDTH / FA__MANY) {
+        fa__reals found[FA__GROUP];
+        const int together = vectors < FA__TOGETHER ? vectors : FA__TOGETHER;
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v += together) fa__piece_values(far, x + v, found + v, together);
+        count = 0;
+        FA__EACH_VECTOR {
+            fa__mask known = left[v] & (fa__mask)~fa__set_bits(fa__outside(far, x[v]));
+            y[v] = fa__choose(known, found[v], y[v]);
+            left[v] &= (fa__mask)~known;
+            count |= left[v];
+        }
+        if (count == 0) return;
+    }
+    FA__EACH_VECTOR { /* no branch: whether there are any is hard to foretell */
+        fa__pack(aside->x + aside->count, left[v], x[v]);
+        aside->at[aside->vectors] = (uint16_t)(at + (size_t)v * FA__WIDTH);
+        aside->mask[aside->vectors] = left[v];
+        aside->vectors += left[v] != 0;
+        aside->count += (size_t)__builtin_popcount(left[v]);
+    }
 }
 
 /* as many bytes as a group has, line by line */
@@ -206,8 +246,8 @@ FA_INLINE void fa__move_some(fa__traffic *traffic) {
 }
 
 /* `vectors` of them, from x + i to y + i */
-FA_INLINE void fa__piece_group(const fa__pieces *p, const real *x, real *y, size_t i, int vectors,
-                               fa__aside *aside) {
+FA_INLINE void fa__piece_group(const fa__pieces *p, const fa__pieces *far, const real *x, real *y, size_t i,
+                               int vectors, fa__aside *aside) {
     fa__reals in[FA__GROUP], out[FA__GROUP];
     fa__ints any = {0};
     const int together = vectors < FA__TOGETHER ? vectors : FA__TOGETHER;
@@ -220,9 +260,7 @@ FA_INLINE void fa__piece_group(const fa__pieces *p, const real *x, real *y, size
         }
         fa__piece_values(p, in + first, out + first, together);
     }
-    if (__builtin_expect(fa__set_bits(any) != 0, 0))
-        for (int v = 0; v < vectors; v++)
-            out[v] = fa__beyond(p, in[v], out[v], i + (size_t)v * FA__WIDTH, aside);
+    if (__builtin_expect(fa__set_bits(any) != 0, 0)) fa__beyond(p, far, in, out, vectors, i, aside);
     FA__EACH_VECTOR fa__store(y + i + v * FA__WIDTH, out[v]);
 }
 
@@ -249,160 +287,19 @@ static __attribute__((noinline)) void fa__finish_aside(fa__aside *aside, real *y
 }
 
 /* n elements, a multiple of FA__LANES; y may be x */
-FA_INLINE void fa__by_pieces(const fa__pieces *p, const real *x, real *y, size_t n, fa__traffic *traffic,
-                             fa__loop *beyond, char *const *params, int n_params) {
+FA_INLINE void fa__by_pieces(const fa__pieces *p, const fa__pieces *far, const real *x, real *y, size_t n,
+                             fa__traffic *traffic, fa__loop *beyond, char *const *params, int n_params) {
     fa__aside aside;
     for (size_t done = 0; done < n; done += FA__BLOCK, x += FA__BLOCK, y += FA__BLOCK) {
         size_t i = 0, count = n - done < FA__BLOCK ? n - done : FA__BLOCK;
         aside.count = aside.vectors = 0;
         for (; i + FA__GROUP * FA__WIDTH <= count; i += FA__GROUP * FA__WIDTH) {
-            fa__piece_group(p, x, y, i, FA__GROUP, &aside);
+            fa__piece_group(p, far, x, y, i, FA__GROUP, &aside);
             fa__move_some(traffic);
         }
-        for (; i < count; i += FA__WIDTH) fa__piece_group(p, x, y, i, 1, &aside);
+        for (; i < count; i += FA__WIDTH) fa__piece_group(p, far, x, y, i, 1, &aside);
         if (__builtin_expect(aside.count != 0, 0)) fa__finish_aside(&aside, y, beyond, params, n_params);
     }
 }
-
-/* Directions --------------------------------------------------------------------------------------- */
-
-FA_INLINE void fa__backward_over(fa__loop *derivative, int n_params, char *const *operands, size_t n,
-                                 fa__traffic *traffic) {
-    const real *grad = (const real *)operands[0], *x = (const real *)operands[1];
-    real *out = (real *)operands[2 + n_params], d[FA__BLOCK];
-    for (size_t done = 0; done < n; done += FA__BLOCK) {
-        size_t count = n - done < FA__BLOCK ? n - done : FA__BLOCK;
-        fa__run_some(derivative, x + done, d, operands + 2, n_params, count, traffic);
-#pragma omp simd
-        for (size_t i = 0; i < count / FA__LANES * FA__LANES; i++)
-            out[done + i] = fa__chain(grad[done + i], d[i]);
-    }
-}
-
-/* either result may be stored over x */
-FA_INLINE void fa__both_over(fa__loop *forward, fa__loop *derivative, int n_params, char *const *operands,
-                             size_t n, fa__traffic *traffic) {
-    const real *x = (const real *)operands[0];
-    real *y = (real *)operands[1 + n_params], *out = (real *)operands[2 + n_params], d[FA__BLOCK];
-    for (size_t done = 0; done < n; done += FA__BLOCK) {
-        size_t count = n - done < FA__BLOCK ? n - done : FA__BLOCK;
-        fa__run_some(derivative, x + done, d, operands + 1, n_params, count, traffic);
-        fa__run_some(forward, x + done, y + done, operands + 1, n_params, count, traffic);
-        memcpy(out + done, d, count * sizeof *d);
-    }
-}
-
-/* Parameters that vary: an element whose parameters are the defaults gets what a call with the defaults would
- * give it, whatever stands beside it. `fast` takes one value per parameter, `formula` one per element. */
-FA_INLINE void fa__by_element(fa__loop *fast, fa__loop *formula, const real *defaults, int inputs,
-                              int n_params, int results, char *const *operands, size_t n) {
-    real by_pieces[2][FA__BLOCK];
-    for (size_t done = 0; done < n; done += FA__BLOCK) {
-        size_t count = n - done < FA__BLOCK ? n - done : FA__BLOCK, defaulted = 0;
-        char *at[FA__MAX_OPERANDS], *fixed[FA__MAX_OPERANDS], is_default[FA__BLOCK];
-        for (int i = 0; i < inputs + n_params + results; i++)
-            at[i] = fixed[i] = operands[i] + done * sizeof(real);
-        for (int i = 0; i < n_params; i++) fixed[inputs + i] = (char *)(uintptr_t)&defaults[i];
-        for (int i = 0; i < results; i++) fixed[inputs + n_params + i] = (char *)by_pieces[i];
-        for (size_t k = 0; k < count; k++) {
-            is_default[k] = 1;
-            for (int i = 0; i < n_params; i++)
-                is_default[k] &= ((const real *)at[inputs + i])[k] == defaults[i];
-            defaulted += (size_t)is_default[k];
-        }
-        if (defaulted) fast(fixed, count, 0); /* first: results may be stored over inputs */
-        if (defaulted < count) formula(at, count, 0);
-        for (int i = 0; defaulted && i < results; i++)
-            for (size_t k = 0; k < count; k++)
-                if (is_default[k]) ((real *)at[inputs + n_params + i])[k] = by_pieces[i][k];
-    }
-}
-
-/* Rows --------------------------------------------------------------------------------------------- */
-
-#if FA_COMPENSATE
-#include "piece_tables_double.h"
-#else
-#include "piece_tables.h"
-#endif
-
-/* tables are made for the default parameters; any others take the ordinary loop */
-#define FA__IS_DEFAULT(i, parameter, default_, kind) &&*(const real *)params[i] == (real)(default_)
-#define FA__DEFAULT(i, parameter, default_, kind) default_,
-#define FA_ACT(name, params_, ...)                                                   \
-    FA_INLINE int name##_at_defaults(char *const *params) {                          \
-        (void)params;                                                                \
-        return 1 FA_EACH_PARAM(FA__IS_DEFAULT, params_);                             \
-    }                                                                                \
-    static const real name##_defaults[] = {FA_EACH_PARAM(FA__DEFAULT, params_) 0.0}; \
-    enum { name##_params = FA__FIRST params_ };
-#include "fastact/activations.def"
-#undef FA_ACT
-
-/* name_forward_far, name_derivative_far: at the default parameters */
-#define FA__FAR_PIECES_OF(name, direction, form_, right_, degree_, shift_, scale_, offset_, cover_, from_, \
-                          sign_left, sign_right)                                                           \
-    static void name##_##direction##_far(char *const *operands, size_t n, fa__traffic *traffic) {          \
-        const fa__pieces pieces = {.form = form_,                                                          \
-                                   .right = right_,                                                        \
-                                   .sloped = 1,                                                            \
-                                   .degree = degree_,                                                      \
-                                   .shift = shift_,                                                        \
-                                   .scale = scale_,                                                        \
-                                   .offset = offset_,                                                      \
-                                   .cover = cover_,                                                        \
-                                   .low = NAN,                                                             \
-                                   .high = NAN,                                                            \
-                                   .table = name##_##direction##_far_table[0],                             \
-                                   .far = 1,                                                               \
-                                   .sign = {sign_left, sign_right},                                        \
-                                   .from = from_};                                                         \
-        char *const *params = operands + 1;                                                                \
-        fa__by_pieces(&pieces, (const real *)operands[0], (real *)params[name##_params], n, traffic,       \
-                      name##_##direction##_scalar, params, name##_params);                                 \
-    }
-FA__EACH_FAR_TABLE(FA__FAR_PIECES_OF)
-
-/* name_forward_fast, name_derivative_fast; `beyond` is far or scalar */
-#define FA__PIECES_OF(name, direction, beyond, ...)                                                      \
-    static void name##_##direction##_fast(char *const *operands, size_t n, fa__traffic *traffic) {       \
-        const fa__pieces pieces = {__VA_ARGS__, name##_##direction##_table[0], 0, {0, 0}, 0};            \
-        char *const *params = operands + 1;                                                              \
-        if (name##_at_defaults(params))                                                                  \
-            fa__by_pieces(&pieces, (const real *)operands[0], (real *)params[name##_params], n, traffic, \
-                          name##_##direction##_##beyond, params, name##_params);                         \
-        else                                                                                             \
-            name##_##direction##_scalar(operands, n, traffic);                                           \
-    }
-FA__EACH_TABLE(FA__PIECES_OF)
-
-#define FA__PIECES_BACKWARD(name)                                                             \
-    static void name##_backward_fast(char *const *operands, size_t n, fa__traffic *traffic) { \
-        if (name##_at_defaults(operands + 2))                                                 \
-            fa__backward_over(name##_derivative_fast, name##_params, operands, n, traffic);   \
-        else                                                                                  \
-            name##_backward_scalar(operands, n, traffic);                                     \
-    }
-FA__EACH_WITH_DERIVATIVE(FA__PIECES_BACKWARD)
-
-/* one of the two may be an ordinary loop */
-#define FA__PIECES_BOTH(name, value, derivative)                                                           \
-    static void name##_both_fast(char *const *operands, size_t n, fa__traffic *traffic) {                  \
-        if (name##_at_defaults(operands + 1))                                                              \
-            fa__both_over(name##_forward_##value, name##_derivative_##derivative, name##_params, operands, \
-                          n, traffic);                                                                     \
-        else                                                                                               \
-            name##_both_scalar(operands, n, traffic);                                                      \
-    }
-FA__EACH_WITH_BOTH(FA__PIECES_BOTH)
-
-#define FA__PIECES_BY_ELEMENT(name, direction, inputs, results)                                         \
-    static void name##_##direction##_fast_by_element(char *const *operands, size_t n,                   \
-                                                     fa__traffic *traffic) {                            \
-        (void)traffic;                                                                                  \
-        fa__by_element(name##_##direction##_fast, name##_##direction##_vector, name##_defaults, inputs, \
-                       name##_params, results, operands, n);                                            \
-    }
-FA__EACH_BY_ELEMENT(FA__PIECES_BY_ELEMENT)
 
 #endif
