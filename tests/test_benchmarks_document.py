@@ -19,6 +19,7 @@ from fastact.benchmarks import (
 from fastact.benchmarks.cases import Case
 from fastact.benchmarks.dense_cases import DenseCase
 from fastact.benchmarks.dense_results import DenseCell
+from fastact.benchmarks.layouts import COLUMNS, ROWS, LayoutTimes
 
 ORIGIN = "Made by\n\n    a command"
 
@@ -87,7 +88,10 @@ CELLS = [
 
 @pytest.fixture
 def text():
-    return activations_document.section(CELLS, ORIGIN, ["A note."])
+    times = {"contiguous": 2.0 * ROWS * COLUMNS, "reversed": 5.0 * ROWS * COLUMNS}
+    return activations_document.section(
+        CELLS, [LayoutTimes("relu", "float32", 1, times)], ORIGIN, ["A note."]
+    )
 
 
 def test_every_cell_stands_in_the_document(text):
@@ -129,6 +133,13 @@ def test_a_call_costs_what_remains_without_elements(text):
     overheads = results.call_overheads(CELLS)
     assert overheads == {("relu", "forward", "float32"): pytest.approx(100)}
     assert "forward 100 (100 to 100)" in text
+
+
+def test_layouts_are_held_against_contiguous_arrays(text):
+    layouts = text[text.index("### Layouts") :]
+    assert "| layout | relu float32, 1 thread |" in layouts
+    assert "| contiguous, ns | 2 |" in layouts
+    assert "| reversed | 2.50 |" in layouts
 
 
 def test_scaled_times_do_not_take_part():

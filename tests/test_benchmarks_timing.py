@@ -6,7 +6,7 @@ import gc
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from itertools import count
+from itertools import chain, count
 
 import numpy as np
 import pytest
@@ -135,7 +135,7 @@ def test_greedy_are_those_whose_median_is_beyond_their_threads():
     assert timing.greedy([*busy, ("b", 2, 2.1)]) == [("b", 1, 1.9)]
 
 
-def test_who_is_far_behind_in_long_calls_is_timed_once():
+def test_who_is_far_behind_in_long_calls_is_timed_twice_only():
     simulation = Simulation()
     durations = {"a": 90, "b": 100, "c": 110, "d": 310, "e": 340}
     calls = {name: simulation.call(name, constant(ns)) for name, ns in durations.items()}
@@ -144,8 +144,16 @@ def test_who_is_far_behind_in_long_calls_is_timed_once():
     assert {name: one.nanoseconds for name, one in taken.items()} == durations
     assert {name: simulation.order.count(name) for name in durations} == {
         **dict.fromkeys("abcd", 1 + 4 * 2),  # a call to wake the CPUs before each batch
-        "e": 1,
+        "e": 1 + 2,
     }
+
+
+def test_who_was_held_up_at_first_takes_part():
+    simulation = Simulation()
+    calls = {name: simulation.call(name, constant(100)) for name in "abc"}
+    calls["d"] = simulation.call("d", chain([10_000], constant(100)))
+    plan = timing.Plan(rounds=4, batch_ns=10, budget_ns=10**9, long_ns=50)
+    assert timing.measure(calls, plan, simulation.clock, simulation.cpu_clock)["d"].nanoseconds == 100
 
 
 # Threads -------------------------------------------------------------------------------------------

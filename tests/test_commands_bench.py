@@ -15,7 +15,7 @@ import scipy
 
 import fastact
 from fastact.__main__ import main
-from fastact.benchmarks import cases, digits, peers, results, timing
+from fastact.benchmarks import cases, digits, layouts, peers, results, timing
 from fastact.benchmarks.contestants import PurePython
 from fastact.commands import bench
 
@@ -237,6 +237,8 @@ def test_with_peers_all_inputs_and_one_thread_too_are_timed(tmp_path, capsys, mo
     monkeypatch.setattr(digits, "load", lambda: (_ for _ in ()).throw(ModuleNotFoundError(name="sklearn")))
     monkeypatch.setattr(peers, "installed", lambda: ([Made()], {"other": "package"}))
     monkeypatch.setattr(cases, "ALL_SIZES", (3, 5))
+    monkeypatch.setattr(layouts, "ROWS", 4)
+    monkeypatch.setattr(layouts, "COLUMNS", 6)
     monkeypatch.setattr(timing, "Plan", lambda: timing.QUICK)
     file, path = tmp_path / "run.json", tmp_path / "made.md"
     assert (
@@ -247,6 +249,9 @@ def test_with_peers_all_inputs_and_one_thread_too_are_timed(tmp_path, capsys, mo
     assert {one["inputs"] for one in found["cells"]} == set(cases.INPUTS)
     assert {one["n"] for one in found["cells"]} == {3, 5}
     assert all(one["cpus"].keys() == one["nanoseconds"].keys() for one in found["cells"])
+    shapes = {(one["activation"], one["dtype"], one["threads"]) for one in found["layouts"]}
+    assert len(shapes) == len(layouts.NAMES) * 2 * len({1, fastact.get_num_threads()})
+    assert all(one["nanoseconds"].keys() > {"contiguous"} for one in found["layouts"])
     assert any("other is absent" in note for note in found["notes"])
     assert "other is absent" in path.read_text()
     assert "other is absent" in capsys.readouterr().out

@@ -19,6 +19,7 @@ import fastact as fa
 
 CSRC = helpers.ROOT / "fastact/csrc"
 LINE = re.compile(r"M\((\w+), (forward|derivative), (far, |scalar, )?(FA__.*)\)")
+TAIL = re.compile(r"M\((\w+), (forward|derivative), ([-+\dx].*)\)")
 NUMBER = re.compile(r"-?0x[0-9a-f.]+p[-+]\d+")
 Tables = list[dict[tuple[str, str], tuple[list[str], np.ndarray]]]
 
@@ -70,6 +71,40 @@ def test_every_table_has_its_pieces(script: str) -> None:
             assert np.isfinite(numbers).all()
 
 
+def tails(text: str) -> dict[tuple[str, str], tuple[list[str], np.ndarray]]:
+    """What the lines of exponential tails say: counts and signs, and all other numbers."""
+    return {
+        (m[1], m[2]): (
+            NUMBER.sub("", m[3]).split(),
+            np.array([float.fromhex(n) for n in NUMBER.findall(m[3])]),
+        )
+        for m in TAIL.finditer(text)
+        if (m[1], m[2]) in FAR
+    }
+
+
+DOUBLE = (CSRC / "piece_tables_double.h").read_text()
+FAR = set(re.findall(r"M\((\w+), (forward|derivative), far, ", DOUBLE))
+
+
+def test_every_row_with_tails_has_a_line_of_them() -> None:
+    assert {("sigmoid", "forward"), ("mish", "derivative")} <= FAR
+    assert tails(DOUBLE).keys() == FAR
+
+
+def test_the_script_fits_the_tails() -> None:
+    """Those of one row that has one side only, and of one whose sides differ."""
+    pytest.importorskip("flint", reason="the script asks for exact values")
+    names = ["elu", "mish"]
+    command = [sys.executable, str(CSRC / "piece_tables_double.py"), *names]
+    isa = {**os.environ, "FASTACT_ISA": "avx2"}
+    made = tails(subprocess.run(command, env=isa, capture_output=True, text=True, check=True).stdout)
+    assert made.keys() == {key for key in FAR if key[0] in names}
+    for key, (facts, numbers) in made.items():
+        assert facts == tails(DOUBLE)[key][0]
+        np.testing.assert_allclose(numbers, tails(DOUBLE)[key][1], rtol=2.0**-40, atol=2.0**-60)
+
+
 def mixture(n: int, dtype: str) -> np.ndarray:
     """Inputs of all kinds side by side: within a table, beyond it, next to nothing, not numbers."""
     rng = np.random.default_rng(n)
@@ -98,6 +133,20 @@ def test_bits_do_not_depend_on_the_neighbours(call: helpers.Call, n: int, dtype:
     for whole, other, part in zip(together, shuffled, few, strict=True):
         oracle.assert_same_bits(other, whole[order])
         oracle.assert_same_bits(part, whole[: n // 3])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bits_do_not_depend_on_how_many_lie_beyond_a_table(call: helpers.Call, dtype: str) -> None:
+    """Few inputs there are put aside, many are not."""
+    rng = np.random.default_rng(3)
+    x = rng.uniform(-60, 60, 4096).astype(dtype)
+    near = np.where(rng.random(x.size) < 0.02, x, rng.uniform(-3, 3, x.size)).astype(dtype)
+    grad = rng.normal(size=x.size).astype(dtype)
+    arrays = [grad] * (call.inputs - 1)
+    with np.errstate(all="ignore"):
+        crowded, alone = helpers.each(call(*arrays, x)), helpers.each(call(*arrays, near))
+    for many, few in zip(crowded, alone, strict=True):
+        oracle.assert_same_bits(few[near == x], many[near == x])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -17,6 +17,7 @@ import numpy as np
 from fastact.benchmarks.cases import INPUTS, Case
 from fastact.benchmarks.contestants import NumpyIdiom
 from fastact.benchmarks.document import factor, table
+from fastact.benchmarks.layouts import COLUMNS, ROWS, LayoutTimes
 from fastact.benchmarks.results import (
     FASTEST,
     Cell,
@@ -43,13 +44,15 @@ In the tables a cell holds fastact's nanoseconds per element, then the time of t
 fastact's, and who that is."""
 
 
-def section(cells: Sequence[Cell], origin: str, notes: Sequence[str]) -> str:
+def section(cells: Sequence[Cell], shapes: Sequence[LayoutTimes], origin: str, notes: Sequence[str]) -> str:
     """The section's text.
 
     Parameters
     ----------
     cells : sequence of Cell
         The run.
+    shapes : sequence of LayoutTimes
+        Of the same run; may be empty.
     origin : str
         What the figures belong to, from ``document.origin``.
     notes : sequence of str
@@ -67,7 +70,7 @@ def section(cells: Sequence[Cell], origin: str, notes: Sequence[str]) -> str:
     parts += ["### Where another one is faster", *_slower(cells)]
     for (threads, dtype), chosen in _groups(normal, lambda cell: (cell.threads, cell.case.dtype)):
         parts += [f"### {dtype}, {_threads(threads)}", _grid(chosen, lambda cell: f"{cell.case.n:,}")]
-    return "\n\n".join([*parts, *_roofline(normal), *_tails(cells)])
+    return "\n\n".join([*parts, *_roofline(normal), *_tails(cells), *_layouts(shapes)])
 
 
 def _threads(count: int) -> str:
@@ -199,3 +202,20 @@ def _tails(cells: Sequence[Cell]) -> Iterator[str]:
         yield f"With {_threads(threads)}:"
         chosen.sort(key=lambda cell: (cell.case.dtype, INPUTS.index(cell.case.inputs)))
         yield _grid(chosen, lambda cell: f"{cell.case.dtype} {cell.case.inputs}")
+
+
+def _layouts(shapes: Sequence[LayoutTimes]) -> Iterator[str]:
+    """Other layouts, each in a line: its time over that of contiguous arrays."""
+    if not shapes:
+        return
+    yield "### Layouts"
+    yield (
+        f"The time of fastact's forward call over that of the same call on contiguous arrays, {ROWS:,} x "
+        f"{COLUMNS:,}; results are contiguous. The first line has the latter's nanoseconds per element."
+    )
+    columns = [f"{t.activation} {t.dtype}, {_threads(t.threads)}" for t in shapes]
+    contiguous = [f"{t.per_element:.3g}" for t in shapes]
+    ratios = [t.over_contiguous() for t in shapes]
+    names = dict.fromkeys(name for of_one in ratios for name in of_one)
+    rows = [[name, *(factor(of_one.get(name)) for of_one in ratios)] for name in names]
+    yield table(["layout", *columns], [["contiguous, ns", *contiguous], *rows])

@@ -15,7 +15,7 @@ from rich.console import Console
 
 import fastact
 from fastact.benchmarks import activations_document as document
-from fastact.benchmarks import cases, digits, peers, report
+from fastact.benchmarks import cases, digits, layouts, peers, report
 from fastact.benchmarks.contestants import Contestant, Fastact, NumpyIdiom, PurePython
 from fastact.benchmarks.results import Cell, mean_speed_ups, measure_cells, opponents, usual
 from fastact.commands.bench_run import Run
@@ -118,6 +118,7 @@ def _run(started: Run) -> None:
     options, console = started.options, started.console
     cells = _measure(started)
     console.print(report.cells_table(cells), report.summary(cells))
+    shapes = _measure_layouts(started) if options.peers else []
     started.measured(cells)
     started.compare(cells)
     versions = peers.versions(opponents(cells))
@@ -126,11 +127,12 @@ def _run(started: Run) -> None:
         {
             "peers": versions,
             "cells": [cell.as_json() for cell in cells],
+            "layouts": [times.as_json() for times in shapes],
             "geometric_means": mean_speed_ups(usual(cells)),
             "digits": trained,
         }
     )
-    started.write_section(document.NAME, partial(document.section, cells), versions)
+    started.write_section(document.NAME, partial(document.section, cells, shapes), versions)
     if options.plot is not None:
         from fastact.benchmarks import picture
 
@@ -156,6 +158,13 @@ def _measure(started: Run) -> list[Cell]:
         started.note(report.absent_notes(absent))
     cells = measure_cells(chosen, contestants, started.threads, started.plan)
     return started.collect(cells, len(chosen) * len(started.threads), lambda cell: cell.case.activation)
+
+
+def _measure_layouts(started: Run) -> list[layouts.LayoutTimes]:
+    dtypes = _QUICK_DTYPES if started.options.quick else cases.DTYPES
+    measured = layouts.measure_layouts(dtypes, started.threads, started.plan)
+    total = len(dtypes) * len(started.threads) * len(layouts.NAMES)
+    return started.collect(measured, total, lambda times: f"layouts, {times.activation}")
 
 
 def _train(options: argparse.Namespace, console: Console) -> dict[str, Any]:
