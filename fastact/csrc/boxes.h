@@ -12,9 +12,9 @@
 /* the same across which operands run in different directions: the longer, the fewer pages are met again */
 #define FA__TILED 1024
 
-/* Once the CPU sees where a loop reads it fetches by itself, up to the next page. From a cache the rest is worth
- * fetching (all of it took up to 1.3 times as long there); from memory all is (streamed, relu's backward pass took
- * 0.21 instead of 0.44 ns). */
+/* Once the CPU sees where a loop reads it fetches by itself, up to the next page. From a cache some is worth fetching (all
+ * of it took up to 1.3 times as long there); from memory all is (streamed, relu's backward pass took 0.21 instead of
+ * 0.44 ns). */
 typedef enum { FA__FETCH_NONE, FA__FETCH_SOME, FA__FETCH_ALL } fa__fetching;
 
 typedef struct {

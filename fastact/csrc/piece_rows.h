@@ -113,8 +113,8 @@ FA_INLINE void fa__by_element(fa__loop *fast, fa__loop *formula, const real *def
 #endif
 FA__EACH_FAR_TABLE(FA__FAR_OF)
 
-/* Loops at the default parameters: NAME_DIRECTION_near, of a table and what lies beyond it, puts aside what few lie
- * there, for NAME_DIRECTION_far; that leaves what it does not know to the formula, NAME_DIRECTION_scalar. */
+/* Loops at the default parameters: NAME_DIRECTION_near, of a table and what lies beyond it, puts inputs there aside where
+ * they are few, for NAME_DIRECTION_far; that leaves what it does not know to the formula, NAME_DIRECTION_scalar. */
 #define FA__LOOP_OF(function, name, pieces, far, aside)                                                  \
     static void function(char *const *operands, size_t n, fa__traffic *traffic) {                        \
         char *const *params = operands + 1;                                                              \
@@ -125,7 +125,7 @@ FA__EACH_FAR_TABLE(FA__FAR_OF)
     FA__LOOP_OF(name##_##direction##_far, name, &name##_##direction##_beyond, 0, name##_##direction##_scalar)
 FA__EACH_FAR_TABLE(FA__FAR_LOOP)
 
-/* what a loop computes beside its table for all, where many lie beyond: of float32 no less is packed and looked up */
+/* what a loop computes for all, where many lie beyond; in float32 packing them is faster, however many they are */
 #define FA__BEYOND_scalar(name, direction) 0
 #define FA__BEYOND_far(name, direction) FA_COMPENSATE ? &name##_##direction##_beyond : 0
 
