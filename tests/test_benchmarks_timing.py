@@ -204,7 +204,7 @@ def test_small_cells_say_nothing_about_threads():
 @pytest.mark.parametrize("second", [False, True])
 @pytest.mark.parametrize("other", [False, True])
 def test_the_pass_over_memory_moves_all_of_it(n, second, other):
-    a, b, y, d = roofline._arrays.__wrapped__(n)
+    a, b, y, d = (roofline._whole_lines(np.ones(n + 64, np.int8)) for _ in range(4))
     random = np.random.default_rng(0)
     a[:], b[:] = random.integers(-128, 128, (2, n))
     want = a ^ b if second else a.copy()
@@ -214,7 +214,7 @@ def test_the_pass_over_memory_moves_all_of_it(n, second, other):
 
 
 def test_the_pass_over_memory_refuses_what_it_cannot_move():
-    a, _, y, d = roofline._arrays.__wrapped__(128)
+    a, y, d = (roofline._whole_lines(np.ones(192, np.int8)) for _ in range(3))
     for arrays in ((a[:64], None, y, None), (a, a[:64], y, None), (a, None, y, d[:64])):
         with pytest.raises(ValueError, match="bytes each"):
             _core.move_memory(*arrays)
@@ -230,6 +230,14 @@ def test_the_pass_over_memory_refuses_what_it_cannot_move():
 def test_arrays_moved():
     moved = {d: roofline.arrays_moved(Case("sigmoid", d, "float32", 10)) for d in cases.DIRECTIONS}
     assert list(moved.values()) == [2, 3, 3, 3]
+
+
+def test_the_pass_has_the_memory_of_the_case():
+    case = Case("relu", "value_and_derivative", "float32", 10**4)
+    inside = [roofline._whole_lines(array) for array in (case.x, *case.rooms)]
+    assert all(part.ctypes.data % 64 == 0 and part.size % 64 == 0 for part in inside)
+    assert {part.nbytes for part in inside} == {4 * 10**4 - 64}
+    assert all(np.shares_memory(*pair) for pair in zip(inside, (case.x, *case.rooms), strict=True))
 
 
 def test_large_cells_are_held_against_memory(monkeypatch):

@@ -33,7 +33,8 @@ NAME = "Activations"
 
 _METHOD = """\
 In one process all take turns, batch by batch, and a figure is the median of many batches; before each turn
-the threads of the one before have gone to sleep. Results are preallocated where the library allows it.
+the threads of the one before have gone to sleep. All read the same memory, and write to the same where the
+library allows results to be preallocated.
 "NumPy" is the formula as array expressions. PyTorch's operators are called below autograd; JAX's functions
 and their derivatives are compiled, numba's and numexpr's are compiled from the formula. Value and
 derivative is held against a peer's forward and backward. Whoever is several times slower than the three

@@ -75,9 +75,7 @@ class Case:
     @property
     def y(self) -> Array:
         """The activation's output for `x`, read-only."""
-        y: Array = self.function(self.x)
-        y.setflags(write=False)
-        return y
+        return _output_of(self)
 
     @property
     def argument_names(self) -> tuple[str, ...]:
@@ -96,6 +94,11 @@ class Case:
         """How many arrays the direction gives."""
         return 2 if self.direction == "value_and_derivative" else 1
 
+    @property
+    def rooms(self) -> tuple[Array, ...]:
+        """Where contestants write results: the same memory for all, whose place makes it fast or slow."""
+        return tuple(_room(self.dtype, self.n, number) for number in range(self.results))
+
 
 @lru_cache(maxsize=64)  # all of a run
 def _array(inputs: str, dtype: str, n: int, scale: float, stream: int) -> Array:
@@ -108,6 +111,18 @@ def _array(inputs: str, dtype: str, n: int, scale: float, stream: int) -> Array:
         values = random.normal(0.0, scale, n).astype(dtype)
     values.setflags(write=False)
     return values
+
+
+@lru_cache(maxsize=1)  # contestants of a case follow each other
+def _output_of(case: Case) -> Array:
+    y: Array = case.function(case.x)
+    y.setflags(write=False)
+    return y
+
+
+@lru_cache(maxsize=64)
+def _room(dtype: str, n: int, number: int) -> Array:
+    return np.empty(n, dtype)
 
 
 def _of_random_bits(random: np.random.Generator, dtype: str, n: int) -> Array:

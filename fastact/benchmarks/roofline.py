@@ -6,7 +6,7 @@ Knows how many those are. Does not know what is computed on them, nor how time i
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,17 +33,14 @@ def memory_pass(case: Case) -> Callable[[], Any] | None:
     """A call that moves what the case must move, and does nothing else; None for a small case."""
     if case.n < LARGE:
         return None
-    a, b, y, d = _arrays(-(-case.n * np.dtype(case.dtype).itemsize // _LINE) * _LINE)
-    second = b if len(case.argument_names) == 2 else None
-    return partial(_core.move_memory, a, second, y, d if case.results == 2 else None)
+    a, b, *_ = (*map(_whole_lines, case.arguments), None)
+    y, d, *_ = (*map(_whole_lines, case.rooms), None)
+    return partial(_core.move_memory, a, b, y, d)
 
 
-@lru_cache(maxsize=2)  # one for each dtype
-def _arrays(size: int) -> tuple[Array, ...]:
-    """Four arrays of so many bytes that begin at cache lines, each page of them written to."""
-    found = []
-    for _ in range(4):
-        room = np.ones(size + _LINE, np.int8)
-        start = -room.ctypes.data % _LINE
-        found.append(room[start : start + size])
-    return tuple(found)
+def _whole_lines(array: Array) -> Array:
+    """The bytes of an array but a few: as many lines as it has wherever it begins."""
+    start = -array.ctypes.data % _LINE
+    size = (array.nbytes - _LINE) // _LINE * _LINE
+    whole: Array = array.view(np.int8)[start : start + size]
+    return whole

@@ -115,9 +115,10 @@ static unsigned leaf_of_caches(void) {
 }
 
 /* most of a shared cache that one processor is taken to have: guests are told of all of it, which Intel's whole socket
- * shares, and eight of AMD's processors */
+ * shares, and eight of AMD's processors. With half of AMD's, relu and its derivative, two threads, 24 MB: 0.16 instead of
+ * 0.36 ns with a quarter. */
 static size_t most_of_shared(void) {
-    return (size_t)(leaf_of_caches() == AMD_CACHES ? 8 : 2) << 20;
+    return (size_t)(leaf_of_caches() == AMD_CACHES ? 16 : 2) << 20;
 }
 
 /* bytes of the level's data cache for each logical processor that shares it; 0 where there is none */

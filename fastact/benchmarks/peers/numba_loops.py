@@ -11,7 +11,6 @@ from functools import cache, partial
 from typing import Any
 
 import numba
-import numpy as np
 
 import fastact
 from fastact.benchmarks.cases import Case
@@ -45,8 +44,7 @@ class Peer:
         """The loop with its arrays."""
         parallel = numba.get_num_threads() > 1 and case.n >= _PARALLEL_FROM
         loop = _loop(case.activation, case.direction, parallel)
-        results = tuple(np.empty_like(case.x) for _ in range(1 + (case.direction == "value_and_derivative")))
-        return partial(loop, *case.arguments, *results)
+        return partial(loop, *case.arguments, *case.rooms)
 
 
 @cache

@@ -49,13 +49,16 @@ class Peer:
         """The expression with its arrays; for value and derivative, one after the other."""
         found, names = texts(case.function, case.direction)
         arrays = dict(zip(names, case.arguments, strict=True))
-        calls = [_call(ast.parse(text, mode="eval"), arrays) for text in found]
+        calls = [
+            _call(ast.parse(text, mode="eval"), arrays, room)
+            for text, room in zip(found, case.rooms, strict=True)
+        ]
         if None in calls:
             return None
         return calls[0] if len(calls) == 1 else lambda: tuple(call() for call in calls if call)
 
 
-def _call(tree: ast.Expression, arrays: Mapping[str, Array]) -> Callable[[], Any] | None:
+def _call(tree: ast.Expression, arrays: Mapping[str, Array], result: Array) -> Callable[[], Any] | None:
     """The compiled expression with its arrays; None where numexpr lacks a function, or none is needed."""
     constants = _Constants()
     text = ast.unparse(constants.visit(_Translator().visit(tree)))
@@ -63,7 +66,6 @@ def _call(tree: ast.Expression, arrays: Mapping[str, Array]) -> Callable[[], Any
     operands = {name: array for name, array in arrays.items() if name in used}
     if not operands or used & _MISSING:
         return None
-    result = np.empty_like(next(iter(operands.values())))
     operands |= {f"c{i}": np.array(value, result.dtype) for i, value in enumerate(constants.values)}
     expression = numexpr.NumExpr(text, [(name, _TYPES[result.dtype.name]) for name in operands])
     return partial(expression, *operands.values(), out=result, ex_uses_vml=False)

@@ -5,6 +5,7 @@ Knows PyTorch's names and argument orders. Does not know how time is measured.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,7 +13,7 @@ from typing import Any
 
 import torch
 
-from fastact.benchmarks.cases import Case
+from fastact.benchmarks.cases import Array, Case
 
 Operator = tuple[Any, ...]
 
@@ -80,31 +81,38 @@ class Peer:
         forward, *backward = _OPERATORS.get(case.activation, ((),))
         from_x = next((operator for operator in backward if "x" in operator), None)
         from_y = next((operator for operator in backward if "y" in operator), None)
-        tensors = {name: torch.tensor(getattr(case, name)) for name in case.argument_names}
+        tensors = {name: _shared(getattr(case, name)) for name in case.argument_names}
         if case.direction == "forward":
-            return _bind(forward, tensors, case) if forward else None
+            return _bind(forward, tensors, case, 0) if forward else None
         if case.direction == "backward":
-            return _bind(from_x, tensors, case) if from_x else None
+            return _bind(from_x, tensors, case, 0) if from_x else None
         if case.direction == "backward_from_output":
-            return _bind(from_y, tensors, case) if from_y else None
+            return _bind(from_y, tensors, case, 0) if from_y else None
         derivative = from_x or from_y
         if derivative is None:
             return None
         tensors["grad_y"] = torch.ones_like(tensors["x"])
         if derivative is from_y:
-            tensors["y"] = torch.tensor(case.y)
-        first, second = _bind(forward, tensors, case), _bind(derivative, tensors, case)
+            tensors["y"] = _shared(case.y)
+        first, second = _bind(forward, tensors, case, 0), _bind(derivative, tensors, case, 1)
         return lambda: (first(), second())
 
 
-def _bind(operator: Operator, tensors: dict[str, Any], case: Case) -> Callable[[], Any]:
-    """The operator with its arguments and, where it has an overload for that, its result bound to it."""
+def _shared(array: Array) -> Any:
+    """A tensor over the same memory. PyTorch warns of read-only arrays; nothing writes to these."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.from_numpy(array)
+
+
+def _bind(operator: Operator, tensors: dict[str, Any], case: Case, number: int) -> Callable[[], Any]:
+    """The operator with its arguments and, where it has an overload for that, the place of its result."""
     name, *words = operator
     known = {**tensors, **case.function.parameters}
     arguments = [known[word] if isinstance(word, str) else word for word in words]
     overloads = getattr(torch.ops.aten, name)
     for overload in ("out", "grad_input"):
         if overload in overloads.overloads():
-            result = torch.empty_like(next(iter(tensors.values())))
+            result = torch.from_numpy(case.rooms[number])
             return partial(getattr(overloads, overload), *arguments, **{overload: result})
     return partial(overloads.default, *arguments)
