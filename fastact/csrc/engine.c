@@ -126,7 +126,7 @@ static void choose_boxes(fa__plan *p) {
     for (int i = 0; i < p->operands; i++)
         if (p->transposed[i] != across) p->transposed[i] = last;
     if (p->runs) {
-        p->box[last] = part_of(p->shape[last], PACKED, FA__LANES);
+        p->box[last] = part_of(p->shape[last], PACKED, FA__STEP);
         if (last && p->box[last] == p->shape[last])
             p->box[last - 1] = part_of(p->shape[last - 1], PACKED / p->box[last], 1);
     } else if (across < last) {

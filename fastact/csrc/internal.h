@@ -70,6 +70,7 @@ extern const fa__arity fa__arities[FA__DIRECTIONS];
  * parameters, results. loop[..][0] takes one value per parameter, loop[..][1] one per element. */
 #define FA__LANES 16
 #define FA__LINE 64 /* bytes of a cache line */
+#define FA__STEP 64 /* elements whose like in the next box are fetched before they are computed */
 
 /* What moves while a box is computed, so that the memory is busy too: results of the box before leave their buffers
  * past the caches, inputs of the next one come into them. A loop may move some of it along with what it computes; the

@@ -88,6 +88,33 @@ FA_INLINE void fa__both(fa__loop *together, fa__loop *forward, fa__loop *derivat
                  (ulp32) <= 0.5, operands, n);                                                           \
     }
 
+/* Whether a loop was run step by step, what comes next being fetched along with what is computed */
+FA_INLINE int fa__by_steps(fa__loop *loop, int inputs, int n_params, int results, char *const *operands,
+                           size_t n, fa__traffic *traffic) {
+    char *at[FA__MAX_OPERANDS];
+    if (!traffic || traffic->coming_bytes != n * sizeof(real) || traffic->spared || n % FA__STEP) return 0;
+    for (int i = 0; i < inputs + n_params + results; i++) at[i] = operands[i];
+    for (size_t done = 0; done < n; done += FA__STEP) {
+        for (size_t k = done; k < done + FA__STEP; k += FA__LINE / sizeof(real))
+            fa__fetch_lines(traffic->coming, traffic->inputs, k * sizeof(real));
+        loop(at, FA__STEP, 0);
+        for (int i = 0; i < inputs; i++) at[i] += FA__STEP * sizeof(real);
+        for (int i = 0; i < results; i++) at[inputs + n_params + i] += FA__STEP * sizeof(real);
+    }
+    traffic->coming_bytes = 0;
+    return 1;
+}
+
+/* A loop in steps, where that is worth it: rows that round more than once, which takes as long as memory does (float64,
+ * 16 MB read: hard_swish backward 0.28 instead of 0.41 ns, softsign 0.55 instead of 0.73). For others all is fetched
+ * between boxes, by the caller. */
+#define FA__STEPPED(name, loop, inputs, params, results, ulp32)                                             \
+    static void name##_##loop##_stepped(char *const *operands, size_t n, fa__traffic *traffic) {            \
+        if ((ulp32) <= 0.5 ||                                                                               \
+            !fa__by_steps(name##_##loop##_scalar, inputs, FA__FIRST params, results, operands, n, traffic)) \
+            name##_##loop##_scalar(operands, n, traffic);                                                   \
+    }
+
 /* All loops of a row, for parameters read in one of the two ways */
 #define FA__ROW_LOOPS(name, way, params, from, ulp32)                                                        \
     FA__LOOP(name##_forward_##way, 1, params, way, out0[k] = name##_forward(in0[k] FA__ARGS(params)))        \
@@ -111,6 +138,9 @@ FA_INLINE void fa__both(fa__loop *together, fa__loop *forward, fa__loop *derivat
 
 #define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about) \
     FA__ROW_LOOPS(name, scalar, params, from, ulp32)                          \
+    FA__STEPPED(name, forward, 1, params, 1, ulp32)                           \
+    FA__STEPPED(name, backward, 2, params, 1, ulp32)                          \
+    FA__STEPPED(name, both, 1, params, 2, ulp32)                              \
     FA_IF_PARAMS(params, FA__ROW_LOOPS(name, vector, params, from, ulp32))
 #include "fastact/activations.def"
 #undef FA_ACT
@@ -120,18 +150,19 @@ FA_INLINE void fa__both(fa__loop *together, fa__loop *forward, fa__loop *derivat
 #include "piece_rows.h"
 #endif
 
-#define FA__ENTRY(name, loop, params) {name##_##loop##_scalar, FA_IF_PARAMS(params, name##_##loop##_vector)}
+#define FA__ENTRY(name, loop, way, params) \
+    {name##_##loop##_##way, FA_IF_PARAMS(params, name##_##loop##_vector)}
 #define FA__LEARN_ENTRY(i, parameter, name) \
     [FA__BY_PARAMETER + i] = {name##_by_##parameter##_scalar, name##_by_##parameter##_vector},
 
 #pragma GCC diagnostic ignored "-Woverride-init" /* faster loops, at the end, replace ordinary ones */
 const fa__kernels FA_TABLE[FA__ROWS] = {
-#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                 \
-    {{[FA__FORWARD] = FA__ENTRY(name, forward, params),                                       \
-      [FA__DERIVATIVE] = FA__ENTRY(name, derivative, params),                                 \
-      [FA__BACKWARD] = FA__ENTRY(name, backward, params),                                     \
-      [FA__VALUE_AND_DERIVATIVE] = FA__ENTRY(name, both, params),                             \
-      FA_IF_OUTPUT(from, [FA__BACKWARD_FROM_OUTPUT] = FA__ENTRY(name, from_output, params), ) \
+#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                         \
+    {{[FA__FORWARD] = FA__ENTRY(name, forward, stepped, params),                                      \
+      [FA__DERIVATIVE] = FA__ENTRY(name, derivative, scalar, params),                                 \
+      [FA__BACKWARD] = FA__ENTRY(name, backward, stepped, params),                                    \
+      [FA__VALUE_AND_DERIVATIVE] = FA__ENTRY(name, both, stepped, params),                            \
+      FA_IF_OUTPUT(from, [FA__BACKWARD_FROM_OUTPUT] = FA__ENTRY(name, from_output, scalar, params), ) \
           FA_EACH_LEARNED(FA__LEARN_ENTRY, name, params)}},
 #include "fastact/activations.def"
 #undef FA_ACT
