@@ -17,8 +17,8 @@ LIBS_OPENMP = -fopenmp -lpthread -lm
 # micro.c: each a*b+c of a matrix product becomes a fused multiply-add where there is one
 CFLAGS_MICRO = -ffp-contract=fast
 
-# Instruction sets by machine, worst first; each compiles loops.c, micro.c and movers.c again with its own flags. The vector width
-# is given because GCC prefers 256 bits even where 512 exist.
+# Instruction sets by machine, worst first; each compiles loops.c, micro.c and movers.c again with its own flags. The
+# vector width is given because GCC prefers 256 bits even where 512 exist.
 ISAS_x86_64 = sse2 avx2 avx512
 ISAS_aarch64 = neon
 CFLAGS_sse2 = -march=x86-64
