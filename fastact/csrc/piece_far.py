@@ -52,7 +52,8 @@ class FarTable(Table):  # type: ignore[misc, unused-ignore]  # known only beside
         """q, from value, slope and coefficients."""
         value, slope, *coefficients = row
         size = power_of_two(d, value, slope, coefficients)
-        return np.where(np.signbit(x), *self.signs).astype(x.dtype) * size
+        with np.errstate(invalid="ignore"):  # on a side that has no pieces
+            return np.where(np.signbit(x), *self.signs).astype(x.dtype) * size
 
 
 def _centre(log: Function, lo: float, hi: float) -> float:

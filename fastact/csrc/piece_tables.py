@@ -25,13 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 from piece import Piece, best
 from piece_far import FarTable, far_piece
-from piece_target import End, Target, end
-from piecewise import Cut, Table, cuts, equal_cuts, far_cuts
+from piece_target import End, Target, end, line_of
+from piecewise import Cut, Table, cuts, equal_cuts, far_cuts, wide_cuts
 
 import fastact
 from fastact.measure.subjects import DIRECTIONS
 
-LIMIT = 0.93  # ULP, of a simulation: all 2^32 inputs may show a little more
+LIMIT = 0.94  # ULP, of a simulation: all 2^32 inputs may show a little more
 DEGREES, FAR_DEGREES = range(4, 9), range(2, 10)
 FARTHEST = 512.0  # |x| up to which a far table may reach
 C_NAMES, SUFFIXES = {"float32": "float", "float64": "double"}, {"float32": "f", "float64": ""}
@@ -39,9 +39,8 @@ WORDS = {"f": "forward", "f'": "derivative"}  # as loops are named
 COVERS = (5.0, 5.5, 6.0, 7.0, 9.0)  # of equal pieces, beside powers of two
 TYPICAL = 2.0  # scale of the normal inputs for which the cheapest is chosen
 GROUP = 64  # elements that are looked at together, and one beyond the cover holds up
-TAILS = (
-    0.06  # nanoseconds that it is worth to have nothing beyond the cover: on wide inputs it spares some 0.5
-)
+WIDE_COVERS = (30.25, 30.5, 30.75)  # beyond which inputs are rare even among wide ones
+TAILS = 0.08  # nanoseconds that a cover is worth which leaves next to nothing beyond: on wide inputs 0.3
 FORMULA = 1.2  # nanoseconds that most formulas take in double: a table must be cheaper
 HEAD = """\
 /* Coefficients of the float32 kernels of smooth rows, for 16 lanes and for 8, in the order of pieces.h.
@@ -61,10 +60,10 @@ def fit(target: Target, cut: Cut, degree: int, exact_sum: bool) -> Table | None:
         piece = best(target.q, target.exact, (lo, hi), degree, target.roots)
         if piece is None or not piece.error < LIMIT:
             return None
-        if piece.value == 0 and (target.form in ("SIGNED", "RELU") or piece.slope < 0):
+        if piece.value == 0 and (target.form in ("SIGNED", "LEFT", "RELU") or piece.slope < 0):
             piece = replace(piece, value=-0.0)  # so that zeros come out with their signs
         pieces[slot] = piece
-    table = Table(cut, target.form, target.right, exact_sum, pieces)
+    table = Table(cut, target.form, target.right, exact_sum, pieces, line=line_of(target, "float32"))
     if exact_sum and table.sloped:
         return None
     return replace(table, skips_tiny=target.tiny_error(table) >= LIMIT)
@@ -81,10 +80,12 @@ def cost(cut: Cut, degree: int, exact_sum: bool, bits: int) -> float:
 
 def search(target: Target, bits: int) -> tuple[Table, float] | None:
     """The cheapest table that is good enough, and its error."""
-    ways = [*cuts(target.form, bits), *(equal_cuts(target.form, bits, COVERS) if bits == 5 else ())]
+    ways = list(cuts(target.form, bits))
+    if bits == 5:
+        ways += [*equal_cuts(target.form, bits, COVERS), *wide_cuts(target.form, bits, WIDE_COVERS)]
     close = end(target, 1, 1.0, "float32") if target.form in ("ODD", "EVEN") else End()
     plans = [
-        (cost(cut, degree, exact_sum, bits) - TAILS * closes(close, cut), degree, cut, exact_sum)
+        (cost(cut, degree, exact_sum, bits) - TAILS * is_wide(close, cut), degree, cut, exact_sum)
         for cut in ways
         for degree in DEGREES
         for exact_sum in ((False, True) if target.form == "RELU" else (False,))
@@ -110,6 +111,11 @@ def closes(close: End, cut: Cut) -> bool:
     return reached
 
 
+def is_wide(close: End, cut: Cut) -> bool:
+    """Whether next to nothing lies beyond the cover."""
+    return closes(close, cut) or cut.cover > 0.99 * WIDE_COVERS[0]
+
+
 def between(low: float, high: float) -> NDArray[np.float32]:
     """All float32 numbers from one positive number to another."""
     first, last = np.array([low, high], np.float32).view(np.uint32)
@@ -120,7 +126,9 @@ def between(low: float, high: float) -> NDArray[np.float32]:
 def far_sides(target: Target, cover: float) -> dict[int, float]:
     """The sides, -1 and 1, on which f comes to an end beyond the cover but not at once, and where."""
     places = {side: abs(end(target, side, cover, "float32").place) for side in (-1, 1)}
-    if target.form != "SIGNED":  # the sides share their pieces
+    if target.form == "LEFT":
+        del places[1]
+    elif target.form != "SIGNED":  # the sides share their pieces
         places = dict.fromkeys(places, max(places.values()))
     return {side: place for side, place in places.items() if 1.01 * cover < place < FARTHEST}
 
@@ -130,7 +138,7 @@ def search_far(target: Target, cover: float, bits: int) -> tuple[FarTable, float
     sides = far_sides(target, cover)
     if not sides:
         return None
-    near = np.array([cover if target.form != "SIGNED" else side * cover for side in sides])
+    near = np.array([side * cover if target.form in ("SIGNED", "LEFT") else cover for side in sides])
     signs = dict(zip(sides, np.sign(target.q(near)).astype(int).tolist(), strict=True))
     start, last = cover * (1 - 2.0**-9), max(sides.values()) * (1 + 2.0**-9)
     ways = list(far_cuts(target.form, max(bits, 4), start, last))
@@ -140,7 +148,13 @@ def search_far(target: Target, cover: float, bits: int) -> tuple[FarTable, float
             if pieces is None:
                 continue
             table = FarTable(
-                cut, target.form, target.right, False, pieces, signs=(signs.get(-1, 0), signs.get(1, 0))
+                cut,
+                target.form,
+                target.right,
+                False,
+                pieces,
+                line=line_of(target, "float32"),
+                signs=(signs.get(-1, 0), signs.get(1, 0)),
             )
             if (error := target.error(table)) < LIMIT:
                 return table, error

@@ -34,7 +34,7 @@ from piece_tables import (
     worth_a_table,
     write,
 )
-from piece_target import Target
+from piece_target import Target, line_of
 from piecewise import ENTRIES, Cut, Table, cuts, equal_cuts
 from tails import Tail, Tails
 from tails import search as search_tails
@@ -139,7 +139,9 @@ def fit(source: Source, cut: Cut, degree: int, sloped: bool, exact_sum: bool) ->
     """A table and its largest error, or None if some piece is too bad."""
     target = source.target
     limit = target.subject.bound("float64") - MARGIN
-    table = Table(cut, target.form, target.right, exact_sum, {}, dtype="float64")
+    table = Table(
+        cut, target.form, target.right, exact_sum, {}, dtype="float64", line=line_of(target, "float64")
+    )
     if any((lo, hi, sloped, exact_sum) in source.hopeless for _, lo, hi in cut.pieces()):
         return None
     for slot, lo, hi in sorted(cut.pieces(), key=lambda p: -abs(p[1])):  # outermost first: those fail first
@@ -147,7 +149,7 @@ def fit(source: Source, cut: Cut, degree: int, sloped: bool, exact_sum: bool) ->
         for piece in source.candidates(lo, hi, degree):
             if piece.slope and not sloped:
                 continue
-            if piece.value == 0 and any(piece.coefficients) and target.form in ("SIGNED", "RELU"):
+            if piece.value == 0 and any(piece.coefficients) and target.form in ("SIGNED", "LEFT", "RELU"):
                 piece = replace(piece, value=-0.0)  # so that zeros come out with their signs
             alone = replace(table, pieces=dict.fromkeys(range(ENTRIES), piece))
             x = source.probes(cut, slot, lo, hi)

@@ -155,3 +155,8 @@ def end(target: Target, sign: int, cover: float, dtype: str) -> End:
             if not abs(found.place) <= abs(place):
                 found = replace(ending, place=place)
     return found
+
+
+def line_of(target: Target, dtype: str) -> End | None:
+    """What a kernel of the form LEFT gives for x > 0."""
+    return end(target, 1, 1.0, dtype) if target.form == "LEFT" else None

@@ -27,7 +27,7 @@
 #define FA__TINY (FA_COMPENSATE ? 0x1p-900 : 0x1p-100)
 
 /* How f follows from q: see form_of in piecewise.py */
-enum { FA__SIGNED, FA__EVEN, FA__ODD, FA__REFLECTED, FA__RELU };
+enum { FA__SIGNED, FA__EVEN, FA__ODD, FA__LEFT, FA__REFLECTED, FA__RELU };
 
 /* What f is from some place on: (slope + rest) x, or one number if slope is 0 */
 typedef struct {
@@ -39,7 +39,7 @@ typedef struct {
     int form, right, exact_sum, sloped, skips_tiny, closed, degree, shift; /* constants where they are used */
     /* pieces hold for |x| < cover; if skips_tiny, not for 0 < |x| < FA__TINY; if closed, f stays what it is at cover */
     real scale, offset, cover;
-    /* where f comes to its ends: x <= low, x >= high; NaN if it does not */
+    /* where f comes to its ends: x <= low, x >= high; NaN if it does not. LEFT: the right one begins at 0 */
     real low;
     fa__end at_low;
     real high;
@@ -94,6 +94,12 @@ FA_INLINE fa__reals fa__table_function(const fa__pieces *p, fa__reals x, fa__rea
     return p->sloped ? FA__FMA(d, slope, q) : q;
 }
 
+FA_INLINE fa__reals fa__at_end(const fa__end *end, fa__reals x) {
+    if (end->slope == 0) return FA__ALL(end->number);
+    if (end->rest == 0) return x * end->slope;
+    return FA__FMA(x, FA__ALL(end->slope), x * end->rest);
+}
+
 /* f(x) from the parts of q */
 FA_INLINE fa__reals fa__assembled(const fa__pieces *p, fa__reals x, fa__reals d, fa__reals value,
                                   fa__reals slope, fa__reals rest) {
@@ -107,6 +113,7 @@ FA_INLINE fa__reals fa__assembled(const fa__pieces *p, fa__reals x, fa__reals d,
     }
     fa__reals q = fa__table_function(p, x, d, value, slope, rest);
     if (p->form == FA__RELU) return line + q;
+    if (p->form == FA__LEFT) return fa__choose(fa__at_most(x, 0), q, fa__at_end(&p->at_high, x));
     if (p->form == FA__ODD) return (fa__reals)((fa__ints)q ^ ((fa__ints)x & sign_bit));
     if (p->form == FA__REFLECTED) return fa__by_sign(side, q, 1.0f - q);
     return q;
@@ -139,7 +146,7 @@ FA_INLINE void fa__piece_values(const fa__pieces *p, const fa__reals *x, fa__rea
     FA__EACH_VECTOR {
         fa__reals size = (fa__reals)((fa__ints)x[v] & ~sign_bit);
         if (p->closed) size = FA__MIN(FA__ALL(p->cover), size); /* the second one if it is NaN */
-        fa__reals u = by_sign ? x[v] : size;
+        fa__reals u = by_sign || p->form == FA__LEFT ? x[v] : size;
         k[v] =
             fa__index((fa__ints)((fa__words)FA__FMA(size, FA__ALL(p->scale), FA__ALL(p->offset)) >> p->shift),
                       x[v], by_sign);
@@ -180,12 +187,6 @@ FA_INLINE fa__ints fa__outside(const fa__pieces *p, fa__reals x) {
     if (p->far && p->sign[0] == 0) far |= (fa__ints)x;
     if (p->far && p->sign[1] == 0) far |= ~(fa__ints)x;
     return far;
-}
-
-FA_INLINE fa__reals fa__at_end(const fa__end *end, fa__reals x) {
-    if (end->slope == 0) return FA__ALL(end->number);
-    if (end->rest == 0) return x * end->slope;
-    return FA__FMA(x, FA__ALL(end->slope), x * end->rest);
 }
 
 /* Results of a group some of whose inputs lie beyond the cover. Ends are known. Where many others lie there, what

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ def form_of(f: Function) -> tuple[str, bool]:
     itself; and whether q is f on the right. The names are those of pieces.h.
 
     EVEN: f(x) = q(|x|). ODD: sign(x) q(|x|). SIGNED: q = f, with other pieces for x < 0.
+    LEFT: q = f for x <= 0, where all pieces are; f is one number, or a number times x, for x > 0.
     REFLECTED: f(x) + f(-x) = 1; q on the small side, 1 - q on the other.
     RELU: f(x) - f(-x) = x; f(x) = max(x, 0) + q(|x|), or min(x, 0) + q(|x|) if f is small on the right.
     """
@@ -37,6 +39,9 @@ def form_of(f: Function) -> tuple[str, bool]:
         return "REFLECTED", small_right
     if np.all(np.abs(right - left - u) < 2**-50 * (u + np.abs(left))):
         return "RELU", small_right
+    for line in (np.full_like(u, right[0]), right[0] / u[0] * u):
+        if np.all(np.abs(right - line) <= 2**-50 * np.abs(line)):
+            return "LEFT", True
     return "SIGNED", True
 
 
@@ -50,9 +55,9 @@ class Cut:
     shift : int
         For float32; for float64 by so much more as its mantissa is longer.
     bits : int
-        How many make the index of a piece, on one side if signed.
-    signed : bool
-        Whether half of the pieces are for negative x.
+        How many make the index of a piece, on one side.
+    sides : tuple of int
+        Where pieces are: for negative x and for others, (-1, 1), or for one of the two, or (1,) if for |x|.
     scale : float
     start : float
         The least |x| of the first piece.
@@ -61,7 +66,7 @@ class Cut:
     offset: float
     shift: int
     bits: int
-    signed: bool
+    sides: tuple[int, ...]
     scale: float = 1.0
     start: float = 0.0
 
@@ -71,17 +76,19 @@ class Cut:
         for j in range(first, first + (1 << self.bits)):
             ends = (np.array([j, j + 1], np.uint32) << np.uint32(self.shift)).view(np.float32) - self.offset
             lo, hi = max(float(ends[0]) / self.scale, self.start), float(ends[1]) / self.scale
-            slot = j % (1 << self.bits)
-            if self.signed:
-                yield slot, -hi, -lo
-                yield slot + (1 << self.bits), lo, hi
-            else:
-                yield slot, lo, hi
+            for i, side in enumerate(self.sides):
+                slot = j % (1 << self.bits) + (i << self.bits)
+                yield (slot, lo, hi) if side > 0 else (slot, -hi, -lo)
+
+    @property
+    def signed(self) -> bool:
+        """Whether pieces are of x, not of |x|."""
+        return -1 in self.sides
 
     @property
     def cover(self) -> float:
         """|x| up to which there are pieces; a little less, because scale |x| + offset is rounded."""
-        return float(np.float32(max(hi for _, _, hi in self.pieces()) * (1 - 2.0**-11)))
+        return float(np.float32(max(max(-lo, hi) for _, lo, hi in self.pieces()) * (1 - 2.0**-11)))
 
     def shift_of(self, dtype: str) -> int:
         """The shift for float32 or float64."""
@@ -91,49 +98,58 @@ class Cut:
         """The piece of each x, by its dtype's bits."""
         bits = fma(np.abs(x), x.dtype.type(self.scale), x.dtype.type(self.offset)).view(f"u{x.itemsize}")
         found: NDArray[Any] = (bits >> self.shift_of(x.dtype.name)).astype(int) % (1 << self.bits)
-        return found + (1 << self.bits) * (x > 0) if self.signed else found
+        return found + (1 << self.bits) * (x > 0) if len(self.sides) > 1 else found
 
 
-def _sides(form: str, bits: int) -> tuple[bool, int]:
-    """Whether each side has pieces of its own, and how many bits make the index on one side."""
-    signed = form == "SIGNED"
-    return signed, max(3, bits - 1) if signed else bits
+def _sides(form: str, bits: int) -> tuple[tuple[int, ...], int]:
+    """Where pieces are, and how many bits make the index on one side."""
+    if form == "SIGNED":
+        return (-1, 1), max(3, bits - 1)
+    return (-1,) if form == "LEFT" else (1,), bits
 
 
 def cuts(form: str, bits: int) -> Iterator[Cut]:
     """Ways to cut: equal pieces, or pieces that grow outwards once, or in every octave."""
-    signed, bits = _sides(form, bits)
+    sides, bits = _sides(form, bits)
     for m in (0, 1, 2, 3, 4):
-        yield Cut(2.0**m, 23 - bits, bits, signed)  # 2^bits equal pieces up to 2^m
+        yield Cut(2.0**m, 23 - bits, bits, sides)  # 2^bits equal pieces up to 2^m
         if m < 3:
-            yield Cut(2.0**m, 24 - bits, bits, signed)  # half of them up to 2^m, others twice as wide
-            yield Cut(1.5 * 2.0**m, 24 - bits, bits, signed)
+            yield Cut(2.0**m, 24 - bits, bits, sides)  # half of them up to 2^m, others twice as wide
+            yield Cut(1.5 * 2.0**m, 24 - bits, bits, sides)
     for offset in (0.25, 0.5, 0.75, 1.0):
-        yield Cut(offset, 25 - bits, bits, signed)
+        yield Cut(offset, 25 - bits, bits, sides)
 
 
 def equal_cuts(form: str, bits: int, covers: tuple[float, ...]) -> Iterator[Cut]:
     """Equal pieces up to numbers that need not be powers of two."""
-    signed, bits = _sides(form, bits)
+    sides, bits = _sides(form, bits)
     for cover in covers:
-        yield Cut(1.0, 23 - bits, bits, signed, 1 / cover)
+        yield Cut(1.0, 23 - bits, bits, sides, 1 / cover)
+
+
+def wide_cuts(form: str, bits: int, covers: tuple[float, ...]) -> Iterator[Cut]:
+    """Equal pieces up to each cover, or some next to 0 that are half as wide as the others."""
+    sides, bits = _sides(form, bits)
+    for narrow, cover in product(range(1 << bits), covers):
+        length = 2 - narrow / (1 << bits)  # from here to where the last piece ends, and from 0 to here
+        yield Cut(length, 23 - bits, bits, sides, length / cover)
 
 
 def far_cuts(form: str, bits: int, start: float, end: float) -> Iterator[Cut]:
     """Ways to cut what lies between two |x|: equal pieces, or pieces that grow outwards."""
-    signed, bits = _sides(form, bits)
+    sides, bits = _sides(form, bits)
     for octaves in (1, 2, 4, 8):
         scale = float(np.float32((2.0**octaves - 1) / (end - start)))
         offset = float(np.float32(1 - start * scale))
         start = (1 - offset) / scale  # the pieces begin at 1, and that is as exact as float32 tells
-        yield Cut(offset, 22 - bits + octaves.bit_length(), bits, signed, scale, start)
+        yield Cut(offset, 22 - bits + octaves.bit_length(), bits, sides, scale, start)
 
 
 @dataclass(frozen=True)
 class Table:
     """A kernel: how to cut, and what stands in each piece.
 
-    ``closed``: beyond the cover f stays what it is there; not for SIGNED.
+    ``closed``: beyond the cover f stays what it is there; not for SIGNED. ``line``: f for x > 0, if LEFT.
     """
 
     cut: Cut
@@ -144,6 +160,7 @@ class Table:
     skips_tiny: bool = False
     closed: bool = False
     dtype: str = "float32"
+    line: Function | None = None
 
     @property
     def degree(self) -> int:
@@ -158,7 +175,7 @@ class Table:
     def rows(self) -> list[list[float]]:
         """centre, value, slope, c[0], ...: each for all slots."""
         unused = Piece(0.0, 0.0, 0.0, (0.0,) * self.degree, 0.0)
-        slots = [self.pieces.get(i, unused) for i in range(1 << (self.cut.bits + self.cut.signed))]
+        slots = [self.pieces.get(i, unused) for i in range(len(self.cut.sides) << self.cut.bits)]
         columns = [(p.centre, p.value, p.slope, *p.coefficients) for p in slots]
         return [list(row) for row in zip(*columns, strict=True)]
 
@@ -180,7 +197,7 @@ class Table:
     def __call__(self, x: Floats) -> Floats:
         """What the kernel gives, in its dtype."""
         x = x.astype(self.dtype)
-        u = x if self.form == "SIGNED" else np.abs(x)
+        u = x if self.cut.signed else np.abs(x)
         u = np.minimum(u, x.dtype.type(self.cut.cover)) if self.closed else u
         centre, value, slope, *coefficients = np.array(self.rows(), self.dtype)[:, self.cut.slots(u)]
         d = u - centre
@@ -196,4 +213,4 @@ class Table:
             return np.where(np.signbit(x), -q, q)
         if self.form == "REFLECTED":
             return np.where(large, x.dtype.type(1) - q, q)
-        return q
+        return q if self.line is None else np.where(x > 0, self.line(x), q)
