@@ -87,19 +87,39 @@ static void move_box(const fa__plan *p, const ptrdiff_t *stride, char *memory, c
     }
 }
 
+/* whether a tile's runs of an operand can be copied as they are */
+static int has_rows(const fa__plan *p, int operand) {
+    return p->across < p->ndim - 1 && p->stored == p->computed && (int)p->source[operand] == (int)p->dtype &&
+           p->stride[operand][p->ndim - 1] == (ptrdiff_t)p->stored;
+}
+
 static void load_box(const fa__plan *p, int operand, char *memory, const size_t *extent, char *buffer) {
     const ptrdiff_t *stride = p->stride[operand];
-    int last = p->ndim - 1, across = p->transposed[operand];
-    if (across < last)
+    int last = p->ndim - 1, across = p->across;
+    if (p->transposed[operand])
         fa__transposing_loader(p->source[operand], p->dtype)(buffer, memory, stride[last], stride[across],
                                                              extent[last], extent[across]);
+    else if (has_rows(p, operand))
+        fa__movers_for(p->dtype)->copy_rows(buffer, (ptrdiff_t)(extent[last] * p->stored), memory,
+                                            stride[across], extent[last], extent[across]);
     else
         move_box(p, stride, memory, extent, buffer, fa__loader(p->source[operand], p->dtype));
 }
 
+static void store_box(const fa__plan *p, int operand, char *memory, const size_t *extent, char *buffer) {
+    const ptrdiff_t *stride = p->stride[operand];
+    int last = p->ndim - 1, across = p->across;
+    if (has_rows(p, operand))
+        fa__movers_for(p->dtype)->copy_rows(memory, stride[across], buffer,
+                                            (ptrdiff_t)(extent[last] * p->stored), extent[last],
+                                            extent[across]);
+    else
+        move_box(p, stride, memory, extent, buffer, fa__storer(p->dtype));
+}
+
 /* what buffers hold: an operand that is broadcast need not be loaded again for each box */
 typedef struct {
-    _Alignas(FA__LINE) char buffer[FA__MAX_OPERANDS][FA__TILED * sizeof(double)];
+    _Alignas(FA__LINE) char buffer[FA__MAX_OPERANDS][FA__BUFFERED * sizeof(double)];
     char *held[FA__MAX_OPERANDS];
     size_t extent[FA__MAX_DIMS]; /* of the box that they hold */
 } buffers;
@@ -185,7 +205,44 @@ static void run_box(const fa__plan *p, char **memory, const size_t *extent, buff
     }
     fa__run_contiguous(p, operand, count);
     for (int i = p->inputs + p->params; i < p->operands; i++)
-        if (!p->packed[i]) move_box(p, p->stride[i], memory[i], extent, operand[i], fa__storer(p->dtype));
+        if (!p->packed[i]) store_box(p, i, memory[i], extent, operand[i]);
+}
+
+/* where a box lies in each operand, and how far it extends along each axis */
+typedef struct {
+    char *memory[FA__MAX_OPERANDS];
+    size_t extent[FA__MAX_DIMS];
+} box;
+
+static void place(const fa__plan *p, const size_t *index, box *found) {
+    for (int i = 0; i < p->operands; i++) found->memory[i] = p->base[i];
+    for (int d = 0; d < p->ndim; d++) {
+        size_t phase = d == p->ndim - 1 ? p->phase : 0, end = (index[d] + 1) * p->box[d] - phase;
+        size_t start = index[d] ? index[d] * p->box[d] - phase : 0;
+        found->extent[d] = (end < p->shape[d] ? end : p->shape[d]) - start;
+        for (int i = 0; i < p->operands; i++) found->memory[i] += (ptrdiff_t)start * p->stride[i][d];
+    }
+}
+
+/* ask for all lines of a run of elements */
+static void fetch_run(const char *memory, ptrdiff_t stride, size_t n) {
+    ptrdiff_t reach = stride * (ptrdiff_t)(n - 1), step = reach < 0 ? -FA__LINE : FA__LINE;
+    for (ptrdiff_t at = 0; step < 0 ? at > reach : at < reach; at += step) __builtin_prefetch(memory + at);
+    __builtin_prefetch(memory + reach);
+}
+
+/* A box's inputs that go through buffers, while the box before is computed: no hardware looks ahead in all their ways.
+ * Boxes of one run or one tile only: others are made of runs that are short. */
+static void fetch_box(const fa__plan *p, const box *next) {
+    int last = p->ndim - 1;
+    for (int i = 0; i < p->inputs; i++) {
+        const ptrdiff_t *stride = p->stride[i];
+        if (p->packed[i] || stride[last] == 0 || (int)p->source[i] != (int)p->dtype) continue;
+        if (!p->transposed[i]) fetch_run(next->memory[i], stride[last], next->extent[last]);
+        for (size_t k = 0; p->transposed[i] && k < next->extent[last]; k++)
+            fetch_run(next->memory[i] + (ptrdiff_t)k * stride[last], stride[p->across],
+                      next->extent[p->across]);
+    }
 }
 
 size_t fa__boxes_along(const fa__plan *p, int axis) {
@@ -208,6 +265,19 @@ static void run_together(const fa__plan *p, size_t begin, size_t end) {
     fa__leave(caller);
 }
 
+/* the next box is null after the last one */
+static void run_here(const fa__plan *p, box *here, const box *next, buffers *b, streaming *s) {
+    size_t run = here->extent[p->ndim - 1];
+    if (p->streams)
+        run_streamed(p, here->memory, run, b, s);
+    else if (p->runs)
+        run_runs(p, here->memory, here->extent, &s->traffic);
+    else {
+        if (next && p->fetching != FA__FETCH_NONE) fetch_box(p, next);
+        run_box(p, here->memory, here->extent, b);
+    }
+}
+
 void fa__run_boxes(const void *context, size_t begin, size_t end) {
     const fa__plan *p = context;
     if (p->runs && p->ndim == 1 && !p->streams && p->fetching == FA__FETCH_NONE) {
@@ -215,8 +285,8 @@ void fa__run_boxes(const void *context, size_t begin, size_t end) {
         return;
     }
     buffers b;
-    char *memory[FA__MAX_OPERANDS];
-    size_t index[FA__MAX_DIMS], along[FA__MAX_DIMS], start[FA__MAX_DIMS], extent[FA__MAX_DIMS], rest = begin;
+    box found[2];
+    size_t index[FA__MAX_DIMS], along[FA__MAX_DIMS], rest = begin;
     int last = p->ndim - 1;
     for (int i = 0; i < p->operands; i++) b.held[i] = 0;
     for (int d = last; d >= 0; d--) {
@@ -227,24 +297,14 @@ void fa__run_boxes(const void *context, size_t begin, size_t end) {
     }
     streaming s = {.turn = 0};
     fa__state caller = fa__enter();
+    place(p, index, &found[begin % 2]);
     for (; begin < end; begin++) {
-        for (int d = 0; d <= last; d++) {
-            size_t phase = d == last ? p->phase : 0, from = index[d] * p->box[d],
-                   to = from + p->box[d] - phase;
-            start[d] = index[d] ? from - phase : 0;
-            extent[d] = (to < p->shape[d] ? to : p->shape[d]) - start[d];
+        box *next = begin + 1 < end ? &found[(begin + 1) % 2] : 0;
+        if (next) {
+            for (int d = last; ++index[d] == along[d] && d > 0; d--) index[d] = 0; /* carry */
+            place(p, index, next);
         }
-        for (int i = 0; i < p->operands; i++) {
-            memory[i] = p->base[i];
-            for (int d = 0; d <= last; d++) memory[i] += (ptrdiff_t)start[d] * p->stride[i][d];
-        }
-        if (p->streams)
-            run_streamed(p, memory, extent[last], &b, &s);
-        else if (p->runs)
-            run_runs(p, memory, extent, &s.traffic);
-        else
-            run_box(p, memory, extent, &b);
-        for (int d = last; ++index[d] == along[d] && d > 0; d--) index[d] = 0; /* carry */
+        run_here(p, &found[begin % 2], next, &b, &s);
     }
     fa__leave(caller);
     if (!p->streams) return;

@@ -17,7 +17,7 @@
 
 /* elements of a box that needs no buffer: short beside a thread's work */
 #define PACKED 1024
-_Static_assert(PACKED <= FA__TILED, "streamed results of a box go through buffers of so many elements");
+_Static_assert(PACKED <= FA__BUFFERED, "streamed results of a box go through buffers of so many elements");
 /* fewest elements of which some are timed, to see whether threads would pay: of fewer, the timing would take a tenth */
 #define TIMED (16 * PACKED)
 /* nanoseconds of work worth a thread: to start one that still spins from the last call, and to wait for it, takes about
@@ -30,6 +30,7 @@ _Static_assert(PACKED <= FA__TILED, "streamed results of a box go through buffer
  * from memory */
 #define FROM_AFAR ((size_t)9 << 20)
 #define FROM_MEMORY ((size_t)12 << 20)
+#define FROM_SECOND ((size_t)512 << 10) /* inputs that go through buffers are fetched from here on */
 /* side of a box across which operands run in different directions: whole cache lines */
 #define TILE 32
 
@@ -114,24 +115,24 @@ static int faster_axis(const fa__plan *p, int operand) {
 /* Boxes of runs that need no buffer; of tiles, where operands run in different directions; or else of as many
  * innermost axes as fit a buffer */
 static void choose_boxes(fa__plan *p) {
-    int last = p->ndim - 1, across = last;
+    int last = p->ndim - 1, faster[FA__MAX_OPERANDS];
     p->runs = runs_are_packed(p);
     int fixed = params_are_fixed(p, p->runs);
     for (int i = 0; i < p->operands; i++) p->fixed[i] = (char)(fixed && fa__is_param(p, i));
     for (int d = 0; d < p->ndim; d++) p->box[d] = 1;
+    p->across = last;
     for (int i = 0; i < p->operands; i++) {
-        p->transposed[i] = p->runs ? last : faster_axis(p, i);
-        if (p->transposed[i] < across) across = p->transposed[i];
+        faster[i] = p->runs ? last : faster_axis(p, i);
+        if (faster[i] < p->across) p->across = faster[i];
     }
-    for (int i = 0; i < p->operands; i++)
-        if (p->transposed[i] != across) p->transposed[i] = last;
+    for (int i = 0; i < p->operands; i++) p->transposed[i] = faster[i] < last && faster[i] == p->across;
     if (p->runs) {
         p->box[last] = part_of(p->shape[last], PACKED, FA__STEP);
         if (last && p->box[last] == p->shape[last])
             p->box[last - 1] = part_of(p->shape[last - 1], PACKED / p->box[last], 1);
-    } else if (across < last) {
+    } else if (p->across < last) {
         p->box[last] = part_of(p->shape[last], TILE, FA__LANES);
-        p->box[across] = part_of(p->shape[across], FA__TILED / TILE, 1);
+        p->box[p->across] = part_of(p->shape[p->across], FA__BUFFERED / TILE, 1);
     } else {
         p->box[last] = part_of(p->shape[last], FA__BUFFERED, FA__LANES);
         size_t room = FA__BUFFERED / p->box[last];
@@ -188,6 +189,17 @@ static int should_stream(const fa__plan *p, size_t n) {
     return 1;
 }
 
+/* from the first to the last byte of each input */
+static size_t bytes_read(const fa__plan *p) {
+    size_t bytes = 0;
+    for (int i = 0; i < p->inputs; i++) {
+        char *low, *high;
+        find_extent(p, i, &low, &high);
+        bytes += (size_t)(high - low);
+    }
+    return bytes;
+}
+
 /* Boxes that are parts of runs: those of the last result start at cache lines if all its runs lie alike in these, and
  * may pass the caches by */
 static void choose_lines(fa__plan *p, size_t n) {
@@ -195,6 +207,7 @@ static void choose_lines(fa__plan *p, size_t n) {
     p->phase = 0;
     p->streams = 0;
     p->fetching = FA__FETCH_NONE;
+    if (!p->runs) p->fetching = bytes_read(p) < FROM_SECOND ? FA__FETCH_NONE : FA__FETCH_ALL;
     if (!p->runs || p->box[last] == n) return;
     int alike = p->box[last] < p->shape[last]; /* else a run would be cut in two */
     for (int d = 0; d < last; d++) {

@@ -125,17 +125,6 @@ EACH_SOURCE(LOADER_OF)
 
 /* Tiles ------------------------------------------------------------------------------------------ */
 
-#define LINE 64
-
-/* ask for all lines of a tile at once: they lie in as many places as it is wide, where no hardware looks ahead */
-static void prefetch_tile(const char *memory, ptrdiff_t along, ptrdiff_t across, size_t width,
-                          size_t height) {
-    ptrdiff_t reach = across * (ptrdiff_t)(height - 1), step = reach < 0 ? -LINE : LINE;
-    for (size_t i = 0; i < width; i++, memory += along)
-        for (ptrdiff_t at = 0; step < 0 ? at >= reach : at <= reach; at += step)
-            __builtin_prefetch(memory + at);
-}
-
 /* a square of LANES elements a side, transposed in registers */
 static inline void transpose_square(real *to, size_t width, const char *from, ptrdiff_t along) {
     vector rows[LANES];
@@ -153,7 +142,6 @@ static void load_transposed(char *buffer, char *memory, ptrdiff_t along, ptrdiff
     int squares = across == (ptrdiff_t)sizeof(real);
     size_t whole_width = squares ? width / LANES * LANES : 0,
            whole_height = squares ? height / LANES * LANES : 0;
-    prefetch_tile(memory, along, across, width, height);
     for (size_t i = 0; i < whole_width; i += LANES)
         for (size_t j = 0; j < whole_height; j += LANES)
             transpose_square(to + j * width + i, width, memory + (ptrdiff_t)i * along + (ptrdiff_t)j * across,
@@ -161,6 +149,19 @@ static void load_transposed(char *buffer, char *memory, ptrdiff_t along, ptrdiff
     for (size_t i = 0; i < width; i++, memory += along)
         for (size_t j = i < whole_width ? whole_height : 0; j < height; j++)
             to[j * width + i] = *(const any_real *)(memory + (ptrdiff_t)j * across);
+}
+
+static void copy_rows(char *to, ptrdiff_t to_apart, const char *from, ptrdiff_t from_apart, size_t width,
+                      size_t height) {
+    size_t whole = width / LANES * sizeof(vector), bytes = width * sizeof(real);
+    for (; height; height--, to += to_apart, from += from_apart) {
+        vector some;
+        for (size_t at = 0; at < whole; at += sizeof some) {
+            memcpy(&some, from + at, sizeof some);
+            memcpy(to + at, &some, sizeof some);
+        }
+        for (size_t at = whole; at < bytes; at += sizeof(real)) memcpy(to + at, from + at, sizeof(real));
+    }
 }
 
 /* All ---------------------------------------------------------------------------------------------- */
@@ -171,4 +172,5 @@ const fa__movers FA_MOVERS = {.load = {EACH_SOURCE(ENTRY)[FA__F16] = load_f16},
 #if !REAL_IS_DOUBLE
                               .store_half = store_f16,
 #endif
-                              .load_transposed = load_transposed};
+                              .load_transposed = load_transposed,
+                              .copy_rows = copy_rows};

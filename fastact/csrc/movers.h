@@ -15,11 +15,17 @@ typedef void fa__mover(char *buffer, char *memory, ptrdiff_t stride, size_t n);
 typedef void fa__transposer(char *buffer, char *memory, ptrdiff_t along, ptrdiff_t across, size_t width,
                             size_t height);
 
+/* `height` runs of `width` elements of what kernels take, which follow each other; from one run to the next it is so many
+ * bytes */
+typedef void fa__rows_copier(char *to, ptrdiff_t to_apart, const char *from, ptrdiff_t from_apart,
+                             size_t width, size_t height);
+
 /* of one instruction set, for kernels of float or of double */
 typedef struct fa__movers {
     fa__mover *load[FA__SOURCES];    /* from arrays of a kind into buffers of what kernels take */
     fa__mover *store, *store_half;   /* from these into results */
     fa__transposer *load_transposed; /* from arrays of what kernels take */
+    fa__rows_copier *copy_rows;
 } fa__movers;
 
 static inline const fa__movers *fa__movers_for(fa__dtype dtype) {
