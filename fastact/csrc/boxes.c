@@ -226,9 +226,10 @@ static void place(const fa__plan *p, const size_t *index, box *found) {
 
 /* ask for all lines of a run of elements */
 static void fetch_run(const char *memory, ptrdiff_t stride, size_t n) {
-    ptrdiff_t reach = stride * (ptrdiff_t)(n - 1), step = reach < 0 ? -FA__LINE : FA__LINE;
+    ptrdiff_t step = stride, reach = stride * (ptrdiff_t)(n - 1);
+    if (-FA__LINE < step && step < FA__LINE) step = step < 0 ? -FA__LINE : FA__LINE;
     for (ptrdiff_t at = 0; step < 0 ? at > reach : at < reach; at += step) __builtin_prefetch(memory + at);
-    __builtin_prefetch(memory + reach);
+    __builtin_prefetch(memory + reach); /* which may begin a line of its own */
 }
 
 /* A box's inputs that go through buffers, while the box before is computed: no hardware looks ahead in all their ways.
