@@ -6,6 +6,7 @@ Does not know any activation, nor the truth about one.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -96,6 +97,22 @@ def python(code: str, timeout: float = 120, **environment: str | None) -> subpro
         cwd=Path(__file__).parent,
         check=False,
     )
+
+
+def checks_passed(*command: str, **environment: str) -> int:
+    """How many, as the program tells in its closing line; none may fail."""
+    done = subprocess.run(
+        command,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    closing = done.stdout.strip().splitlines()[-1]
+    assert re.fullmatch(r"\d+ passed, 0 failed", closing), done.stdout[-3000:]
+    assert done.returncode == 0
+    return int(closing.split()[0])
 
 
 def output_of(code: str, timeout: float = 120, **environment: str | None) -> str:

@@ -147,17 +147,50 @@ __attribute__((constructor)) static void watch_forks(void) {
 /* Loops ------------------------------------------------------------------------------------------ */
 
 #ifdef _OPENMP
-static int threads_for(size_t n, size_t grain) {
-    if (n < 2 * grain || atomic_load(&in_forked_child) || omp_in_parallel()) return 1;
-    size_t useful = n / grain;
+static int may_share(void) {
+    return !atomic_load(&in_forked_child) && !omp_in_parallel();
+}
+
+/* Whole numbers all the way: the caller's floating-point flags are not ours to raise */
+static uint64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return UINT64_C(1000000000) * (uint64_t)t.tv_sec + (uint64_t)t.tv_nsec;
+}
+
+/* A team belongs to the thread that calls. The runtime keeps its threads from one meeting to the next, and ends those
+ * that a smaller team does not need; so a team has all threads that are allowed, whether there is work for all or not.
+ * They wait for the next meeting awake, for some 5 ms or more, then asleep. */
+#define AWAKE_NS 4000000
+#define WAKING_NS 600000 /* from a call until threads that sleep work, be it 1 or 15 */
+#define EIGHTH 8         /* so many more threads take as long to meet as one has to do to be worth it */
+static _Thread_local struct {
+    uint64_t met; /* the last time, or would have, had they been awake */
+    int size;
+} last;
+
+static int is_awake(void) {
+    return now() - last.met < AWAKE_NS;
+}
+
+/* Threads for work that takes so many nanoseconds, each of them to have `worth` to do. Whoever would lose by waking them
+ * works alone, but the next one to call, if it calls soon, does not. */
+static int threads_for_time(uint64_t work, uint64_t worth) {
     int allowed = fa_num_threads();
-    return useful < (size_t)allowed ? (int)useful : allowed;
+    uint64_t useful = work / worth;
+    if (useful < (uint64_t)(2 + allowed / EIGHTH)) return 1;
+    int threads = useful < (uint64_t)allowed ? (int)useful : allowed;
+    if (work - work / (uint64_t)threads < WAKING_NS && !is_awake()) {
+        last.met = now();
+        return 1;
+    }
+    return threads;
 }
 
 /* A system may wake a thread on the CPU on which another one of its team works, or waits for it, though others are
- * idle; and the runtime, which lets threads spin for some 10 ms before they sleep, keeps that CPU busy. Without
- * care the first call after a pause takes as long. So whoever finds its CPU taken moves to another one, and whoever
- * waits for a thread that has not begun leaves the CPU to it. */
+ * idle; and the runtime, which lets threads spin before they sleep, keeps that CPU busy. Without care the first call
+ * after a pause takes as long. So whoever finds its CPU taken moves to another one, and whoever waits for a thread that
+ * has not begun leaves the CPU to it. */
 #define CPUS 1024 /* as a cpu_set_t has */
 typedef struct {
     atomic_int begun, arrived;
@@ -220,7 +253,7 @@ static void wait_for_all(team *t, int size) {
     }
 }
 
-/* Run body over [begin, end), cut into one range per thread */
+/* Run body over [begin, end), cut into one range for each of so many threads */
 static void share_out(fa__body *body, const void *context, size_t begin, size_t end, int threads,
                       size_t quantum) {
     if (threads < 2 || atomic_flag_test_and_set(&region_taken)) {
@@ -229,56 +262,52 @@ static void share_out(fa__body *body, const void *context, size_t begin, size_t 
     }
     size_t each = (end - begin + (size_t)threads - 1) / (size_t)threads,
            share = (each + quantum - 1) / quantum * quantum;
-    int errno_before = errno;
+    int errno_before = errno, size = fa_num_threads(), together = is_awake() && size == last.size;
     team t = {0};
     take_cpu(&t, sched_getcpu()); /* the caller's thread stays where it is */
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(size)
     {
-        atomic_fetch_add(&t.begun, 1);
-        if (omp_get_thread_num() > 0) find_place(&t);
-        /* the runtime may give fewer threads than asked for: let each take every team-size-th share */
-        size_t step = share * (size_t)omp_get_num_threads();
-        for (size_t at = begin + share * (size_t)omp_get_thread_num(); at < end; at += step)
+        /* the runtime may give fewer threads than asked for */
+        int number = omp_get_thread_num(), present = omp_get_num_threads();
+        int working = present < threads ? present : threads;
+        if (!together) {
+            atomic_fetch_add(&t.begun, 1);
+            if (number > 0) find_place(&t);
+        }
+        size_t at = number < working ? begin + share * (size_t)number : end;
+        for (; at < end; at += share * (size_t)working)
             body(context, at, end - at < share ? end : at + share);
-        wait_for_all(&t, omp_get_num_threads());
+        if (!together) wait_for_all(&t, present);
     }
+    last.met = now();
+    last.size = size;
     errno = errno_before;
     atomic_flag_clear(&region_taken);
 }
 
 void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum) {
-    share_out(body, context, 0, n, threads_for(n, grain), quantum);
-}
-
-/* Whole numbers all the way: the caller's floating-point flags are not ours to raise */
-static uint64_t now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return UINT64_C(1000000000) * (uint64_t)t.tv_sec + (uint64_t)t.tv_nsec;
-}
-
-/* units that take so long, if so many take `taken` */
-static size_t grain_of(uint64_t worth, size_t sample, uint64_t taken) {
-    return (size_t)(worth * sample / (taken + 1)) + 1;
+    int allowed = n < 2 * grain || !may_share() ? 1 : fa_num_threads();
+    size_t useful = n / grain;
+    share_out(body, context, 0, n, useful < (size_t)allowed ? (int)useful : allowed, quantum);
 }
 
 void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_t sample, size_t worth) {
     size_t left = n - 2 * sample;
-    if (atomic_load(&set_limit) == 1) { /* nothing to find out */
+    if (atomic_load(&set_limit) == 1 || !may_share()) { /* nothing to find out */
         body(context, 0, n);
         return;
     }
     uint64_t start = now();
     body(context, 0, sample);
     uint64_t middle = now(), first = middle - start;
-    if (left < 2 * grain_of(worth, sample, first)) { /* it took no longer than that, at any rate */
+    if ((first + 1) * left / sample < 2 * worth) { /* it took no longer than that, at any rate */
         body(context, sample, n);
         return;
     }
     body(context, sample, 2 * sample);
     /* the lesser: one of the two may have been interrupted, or have met cold caches */
     uint64_t second = now() - middle, taken = first < second ? first : second;
-    share_out(body, context, 2 * sample, n, threads_for(left, grain_of(worth, sample, taken)), 1);
+    share_out(body, context, 2 * sample, n, threads_for_time((taken + 1) * left / sample, worth), 1);
 }
 #else
 void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum) {
