@@ -3,6 +3,7 @@ Knows no timing: how fast anything is depends on the machine.
 """
 
 import gc
+import threading
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -59,7 +60,7 @@ def test_measure_takes_turns_and_each_is_first_in_turn():
     calls = {name: simulation.call(name, constant(1000)) for name in "abc"}
     timing.measure(calls, timing.Plan(rounds=3, batch_ns=1000, budget_ns=10**9), simulation.clock)
     assert (
-        "".join(simulation.order) == "abc" + "aabbcc" + "bbccaa" + "ccaabb"
+        "".join(simulation.order) == "abc" + "aaabbbccc" + "bbbcccaaa" + "cccaaabbb"
     )  # calibration, then three rounds
 
 
@@ -72,15 +73,16 @@ def test_measure_repeats_fast_calls_until_the_batch_is_long_enough():
 
 def test_measure_is_not_misled_by_one_slow_round():
     simulation = Simulation()
-    durations = [1000, *[1000, 1000] * 2, 1000, 900_000, *[1000, 1000] * 2]
+    durations = [1000, *[1000, 1000, 1000] * 2, 1000, 1000, 900_000, *[1000, 1000, 1000] * 2]
     calls = {"a": simulation.call("a", durations)}
     plan = timing.Plan(rounds=5, batch_ns=1000, budget_ns=10**9)
     assert timing.measure(calls, plan, simulation.clock)["a"].nanoseconds == 1000
 
 
-def test_the_call_before_each_batch_is_not_measured():
+@pytest.mark.parametrize("before", [[1000, 900_000], [2_000_000]], ids=["two short ones", "a long one"])
+def test_calls_before_each_batch_are_not_measured(before):
     simulation = Simulation()
-    calls = {"a": simulation.call("a", [1000, *[900_000, 1000] * 5])}
+    calls = {"a": simulation.call("a", [1000, *[*before, 1000] * 5])}
     plan = timing.Plan(rounds=5, batch_ns=1000, budget_ns=10**9)
     assert timing.measure(calls, plan, simulation.clock)["a"].nanoseconds == 1000
 
@@ -89,7 +91,7 @@ def test_measure_stops_at_its_budget_after_five_rounds():
     simulation = Simulation()
     calls = {"a": simulation.call("a", constant(1000))}
     timing.measure(calls, timing.Plan(rounds=50, batch_ns=1000, budget_ns=2000), simulation.clock)
-    assert len(simulation.order) == 1 + 2 * 5
+    assert len(simulation.order) == 1 + 3 * 5
 
 
 def test_measure_collects_no_garbage_meanwhile_and_restores_that():
@@ -111,23 +113,38 @@ def test_nobody_begins_while_threads_of_another_still_spin(monkeypatch):
     simulation = Simulation()
     spinning = []
 
-    def sleep(seconds):  # the two threads of "a" spin for five more waits
-        if spinning:
-            simulation.worked += 2e9 * seconds
-            spinning.pop()
-
     def a():
         simulation.now += 1000
-        spinning[:] = [None] * 5
+        spinning[:] = [2, 2, 1, 1, 1]  # threads, at the next looks
 
     def b():
         assert not spinning
         simulation.now += 1000
 
-    monkeypatch.setattr(timing.time, "sleep", sleep)
+    monkeypatch.setattr(timing.time, "sleep", lambda seconds: spinning.pop())
     plan = timing.Plan(rounds=4, batch_ns=1000, budget_ns=10**9)
-    timing.measure({"a": a, "b": b}, plan, simulation.clock, simulation.cpu_clock)
-    assert simulation.now == 2 * (1 + 4 * 2) * 1000
+    timing.measure({"a": a, "b": b}, plan, simulation.clock, running=lambda: len(spinning))
+    assert simulation.now == 2 * (1 + 4 * 3) * 1000
+
+
+def test_threads_at_work_are_seen_and_waiting_ones_are_not():
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            np.exp(np.ones(100_000))
+
+    waiting, working = threading.Thread(target=stop.wait), threading.Thread(target=work)
+    quiet = machine.running_threads()
+    try:
+        waiting.start()
+        assert any(machine.running_threads() == quiet for _ in range(100))
+        working.start()
+        assert any(machine.running_threads() > quiet for _ in range(1000))
+    finally:
+        stop.set()
+        waiting.join()
+        working.join()
 
 
 def test_greedy_are_those_whose_median_is_beyond_their_threads():
@@ -143,7 +160,7 @@ def test_who_is_far_behind_in_long_calls_is_timed_twice_only():
     taken = timing.measure(calls, plan, simulation.clock, simulation.cpu_clock)
     assert {name: one.nanoseconds for name, one in taken.items()} == durations
     assert {name: simulation.order.count(name) for name in durations} == {
-        **dict.fromkeys("abcd", 1 + 4 * 2),  # a call to wake the CPUs before each batch
+        **dict.fromkeys("abcd", 1 + 4 * 3),  # two calls to wake the CPUs before each batch
         "e": 1 + 2,
     }
 

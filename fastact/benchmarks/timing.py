@@ -2,9 +2,8 @@
 
 Each is repeated until a batch takes long enough for the clock; then all take turns, batch by batch, so
 that a machine that slows down or speeds up meanwhile does so for all of them. Before each turn, the threads
-of the one before have gone to sleep. CPU time, which covers all
-threads, is read beside wall time, so that a thread too many cannot hide. Does not know what it times, and
-prints nothing.
+of the one before have gone to sleep. CPU time, which covers all threads, is read beside wall time, so that
+a thread too many cannot hide. Does not know what it times, and prints nothing.
 """
 
 from __future__ import annotations
@@ -18,12 +17,15 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
+from fastact.benchmarks.machine import running_threads
+
 Clock = Callable[[], int]
 
 _MINIMUM_ROUNDS = 5  # below, a median says little
 _FAR_BEHIND = 3  # times the time of the third
-_WAIT_NS = 200_000  # as long as that, a CPU must be idle before the next one's turn
-_MOST_WAITS = 250
+_NAP = 1e-3  # seconds between looks whether threads still spin
+_MOST_NAPS = 500
+_SHORT_NS = 1_000_000  # a library may leave its threads asleep for one call that is shorter
 _NOISE = 0.3  # CPUs beyond the allowed ones that a median may show without a thread too many
 
 
@@ -74,6 +76,7 @@ def measure(
     plan: Plan,
     clock: Clock = time.perf_counter_ns,
     cpu_clock: Clock = time.process_time_ns,
+    running: Callable[[], int] = running_threads,
 ) -> dict[str, Taken]:
     """What one call of each callable takes.
 
@@ -87,13 +90,15 @@ def measure(
         Nanoseconds since some moment.
     cpu_clock : callable
         Nanoseconds that CPUs have worked for this process, on any thread.
+    running : callable
+        How many threads are at work beside the caller's.
 
     Returns
     -------
     dict
         Taken, by name.
     """
-    everybody = {name: _Contestant(call, plan, clock, cpu_clock) for name, call in calls.items()}
+    everybody = {name: _Contestant(call, plan, clock, cpu_clock, running) for name, call in calls.items()}
     with _no_garbage_collection():
         for one in everybody.values():
             one.calibrate()
@@ -111,11 +116,19 @@ def measure(
 class _Contestant:
     """One callable, and what its batches took."""
 
-    def __init__(self, call: Callable[[], Any], plan: Plan, clock: Clock, cpu_clock: Clock) -> None:
+    def __init__(
+        self,
+        call: Callable[[], Any],
+        plan: Plan,
+        clock: Clock,
+        cpu_clock: Clock,
+        running: Callable[[], int],
+    ) -> None:
         self._call = call
         self._plan = plan
         self._clock = clock
         self._cpu_clock = cpu_clock
+        self._running = running
         self._count = 1
         self._last = Taken(0, 0)  # of the calibration, at first
         self._turns: list[Taken] = []
@@ -127,7 +140,7 @@ class _Contestant:
 
     def calibrate(self) -> None:
         """Find how many repetitions take long enough; the attempts are the warm-up."""
-        _settle(self._cpu_clock)
+        _settle(self._running)
         wanted_ns = self._plan.batch_ns
         while (elapsed := self._batch()) < wanted_ns:
             wanted = int(1.2 * self._count * wanted_ns / max(elapsed, 1))
@@ -143,12 +156,15 @@ class _Contestant:
         return self._last.nanoseconds
 
     def take_a_turn(self) -> None:
-        """One batch on quiet CPUs, after a call that fills the caches and wakes the threads again.
+        """One batch on quiet CPUs, after a call or two that fill the caches and wake the threads again.
 
         It may take some 10 ms until those of a runtime that wakes two on one CPU have found their places.
         """
-        _settle(self._cpu_clock)
+        _settle(self._running)
+        start = self._clock()
         self._call()
+        if self._clock() - start < _SHORT_NS:
+            self._call()
         self._batch()
         self._turns.append(self._last)
 
@@ -200,13 +216,12 @@ def greedy(busy: Iterable[tuple[str, int, float]]) -> list[tuple[str, int, float
     return [(name, threads, cpus) for name, threads, cpus in medians if cpus > threads + _NOISE]
 
 
-def _settle(cpu_clock: Clock) -> None:
+def _settle(running: Callable[[], int]) -> None:
     """Wait, within reason, for the threads of whoever was last: some spin for a while before they sleep."""
-    for _ in range(_MOST_WAITS):
-        before = cpu_clock()
-        time.sleep(_WAIT_NS / 1e9)
-        if cpu_clock() - before < _WAIT_NS / 2:
+    for _ in range(_MOST_NAPS):
+        if not running():
             break
+        time.sleep(_NAP)
 
 
 @contextmanager
