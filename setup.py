@@ -13,7 +13,9 @@ import platform
 import re
 import runpy
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy
@@ -23,6 +25,8 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
 CSRC = Path("fastact/csrc")
+CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+NO_DEBUGGING = "-g0"  # Python's own flags may ask for it; 106 MB would be installed instead of 17
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
 
 
@@ -109,6 +113,14 @@ def copy_headers() -> None:
 class BuildWithLibrary(build_ext):  # type: ignore[misc]
     """Compiles the C library into libfastact.a, ships it with the package, and links the skin to it."""
 
+    parallel: int | None
+
+    def finalize_options(self) -> None:
+        """Build both extensions at once, unless told otherwise."""
+        super().finalize_options()
+        if self.parallel is None:
+            self.parallel = CPUS
+
     def build_extension(self, ext: Extension) -> None:
         """Build the library first, then the extension that contains it; others reach it through that one."""
         if ext.name != "fastact._core":
@@ -143,15 +155,21 @@ class BuildWithLibrary(build_ext):  # type: ignore[misc]
                 jobs.append(("micro.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + micro))
                 movers = [f"-DFA_REAL={real}", f"-DFA_MOVERS=fa__movers_{isa}_{real}"]
                 jobs.append(("movers.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + movers))
-        objects = []
-        for source, folder, extra in jobs:
-            objects += self.compiler.compile(
+
+        def compile_one(job: tuple[str, str, list[str]]) -> list[str]:
+            source, folder, extra = job
+            objects: list[str] = self.compiler.compile(
                 [str(CSRC / source)],
                 output_dir=str(Path(self.build_temp, folder)),
                 include_dirs=["include", str(CSRC)],
-                extra_postargs=[*flags["CFLAGS_COMMON"], *extra, f"-DFA__ON_{MACHINE}"],
+                extra_postargs=[*flags["CFLAGS_COMMON"], *extra, f"-DFA__ON_{MACHINE}", NO_DEBUGGING],
                 depends=[str(p) for p in [*CSRC.glob("*.h"), *Path("include").rglob("*.*")]],
             )
+            return objects
+
+        longest_first = sorted(jobs, key=lambda job: job[0] != "loops.c")
+        with ThreadPoolExecutor(CPUS) as pool:
+            objects = list(chain.from_iterable(pool.map(compile_one, longest_first)))
         self.compiler.create_static_lib(objects, "fastact", output_dir=self.build_temp)
         return str(Path(self.build_temp, self.compiler.library_filename("fastact")))
 
@@ -165,7 +183,7 @@ def extension(name: str) -> Extension:
         [f"fastact/{name}.pyx"],
         include_dirs=["include", str(CSRC), numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-        extra_compile_args=["-O2", "-fvisibility=hidden"],
+        extra_compile_args=["-O2", "-fvisibility=hidden", NO_DEBUGGING],
         extra_link_args=flags["LIBS_OPENMP"] if with_openmp else ["-lpthread", "-lm"],
         depends=[
             str(p) for p in [*CSRC.glob("*"), *Path("include").rglob("*.*"), *Path("fastact").glob("*.px*")]
