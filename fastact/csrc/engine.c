@@ -22,7 +22,7 @@ _Static_assert(PACKED <= FA__BUFFERED, "streamed results of a box go through buf
 #define TIMED (16 * PACKED)
 /* nanoseconds of work worth a thread: to start one that still spins from the last call, and to wait for it, takes about
  * a thousand */
-#define WORTH_A_THREAD 3000
+#define WORTH_A_THREAD 2000
 /* shortest run along the innermost axis that needs no buffer: below, a kernel's start weighs too much */
 #define SHORTEST_RUN 64
 /* bytes: inputs so large, or larger than what a processor has of the caches, are worth fetching (16 MB from a shared cache

@@ -163,25 +163,24 @@ static uint64_t now(void) {
  * They wait for the next meeting awake, for some 5 ms or more, then asleep. */
 #define AWAKE_NS 4000000
 #define WAKING_NS 600000 /* from a call until threads that sleep work, be it 1 or 15 */
-#define EIGHTH 8         /* so many more threads take as long to meet as one has to do to be worth it */
+#define QUARTER 4        /* so many more threads take as long to meet as one has to do to be worth it */
 static _Thread_local struct {
-    uint64_t met; /* the last time, or would have, had they been awake */
+    uint64_t met, missed; /* the last time, and the last time that they would have, had they been awake */
     int size;
 } last;
 
-static int is_awake(void) {
-    return now() - last.met < AWAKE_NS;
+static int is_recent(uint64_t time) {
+    return now() - time < AWAKE_NS;
 }
 
 /* Threads for work that takes so many nanoseconds, each of them to have `worth` to do. Whoever would lose by waking them
  * works alone, but the next one to call, if it calls soon, does not. */
-static int threads_for_time(uint64_t work, uint64_t worth) {
-    int allowed = fa_num_threads();
+static int threads_for_time(uint64_t work, uint64_t worth, int allowed) {
     uint64_t useful = work / worth;
-    if (useful < (uint64_t)(2 + allowed / EIGHTH)) return 1;
+    if (useful < (uint64_t)(2 + allowed / QUARTER)) return 1;
     int threads = useful < (uint64_t)allowed ? (int)useful : allowed;
-    if (work - work / (uint64_t)threads < WAKING_NS && !is_awake()) {
-        last.met = now();
+    if (work - work / (uint64_t)threads < WAKING_NS && !is_recent(last.met) && !is_recent(last.missed)) {
+        last.missed = now();
         return 1;
     }
     return threads;
@@ -253,8 +252,8 @@ static void wait_for_all(team *t, int size) {
     }
 }
 
-/* Run body over [begin, end), cut into one range for each of so many threads */
-static void share_out(fa__body *body, const void *context, size_t begin, size_t end, int threads,
+/* Run body over [begin, end), cut into one range for each of so many threads, of a team of `size` */
+static void share_out(fa__body *body, const void *context, size_t begin, size_t end, int threads, int size,
                       size_t quantum) {
     if (threads < 2 || atomic_flag_test_and_set(&region_taken)) {
         body(context, begin, end);
@@ -262,7 +261,7 @@ static void share_out(fa__body *body, const void *context, size_t begin, size_t 
     }
     size_t each = (end - begin + (size_t)threads - 1) / (size_t)threads,
            share = (each + quantum - 1) / quantum * quantum;
-    int errno_before = errno, size = fa_num_threads(), together = is_awake() && size == last.size;
+    int errno_before = errno, together = is_recent(last.met) && size == last.size;
     team t = {0};
     take_cpu(&t, sched_getcpu()); /* the caller's thread stays where it is */
 #pragma omp parallel num_threads(size)
@@ -288,7 +287,7 @@ static void share_out(fa__body *body, const void *context, size_t begin, size_t 
 void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum) {
     int allowed = n < 2 * grain || !may_share() ? 1 : fa_num_threads();
     size_t useful = n / grain;
-    share_out(body, context, 0, n, useful < (size_t)allowed ? (int)useful : allowed, quantum);
+    share_out(body, context, 0, n, useful < (size_t)allowed ? (int)useful : allowed, allowed, quantum);
 }
 
 void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_t sample, size_t worth) {
@@ -307,7 +306,8 @@ void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_
     body(context, sample, 2 * sample);
     /* the lesser: one of the two may have been interrupted, or have met cold caches */
     uint64_t second = now() - middle, taken = first < second ? first : second;
-    share_out(body, context, 2 * sample, n, threads_for_time((taken + 1) * left / sample, worth), 1);
+    int allowed = fa_num_threads(), threads = threads_for_time((taken + 1) * left / sample, worth, allowed);
+    share_out(body, context, 2 * sample, n, threads, allowed, 1);
 }
 #else
 void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum) {
