@@ -105,6 +105,7 @@ const char *fa_isas(void) {
 
 #if defined(FA__ON_x86_64)
 #include <cpuid.h>
+#include <pthread.h>
 
 /* Intel lists caches in leaf 4, AMD, in the same format, in another one */
 #define INTEL_CACHES 4
@@ -134,19 +135,23 @@ static size_t cache_per_processor(unsigned level) {
     return 0;
 }
 
-size_t fa__cache_per_processor(void) {
-    static atomic_size_t known;
-    size_t bytes = atomic_load_explicit(&known, memory_order_relaxed);
-    if (bytes == 0) {
-        size_t shared = cache_per_processor(3), most = most_of_shared();
-        bytes = cache_per_processor(2) + (shared < most ? shared : most);
-        if (bytes == 0) bytes = most;
-        atomic_store_explicit(&known, bytes, memory_order_relaxed);
-    }
-    return bytes;
+static pthread_once_t caches_read = PTHREAD_ONCE_INIT;
+static fa__caches caches;
+
+static void read_caches(void) {
+    size_t third = cache_per_processor(3), most = most_of_shared();
+    caches.own = cache_per_processor(2);
+    caches.shared = third < most && caches.own + third > 0 ? third : most;
+}
+
+/* asked once: in a virtual machine each question leaves it */
+fa__caches fa__get_caches(void) {
+    pthread_once(&caches_read, read_caches);
+    return caches;
 }
 #else
-size_t fa__cache_per_processor(void) {
-    return (size_t)-1; /* not known: nothing is too large */
+fa__caches fa__get_caches(void) {
+    const size_t most = (size_t)-1 >> 16; /* not known: nothing is too large */
+    return (fa__caches){most, most};
 }
 #endif

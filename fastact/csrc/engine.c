@@ -11,6 +11,7 @@
 
 #include "boxes.h"
 #include "half.h"
+#include "fastact.h"
 #include "internal.h"
 #include "movers.h"
 #include "state.h"
@@ -176,11 +177,19 @@ static int is_resident(char *address) {
     return answer & 1;
 }
 
+/* whether so many bytes stay in the caches, of one processor or, which takes longer to find out, of those that share
+ * the work */
+static int stay_in_caches(size_t bytes) {
+    fa__caches caches = fa__get_caches();
+    return bytes < caches.own + caches.shared ||
+           bytes < caches.own * (size_t)fa_num_threads() + caches.shared;
+}
+
 /* Results that would not stay in the caches beside the inputs, and whose lines nothing else brings there. Twice the
  * cache, since what is read and not written soon makes room. */
 static int should_stream(const fa__plan *p, size_t n) {
     size_t moved = (size_t)(p->inputs + p->results) * n * p->stored;
-    if (moved < 2 * fa__cache_per_processor()) return 0;
+    if (stay_in_caches(moved / 2)) return 0;
     for (int i = p->inputs + p->params; i < p->operands; i++) {
         if (!is_resident(p->base[i] + (ptrdiff_t)(p->shape[0] / 2) * p->stride[i][0])) return 0;
         for (int k = 0; k < p->inputs + p->params; k++)
@@ -200,6 +209,14 @@ static size_t bytes_read(const fa__plan *p) {
     return bytes;
 }
 
+/* whether inputs lie where they need not be fetched from: short ones, and those of which each thread's part stays in its
+ * processor's own cache */
+static int is_near(size_t read) {
+    fa__caches caches = fa__get_caches();
+    return (read < FROM_AFAR && read < caches.own + caches.shared) ||
+           read < caches.own * (size_t)fa_num_threads();
+}
+
 /* Boxes that are parts of runs: those of the last result start at cache lines if all its runs lie alike in these, and
  * may pass the caches by */
 static void choose_lines(fa__plan *p, size_t n) {
@@ -216,8 +233,7 @@ static void choose_lines(fa__plan *p, size_t n) {
     }
     if (alike) p->phase = (uintptr_t)p->base[result] % FA__LINE / p->stored;
     size_t read = (size_t)p->inputs * n * p->stored;
-    int near = read < FROM_AFAR && read < fa__cache_per_processor();
-    p->fetching = near ? FA__FETCH_NONE : read < FROM_MEMORY ? FA__FETCH_SOME : FA__FETCH_ALL;
+    p->fetching = is_near(read) ? FA__FETCH_NONE : read < FROM_MEMORY ? FA__FETCH_SOME : FA__FETCH_ALL;
     p->streams = should_stream(p, n);
 }
 

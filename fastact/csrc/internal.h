@@ -114,8 +114,12 @@ typedef struct {
 } fa__kernel_set;
 const fa__kernel_set *fa__active_kernels(void);
 
-/* Bytes of cache that one processor may call its own: larger results do not stay there */
-size_t fa__cache_per_processor(void);
+/* Bytes of cache: what each processor has to itself, and what one may take to have of those that all share. Larger
+ * results do not stay there. */
+typedef struct {
+    size_t own, shared;
+} fa__caches;
+fa__caches fa__get_caches(void);
 
 /* An elementwise call on arrays of any layout: base address and byte strides of each operand over the
  * broadcast shape. Results may be the same memory as an input, element for element; no other overlap.

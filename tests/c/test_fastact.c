@@ -447,7 +447,8 @@ static void test_stream(void) {
                              memcmp(to[k] + FA__LINE + bytes[k], untouched, FA__LINE) != 0;
             }
     check(wrong == 0, "stream", fa_isa(), wrong);
-    check(fa__cache_per_processor() > 1 << 16, "cache", "fa__cache_per_processor", fa__cache_per_processor());
+    fa__caches caches = fa__get_caches();
+    check(caches.own + caches.shared > 1 << 16, "caches", "fa__get_caches", caches.own + caches.shared);
 }
 
 /* a threaded call before the fork, and one of the same size in the child, which must neither hang nor differ */
