@@ -26,7 +26,6 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).resolve().parent
 CSRC = Path("fastact/csrc")
 CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-NO_DEBUGGING = "-g0"  # Python's own flags may ask for it; 106 MB would be installed instead of 17
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
 
 
@@ -116,10 +115,14 @@ class BuildWithLibrary(build_ext):  # type: ignore[misc]
     parallel: int | None
 
     def finalize_options(self) -> None:
-        """Build both extensions at once, unless told otherwise."""
+        """Use all CPUs unless told otherwise, and leave out what debuggers want unless they are."""
         super().finalize_options()
         if self.parallel is None:
             self.parallel = CPUS
+        # Python's own flags may ask for it: 106 MB would be installed instead of 17
+        self.debugging = [] if self.debug else ["-g0"]
+        for extension in self.extensions:
+            extension.extra_compile_args += self.debugging
 
     def build_extension(self, ext: Extension) -> None:
         """Build the library first, then the extension that contains it; others reach it through that one."""
@@ -162,13 +165,13 @@ class BuildWithLibrary(build_ext):  # type: ignore[misc]
                 [str(CSRC / source)],
                 output_dir=str(Path(self.build_temp, folder)),
                 include_dirs=["include", str(CSRC)],
-                extra_postargs=[*flags["CFLAGS_COMMON"], *extra, f"-DFA__ON_{MACHINE}", NO_DEBUGGING],
+                extra_postargs=[*flags["CFLAGS_COMMON"], *extra, f"-DFA__ON_{MACHINE}", *self.debugging],
                 depends=[str(p) for p in [*CSRC.glob("*.h"), *Path("include").rglob("*.*")]],
             )
             return objects
 
         longest_first = sorted(jobs, key=lambda job: job[0] != "loops.c")
-        with ThreadPoolExecutor(CPUS) as pool:
+        with ThreadPoolExecutor(self.parallel) as pool:
             objects = list(chain.from_iterable(pool.map(compile_one, longest_first)))
         self.compiler.create_static_lib(objects, "fastact", output_dir=self.build_temp)
         return str(Path(self.build_temp, self.compiler.library_filename("fastact")))
@@ -183,7 +186,7 @@ def extension(name: str) -> Extension:
         [f"fastact/{name}.pyx"],
         include_dirs=["include", str(CSRC), numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-        extra_compile_args=["-O2", "-fvisibility=hidden", NO_DEBUGGING],
+        extra_compile_args=["-O2", "-fvisibility=hidden"],
         extra_link_args=flags["LIBS_OPENMP"] if with_openmp else ["-lpthread", "-lm"],
         depends=[
             str(p) for p in [*CSRC.glob("*"), *Path("include").rglob("*.*"), *Path("fastact").glob("*.px*")]

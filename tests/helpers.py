@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,14 +83,15 @@ def arguments(call: Call, shape: Any, dtype: type, seed: int = 0) -> list[np.nda
     return made
 
 
-def python(code: str, timeout: float = 120, **environment: str | None) -> subprocess.CompletedProcess[str]:
-    """Run code in a fresh interpreter, with environment variables set, or removed where None."""
+Done = subprocess.CompletedProcess[str]
+
+
+def run(command: Sequence[str], timeout: float, **environment: str | None) -> Done:
+    """Run a command beside the tests, with environment variables set, or removed where None."""
     merged = {**os.environ, **environment}
-    kept = {key: value for key, value in merged.items() if value is not None}
-    command = [sys.executable, "-W", "error", "-c", code]
     return subprocess.run(
         command,
-        env=kept,
+        env={key: value for key, value in merged.items() if value is not None},
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -99,16 +100,14 @@ def python(code: str, timeout: float = 120, **environment: str | None) -> subpro
     )
 
 
-def checks_passed(*command: str, **environment: str) -> int:
-    """How many, as the program tells in its closing line; none may fail."""
-    done = subprocess.run(
-        command,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+def python(code: str, timeout: float = 120, **environment: str | None) -> Done:
+    """Run code in a fresh interpreter."""
+    return run([sys.executable, "-W", "error", "-c", code], timeout, **environment)
+
+
+def checks_passed(*command: str, **environment: str | None) -> int:
+    """How many, as a program of checks tells in its closing line; none may fail."""
+    done = run(command, 600, **environment)
     closing = done.stdout.strip().splitlines()[-1]
     assert re.fullmatch(r"\d+ passed, 0 failed", closing), done.stdout[-3000:]
     assert done.returncode == 0

@@ -48,8 +48,15 @@ def test_program(program: Path, tmp_path: Path, isa: str) -> None:
     assert helpers.checks_passed(str(program), str(tmp_path), FASTACT_ISA=isa) > 1000
 
 
-def test_teams_of_threads(library: Path) -> None:
-    passed = helpers.checks_passed(str(compiled("test_threads", library)))
+@pytest.mark.parametrize("most", [None, "3"], ids=["as many as asked for", "fewer"])
+def test_teams_of_threads(library: Path, most: str | None) -> None:
+    passed = helpers.checks_passed(
+        str(compiled("test_threads", library)),
+        OMP_THREAD_LIMIT=most,
+        OMP_DYNAMIC=None,
+        OMP_WAIT_POLICY=None,
+        FASTACT_NUM_THREADS=None,
+    )
     if passed == 0:
         pytest.skip("a quota allows fewer than four CPUs, so that all teams are of one size")
     assert passed > 400

@@ -49,6 +49,7 @@ def test_same_bits_for_any_number_of_threads(call: helpers.Call, dtype: type) ->
         want = helpers.each(call(*arrays, **keywords))
         for threads in (2, 3):
             fa.set_num_threads(threads)
+            call(*arrays, **keywords)  # after a rest it may be alone; the next one is not
             for got, one in zip(helpers.each(call(*arrays, **keywords)), want, strict=True):
                 oracle.assert_same_bits(got, one)
 
@@ -56,12 +57,14 @@ def test_same_bits_for_any_number_of_threads(call: helpers.Call, dtype: type) ->
 @needs_two_cpus
 def test_large_arrays_start_threads_whatever_their_layout() -> None:
     """In fresh processes, where every thread beyond the first is ours. Contiguous, strided and broadcast
-    operands must all be shared out; short ones must not be."""
+    operands must all be shared out; short ones must not be. Several calls, since the first may find that it
+    is not worth starting threads for itself."""
     code = """
 import os, numpy as np, fastact as fa
 x = np.zeros((600, 1000), np.float32)
 before = len(os.listdir("/proc/self/task"))
-{}
+for _ in range(20):
+    {}
 print(fa.get_num_threads() if fa.get_num_threads() < 2 else len(os.listdir("/proc/self/task")) - before)
 """
     some = fa.names()[0]
@@ -206,7 +209,7 @@ def test_many_python_threads_at_once(call: helpers.Call) -> None:
     arrays = helpers.arguments(call, MANY, np.float32)
     want = helpers.each(call(*arrays))
     with ThreadPool(4) as pool:
-        for result in pool.map(lambda _: call(*arrays), range(8)):
+        for result in pool.map(lambda _: call(*arrays), range(24)):
             for got, one in zip(helpers.each(result), want, strict=True):
                 oracle.assert_same_bits(got, one)
 
@@ -221,9 +224,11 @@ def test_threads_may_run_where_they_could_before() -> None:
     x = np.ones(10**6, np.float32)
     fa.set_num_threads(2)
     fa.gelu(x)
+    fa.gelu(x)
     before = cpus_of_threads()
     for _ in range(5):
         time.sleep(0.1)
+        fa.gelu(x)  # may be alone, and not wake anybody
         fa.gelu(x)
     after = cpus_of_threads()
     assert all(after[task] == before[task] for task in before.keys() & after.keys())

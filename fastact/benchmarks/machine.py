@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import platform
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -75,23 +74,6 @@ def blas_libraries() -> list[dict[str, Any]]:
         for library in threadpool_info()
         if library["user_api"] == "blas"
     ]
-
-
-def running_threads() -> int:
-    """How many threads of this process, the caller's aside, work, spin, or wait for a CPU to do so.
-
-    CPU clocks do not tell: in some virtual machines they count other threads' time in steps of 10 ms.
-    """
-    own = str(threading.get_native_id())
-    return sum(_state(task) == "R" for task in Path("/proc/self/task").iterdir() if task.name != own)
-
-
-def _state(task: Path) -> str:
-    """The letter behind the name, which stands in parentheses; of one that has ended, nothing."""
-    try:
-        return (task / "stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return ""
 
 
 class Neighbours:

@@ -151,7 +151,6 @@ fa__caches fa__get_caches(void) {
 }
 #else
 fa__caches fa__get_caches(void) {
-    const size_t most = (size_t)-1 >> 16; /* not known: nothing is too large */
-    return (fa__caches){most, most};
+    return (fa__caches){.own = 0, .shared = (size_t)-1 >> 1}; /* not known: no result is too large */
 }
 #endif

@@ -11,7 +11,6 @@
 
 #include "boxes.h"
 #include "half.h"
-#include "fastact.h"
 #include "internal.h"
 #include "movers.h"
 #include "state.h"
@@ -21,8 +20,7 @@
 _Static_assert(PACKED <= FA__BUFFERED, "streamed results of a box go through buffers of so many elements");
 /* fewest elements of which some are timed, to see whether threads would pay: of fewer, the timing would take a tenth */
 #define TIMED (16 * PACKED)
-/* nanoseconds of work worth a thread: to start one that still spins from the last call, and to wait for it, takes about
- * a thousand */
+/* nanoseconds of work worth a thread: two that still spin from the last call meet and part in about a thousand */
 #define WORTH_A_THREAD 2000
 /* shortest run along the innermost axis that needs no buffer: below, a kernel's start weighs too much */
 #define SHORTEST_RUN 64
@@ -177,19 +175,8 @@ static int is_resident(char *address) {
     return answer & 1;
 }
 
-/* whether so many bytes stay in the caches, of one processor or, which takes longer to find out, of those that share
- * the work */
-static int stay_in_caches(size_t bytes) {
-    fa__caches caches = fa__get_caches();
-    return bytes < caches.own + caches.shared ||
-           bytes < caches.own * (size_t)fa_num_threads() + caches.shared;
-}
-
-/* Results that would not stay in the caches beside the inputs, and whose lines nothing else brings there. Twice the
- * cache, since what is read and not written soon makes room. */
-static int should_stream(const fa__plan *p, size_t n) {
-    size_t moved = (size_t)(p->inputs + p->results) * n * p->stored;
-    if (stay_in_caches(moved / 2)) return 0;
+/* whether a result may pass the caches by: nothing else brings its lines there */
+static int can_stream(const fa__plan *p) {
     for (int i = p->inputs + p->params; i < p->operands; i++) {
         if (!is_resident(p->base[i] + (ptrdiff_t)(p->shape[0] / 2) * p->stride[i][0])) return 0;
         for (int k = 0; k < p->inputs + p->params; k++)
@@ -209,12 +196,16 @@ static size_t bytes_read(const fa__plan *p) {
     return bytes;
 }
 
-/* whether inputs lie where they need not be fetched from: short ones, and those of which each thread's part stays in its
- * processor's own cache */
-static int is_near(size_t read) {
+/* What of a call's runs, of n elements, comes from afar and goes there. Results pass the caches by where they would not
+ * stay in those of all who share the work; twice these, since what is read and not written soon makes room. */
+static void choose_traffic(fa__plan *p, size_t n) {
+    size_t read = (size_t)p->inputs * n * p->stored, moved = read + (size_t)p->results * n * p->stored;
     fa__caches caches = fa__get_caches();
-    return (read < FROM_AFAR && read < caches.own + caches.shared) ||
-           read < caches.own * (size_t)fa_num_threads();
+    size_t one = caches.own + caches.shared;
+    size_t own = moved < one ? caches.own : caches.own * (size_t)fa__threads_to_share();
+    int near = moved < own || (read < FROM_AFAR && read < one);
+    p->fetching = near ? FA__FETCH_NONE : read < FROM_MEMORY ? FA__FETCH_SOME : FA__FETCH_ALL;
+    p->streams = moved / 2 >= own + caches.shared && can_stream(p);
 }
 
 /* Boxes that are parts of runs: those of the last result start at cache lines if all its runs lie alike in these, and
@@ -232,9 +223,7 @@ static void choose_lines(fa__plan *p, size_t n) {
         alike &= p->stride[result][d] % FA__LINE == 0;
     }
     if (alike) p->phase = (uintptr_t)p->base[result] % FA__LINE / p->stored;
-    size_t read = (size_t)p->inputs * n * p->stored;
-    p->fetching = is_near(read) ? FA__FETCH_NONE : read < FROM_MEMORY ? FA__FETCH_SOME : FA__FETCH_ALL;
-    p->streams = should_stream(p, n);
+    choose_traffic(p, n);
 }
 
 /* Base, stride, shape and ndim are set: see what each operand is, and run */

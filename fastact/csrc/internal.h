@@ -147,14 +147,17 @@ void fa__execute_contiguous(int row, fa__direction direction, fa__dtype dtype, c
 int fa__narrow(double value, float *result);
 int fa__narrow_to_half(double value, float *result);
 
+/* How many threads would share a call's work, if it has enough */
+int fa__threads_to_share(void);
+
 /* Run body over [0, n), cut into one range per thread; ranges start at multiples of `quantum` and hold at
  * least `grain` elements. Serial where threads would not pay, or could not be had safely. */
 typedef void fa__body(const void *context, size_t begin, size_t end);
 void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum);
 
 /* The same, where the cost is not known: the caller's thread does and times the first units, `sample` of them and, if
- * threads may pay, as many again; the rest is shared out so that each thread has `worth` nanoseconds to do. n is at least
- * 4 samples. */
+ * threads may pay, as many again; the rest is shared out so that each thread has `worth` nanoseconds to do, but not if
+ * threads sleep that are not worth waking for it. n is at least 4 samples. */
 void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_t sample, size_t worth);
 
 /* What bounds the number of threads: 0 where a source sets no bound */

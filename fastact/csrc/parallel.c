@@ -85,7 +85,6 @@ static pthread_once_t environment_read = PTHREAD_ONCE_INIT;
 static int environment_limit, cgroup_limit;
 static atomic_int set_limit;
 static atomic_int in_forked_child;
-static atomic_flag region_taken = ATOMIC_FLAG_INIT;
 
 static void read_environment(void) {
     const char *text = getenv("FASTACT_NUM_THREADS");
@@ -147,8 +146,10 @@ __attribute__((constructor)) static void watch_forks(void) {
 /* Loops ------------------------------------------------------------------------------------------ */
 
 #ifdef _OPENMP
-static int may_share(void) {
-    return !atomic_load(&in_forked_child) && !omp_in_parallel();
+static atomic_flag region_taken = ATOMIC_FLAG_INIT;
+
+int fa__threads_to_share(void) {
+    return atomic_load(&in_forked_child) || omp_in_parallel() ? 1 : fa_num_threads();
 }
 
 /* Whole numbers all the way: the caller's floating-point flags are not ours to raise */
@@ -158,32 +159,39 @@ static uint64_t now(void) {
     return UINT64_C(1000000000) * (uint64_t)t.tv_sec + (uint64_t)t.tv_nsec;
 }
 
-/* A team belongs to the thread that calls. The runtime keeps its threads from one meeting to the next, and ends those
- * that a smaller team does not need; so a team has all threads that are allowed, whether there is work for all or not.
- * They wait for the next meeting awake, for some 5 ms or more, then asleep. */
-#define AWAKE_NS 4000000
-#define WAKING_NS 600000 /* from a call until threads that sleep work, be it 1 or 15 */
-#define QUARTER 4        /* so many more threads take as long to meet as one has to do to be worth it */
+/* Teams: one belongs to each thread that calls. The runtime keeps its threads from one meeting to the next, and ends
+ * those that a smaller team does not need; so a team has all threads that are allowed, whether there is work for all or
+ * not. They wait for the next meeting awake, as a rule for 5 ms or more, then asleep. Some runtimes, and all with more
+ * threads than CPUs, let them sleep at once; that shows when they begin late although they have just met. */
+#define MEETING_NS 500   /* for each thread beyond the second */
+#define AWAKE_NS 4000000 /* after a meeting they are taken to be awake */
+#define WAKING_NS \
+    600000            /* to be saved: to wake them takes 150 to 400 us, be it 1 or 15, and sometimes more */
+#define LATE_NS 20000 /* who begins later was asleep */
+#define MOST_LATE 2   /* in a row; once may be chance */
+#define RESTING_NS 20000000 /* after so many they are taken to be asleep */
+
 static _Thread_local struct {
-    uint64_t met, missed; /* the last time, and the last time that they would have, had they been awake */
-    int size;
+    uint64_t met;
+    uint64_t missed; /* when they last would have met, had they been awake */
+    uint64_t rested; /* until then they are taken to be asleep */
+    int size, late;
 } last;
 
-static int is_recent(uint64_t time) {
-    return now() - time < AWAKE_NS;
+static int is_recent(uint64_t time, uint64_t moment) {
+    return moment - time < AWAKE_NS && moment >= last.rested;
 }
 
 /* Threads for work that takes so many nanoseconds, each of them to have `worth` to do. Whoever would lose by waking them
  * works alone, but the next one to call, if it calls soon, does not. */
 static int threads_for_time(uint64_t work, uint64_t worth, int allowed) {
-    uint64_t useful = work / worth;
-    if (useful < (uint64_t)(2 + allowed / QUARTER)) return 1;
+    if (allowed < 2 || work < 2 * worth + MEETING_NS * (uint64_t)(allowed - 2)) return 1;
+    uint64_t useful = work / worth, moment = now();
     int threads = useful < (uint64_t)allowed ? (int)useful : allowed;
-    if (work - work / (uint64_t)threads < WAKING_NS && !is_recent(last.met) && !is_recent(last.missed)) {
-        last.missed = now();
-        return 1;
-    }
-    return threads;
+    if (work - work / (uint64_t)threads >= WAKING_NS) return threads;
+    if (is_recent(last.met, moment) || is_recent(last.missed, moment)) return threads;
+    last.missed = moment;
+    return 1;
 }
 
 /* A system may wake a thread on the CPU on which another one of its team works, or waits for it, though others are
@@ -192,6 +200,7 @@ static int threads_for_time(uint64_t work, uint64_t worth, int allowed) {
  * has not begun leaves the CPU to it. */
 #define CPUS 1024 /* as a cpu_set_t has */
 typedef struct {
+    uint64_t called, began; /* the meeting, and one of those that were called to it */
     atomic_int begun, arrived;
     atomic_ullong taken[CPUS / 64];
 } team;
@@ -244,16 +253,29 @@ static void find_place(team *t) {
 static void wait_for_all(team *t, int size) {
     const struct timespec nap = {0, NAP_NS};
     atomic_fetch_add(&t->arrived, 1);
-    for (int looks = 0; atomic_load_explicit(&t->arrived, memory_order_acquire) < size; looks++) {
-        if (looks > SPINS && atomic_load_explicit(&t->begun, memory_order_relaxed) < size)
+    for (int looks = 0; atomic_load_explicit(&t->arrived, memory_order_acquire) < size;) {
+        if (looks < SPINS)
+            looks++, relax();
+        else if (atomic_load_explicit(&t->begun, memory_order_relaxed) < size)
             nanosleep(&nap, 0);
         else
             relax();
     }
 }
 
-/* Run body over [begin, end), cut into one range for each of so many threads, of a team of `size` */
-static void share_out(fa__body *body, const void *context, size_t begin, size_t end, int threads, int size,
+/* What a meeting tells about the next: whether who has just met is awake */
+static void remember(const team *t, int size, int together) {
+    last.met = now();
+    last.size = size;
+    if (!together) return;
+    last.late = t->began > t->called + LATE_NS ? last.late + 1 : 0;
+    if (last.late < MOST_LATE) return;
+    last.rested = last.met + RESTING_NS;
+    last.late = 0;
+}
+
+/* Run body over [begin, end), cut into one range for each of so many threads, of a team of `allowed` */
+static void share_out(fa__body *body, const void *context, size_t begin, size_t end, int threads, int allowed,
                       size_t quantum) {
     if (threads < 2 || atomic_flag_test_and_set(&region_taken)) {
         body(context, begin, end);
@@ -261,14 +283,16 @@ static void share_out(fa__body *body, const void *context, size_t begin, size_t 
     }
     size_t each = (end - begin + (size_t)threads - 1) / (size_t)threads,
            share = (each + quantum - 1) / quantum * quantum;
-    int errno_before = errno, together = is_recent(last.met) && size == last.size;
-    team t = {0};
-    take_cpu(&t, sched_getcpu()); /* the caller's thread stays where it is */
-#pragma omp parallel num_threads(size)
+    team t = {.called = now()};
+    int errno_before = errno, size = 1, together = is_recent(last.met, t.called) && last.size == allowed;
+    if (!together) take_cpu(&t, sched_getcpu()); /* the caller's thread stays where it is */
+#pragma omp parallel num_threads(allowed)
     {
         /* the runtime may give fewer threads than asked for */
         int number = omp_get_thread_num(), present = omp_get_num_threads();
         int working = present < threads ? present : threads;
+        if (number == 0) size = present;
+        if (number == 1) t.began = now();
         if (!together) {
             atomic_fetch_add(&t.begun, 1);
             if (number > 0) find_place(&t);
@@ -278,21 +302,20 @@ static void share_out(fa__body *body, const void *context, size_t begin, size_t 
             body(context, at, end - at < share ? end : at + share);
         if (!together) wait_for_all(&t, present);
     }
-    last.met = now();
-    last.size = size;
+    remember(&t, size, together);
     errno = errno_before;
     atomic_flag_clear(&region_taken);
 }
 
 void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum) {
-    int allowed = n < 2 * grain || !may_share() ? 1 : fa_num_threads();
+    int allowed = n < 2 * grain ? 1 : fa__threads_to_share();
     size_t useful = n / grain;
     share_out(body, context, 0, n, useful < (size_t)allowed ? (int)useful : allowed, allowed, quantum);
 }
 
 void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_t sample, size_t worth) {
     size_t left = n - 2 * sample;
-    if (atomic_load(&set_limit) == 1 || !may_share()) { /* nothing to find out */
+    if (atomic_load(&set_limit) == 1) { /* nothing to find out */
         body(context, 0, n);
         return;
     }
@@ -306,10 +329,15 @@ void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_
     body(context, sample, 2 * sample);
     /* the lesser: one of the two may have been interrupted, or have met cold caches */
     uint64_t second = now() - middle, taken = first < second ? first : second;
-    int allowed = fa_num_threads(), threads = threads_for_time((taken + 1) * left / sample, worth, allowed);
+    int allowed = fa__threads_to_share();
+    int threads = threads_for_time((taken + 1) * left / sample, worth, allowed);
     share_out(body, context, 2 * sample, n, threads, allowed, 1);
 }
 #else
+int fa__threads_to_share(void) {
+    return 1;
+}
+
 void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum) {
     (void)grain, (void)quantum;
     body(context, 0, n);
