@@ -163,12 +163,11 @@ static uint64_t now(void) {
  * those that a smaller team does not need; so a team has all threads that are allowed, whether there is work for all or
  * not. They wait for the next meeting awake, as a rule for 5 ms or more, then asleep. Some runtimes, and all with more
  * threads than CPUs, let them sleep at once; that shows when they begin late although they have just met. */
-#define MEETING_NS 500   /* for each thread beyond the second */
-#define AWAKE_NS 4000000 /* after a meeting they are taken to be awake */
-#define WAKING_NS \
-    600000            /* to be saved: to wake them takes 150 to 400 us, be it 1 or 15, and sometimes more */
-#define LATE_NS 20000 /* who begins later was asleep */
-#define MOST_LATE 2   /* in a row; once may be chance */
+#define MEETING_NS 500      /* for each thread beyond the second */
+#define AWAKE_NS 4000000    /* after a meeting they are taken to be awake */
+#define WAKING_NS 600000    /* to be saved by it; it takes 150 to 400 us, be it 1 or 15, and sometimes more */
+#define LATE_NS 20000       /* who begins later was asleep */
+#define MOST_LATE 2         /* in a row; once may be chance */
 #define RESTING_NS 20000000 /* after so many they are taken to be asleep */
 
 static _Thread_local struct {
