@@ -25,9 +25,7 @@ _MINIMUM_ROUNDS = 5  # below, a median says little
 _FAR_BEHIND = 3  # times the time of the third
 _NAP = 1e-3  # seconds between looks whether threads still spin
 _MOST_NAPS = 300  # ONNX Runtime's spin for some 200 ms
-_SHORT_NS = (
-    2_000_000  # fastact leaves its threads asleep for one call that would gain less than 0.6 ms by them
-)
+_SHORT_NS = 2_000_000  # fastact may leave its threads asleep for one call that takes less
 _NOISE = 0.3  # CPUs beyond the allowed ones that a median may show without a thread too many
 
 
