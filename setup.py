@@ -109,6 +109,25 @@ def copy_headers() -> None:
 # The build ----------------------------------------------------------------------------------------
 
 
+def library_jobs(flags: dict[str, list[str]]) -> list[tuple[str, str, list[str]]]:
+    """What to compile for the library: sources, folders for their objects, flags of their own."""
+    if f"ISAS_{MACHINE}" not in flags:
+        raise SystemExit(f"fastact has no kernels for {MACHINE}; it knows x86_64 and aarch64")
+    with_openmp = os.environ.get("FASTACT_OPENMP", "1") != "0"
+    jobs: list[tuple[str, str, list[str]]] = [(s, s, []) for s in flags["SOURCES_ONCE"]]
+    openmp = flags["CFLAGS_OPENMP"] if with_openmp else []
+    jobs += [(s, s, openmp) for s in flags["SOURCES_OPENMP"]]
+    for isa in flags[f"ISAS_{MACHINE}"]:
+        for real in ("float", "double"):
+            table = [f"-DFA_REAL={real}", f"-DFA_TABLE=fa__kernels_{isa}_{real}"]
+            jobs.append(("loops.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + table))
+            micro = [f"-DFA_REAL={real}", f"-DFA_MICRO=fa__micro_{isa}_{real}", *flags["CFLAGS_MICRO"]]
+            jobs.append(("micro.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + micro))
+            movers = [f"-DFA_REAL={real}", f"-DFA_MOVERS=fa__movers_{isa}_{real}"]
+            jobs.append(("movers.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + movers))
+    return jobs
+
+
 class BuildWithLibrary(build_ext):  # type: ignore[misc]
     """Compiles the C library into libfastact.a, ships it with the package, and links the skin to it."""
 
@@ -142,22 +161,9 @@ class BuildWithLibrary(build_ext):  # type: ignore[misc]
         super().copy_extensions_to_source()
 
     def build_library(self) -> str:
-        """Compile every object with its flags and archive them."""
+        """Compile every object with its flags, the longest first, and archive them."""
         flags = read_flags()
-        if f"ISAS_{MACHINE}" not in flags:
-            raise SystemExit(f"fastact has no kernels for {MACHINE}; it knows x86_64 and aarch64")
-        with_openmp = os.environ.get("FASTACT_OPENMP", "1") != "0"
-        jobs: list[tuple[str, str, list[str]]] = [(s, s, []) for s in flags["SOURCES_ONCE"]]
-        openmp = flags["CFLAGS_OPENMP"] if with_openmp else []
-        jobs += [(s, s, openmp) for s in flags["SOURCES_OPENMP"]]
-        for isa in flags[f"ISAS_{MACHINE}"]:
-            for real in ("float", "double"):
-                table = [f"-DFA_REAL={real}", f"-DFA_TABLE=fa__kernels_{isa}_{real}"]
-                jobs.append(("loops.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + table))
-                micro = [f"-DFA_REAL={real}", f"-DFA_MICRO=fa__micro_{isa}_{real}", *flags["CFLAGS_MICRO"]]
-                jobs.append(("micro.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + micro))
-                movers = [f"-DFA_REAL={real}", f"-DFA_MOVERS=fa__movers_{isa}_{real}"]
-                jobs.append(("movers.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + movers))
+        jobs = sorted(library_jobs(flags), key=lambda job: job[0] != "loops.c")
 
         def compile_one(job: tuple[str, str, list[str]]) -> list[str]:
             source, folder, extra = job
@@ -170,9 +176,8 @@ class BuildWithLibrary(build_ext):  # type: ignore[misc]
             )
             return objects
 
-        longest_first = sorted(jobs, key=lambda job: job[0] != "loops.c")
         with ThreadPoolExecutor(self.parallel) as pool:
-            objects = list(chain.from_iterable(pool.map(compile_one, longest_first)))
+            objects = list(chain.from_iterable(pool.map(compile_one, jobs)))
         self.compiler.create_static_lib(objects, "fastact", output_dir=self.build_temp)
         return str(Path(self.build_temp, self.compiler.library_filename("fastact")))
 
