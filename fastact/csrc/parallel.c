@@ -252,10 +252,9 @@ static void find_place(team *t) {
 static void wait_for_all(team *t, int size) {
     const struct timespec nap = {0, NAP_NS};
     atomic_fetch_add(&t->arrived, 1);
-    for (int looks = 0; atomic_load_explicit(&t->arrived, memory_order_acquire) < size;) {
-        if (looks < SPINS)
-            looks++, relax();
-        else if (atomic_load_explicit(&t->begun, memory_order_relaxed) < size)
+    for (int looks = 0; atomic_load_explicit(&t->arrived, memory_order_acquire) < size;
+         looks += looks < SPINS) {
+        if (looks == SPINS && atomic_load_explicit(&t->begun, memory_order_relaxed) < size)
             nanosleep(&nap, 0);
         else
             relax();

@@ -142,8 +142,9 @@ static void check_who_sleeps_is_not_woken_for_little(void) {
 
 int main(void) {
     omp_set_num_threads(CPUS);
-    if (fa_num_threads() == CPUS) check_every_unit_is_done_once();
-    if (fa_num_threads() == CPUS && omp_get_thread_limit() >= CPUS) {
+    int differ = fa_num_threads() == CPUS;
+    if (differ) check_every_unit_is_done_once();
+    if (differ && omp_get_thread_limit() >= CPUS) {
         check_one_team_serves_all();
         check_who_sleeps_is_not_woken_for_little();
     }
