@@ -115,7 +115,7 @@ def test_nobody_begins_while_threads_of_another_still_spin(monkeypatch):
 
     def a():
         simulation.now += 1000
-        spinning[:] = [2, 2, 1, 1, 1]  # threads, at the next looks
+        spinning[:] = [None] * 5  # threads, of which one goes to sleep during each nap
 
     def b():
         assert not spinning
