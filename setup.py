@@ -13,9 +13,8 @@ import platform
 import re
 import runpy
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+import subprocess
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy
@@ -25,6 +24,7 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
 CSRC = Path("fastact/csrc")
+OPENMP = os.environ.get("FASTACT_OPENMP", "1") != "0"
 CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
 
@@ -67,7 +67,7 @@ def read_table() -> list[Row]:
 
 def read_aliases() -> list[str]:
     """The names of peer_names.py, which needs nothing that is not built yet."""
-    return [alias.name for alias in runpy.run_path(str(ROOT / "fastact/peer_names.py"))["ALIASES"]]
+    return [alias.name for alias in runpy.run_path(str(ROOT / "fastact/activations/aliases.py"))["ALIASES"]]
 
 
 def write_stub(names: list[str]) -> None:
@@ -109,25 +109,6 @@ def copy_headers() -> None:
 # The build ----------------------------------------------------------------------------------------
 
 
-def library_jobs(flags: dict[str, list[str]]) -> list[tuple[str, str, list[str]]]:
-    """What to compile for the library: sources, folders for their objects, flags of their own."""
-    if f"ISAS_{MACHINE}" not in flags:
-        raise SystemExit(f"fastact has no kernels for {MACHINE}; it knows x86_64 and aarch64")
-    with_openmp = os.environ.get("FASTACT_OPENMP", "1") != "0"
-    jobs: list[tuple[str, str, list[str]]] = [(s, s, []) for s in flags["SOURCES_ONCE"]]
-    openmp = flags["CFLAGS_OPENMP"] if with_openmp else []
-    jobs += [(s, s, openmp) for s in flags["SOURCES_OPENMP"]]
-    for isa in flags[f"ISAS_{MACHINE}"]:
-        for real in ("float", "double"):
-            table = [f"-DFA_REAL={real}", f"-DFA_TABLE=fa__kernels_{isa}_{real}"]
-            jobs.append(("loops.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + table))
-            micro = [f"-DFA_REAL={real}", f"-DFA_MICRO=fa__micro_{isa}_{real}", *flags["CFLAGS_MICRO"]]
-            jobs.append(("micro.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + micro))
-            movers = [f"-DFA_REAL={real}", f"-DFA_MOVERS=fa__movers_{isa}_{real}"]
-            jobs.append(("movers.c", f"{isa}_{real}", flags[f"CFLAGS_{isa}"] + movers))
-    return jobs
-
-
 class BuildWithLibrary(build_ext):  # type: ignore[misc]
     """Compiles the C library into libfastact.a, ships it with the package, and links the skin to it."""
 
@@ -161,40 +142,26 @@ class BuildWithLibrary(build_ext):  # type: ignore[misc]
         super().copy_extensions_to_source()
 
     def build_library(self) -> str:
-        """Compile every object with its flags, the longest first, and archive them."""
-        flags = read_flags()
-        jobs = sorted(library_jobs(flags), key=lambda job: job[0] != "loops.c")
-
-        def compile_one(job: tuple[str, str, list[str]]) -> list[str]:
-            source, folder, extra = job
-            objects: list[str] = self.compiler.compile(
-                [str(CSRC / source)],
-                output_dir=str(Path(self.build_temp, folder)),
-                include_dirs=["include", str(CSRC)],
-                extra_postargs=[*flags["CFLAGS_COMMON"], *extra, f"-DFA__ON_{MACHINE}", *self.debugging],
-                depends=[str(p) for p in [*CSRC.glob("*.h"), *Path("include").rglob("*.*")]],
-            )
-            return objects
-
-        with ThreadPoolExecutor(self.parallel) as pool:
-            objects = list(chain.from_iterable(pool.map(compile_one, jobs)))
-        self.compiler.create_static_lib(objects, "fastact", output_dir=self.build_temp)
-        return str(Path(self.build_temp, self.compiler.library_filename("fastact")))
+        """Let make compile what has changed since the last build, and archive it."""
+        folder = ROOT / "build" / ("c" if OPENMP else "c-serial")
+        command = ["make", "-s", f"-j{self.parallel}", "-C", str(ROOT / CSRC), f"BUILD={folder}"]
+        subprocess.run([*command, f"MACHINE={MACHINE}", f"OPENMP={int(OPENMP)}"], check=True)
+        return str(folder / "libfastact.a")
 
 
-def extension(name: str) -> Extension:
-    """An extension module, made from the Cython source of that name."""
+def extension(name: str, *sources: str) -> Extension:
+    """An extension module, made from the Cython source of that name and C sources of its own."""
     flags = read_flags()
-    with_openmp = os.environ.get("FASTACT_OPENMP", "1") != "0"
+    path = name.replace(".", "/")
     return Extension(
         f"fastact.{name}",
-        [f"fastact/{name}.pyx"],
-        include_dirs=["include", str(CSRC), numpy.get_include()],
+        [f"fastact/{path}.pyx", *sources],
+        include_dirs=["include", str(CSRC), "fastact", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-        extra_compile_args=["-O2", "-fvisibility=hidden"],
-        extra_link_args=flags["LIBS_OPENMP"] if with_openmp else ["-lpthread", "-lm"],
+        extra_compile_args=["-O2", "-fvisibility=hidden", *(flags["CFLAGS_COMMON"] if sources else [])],
+        extra_link_args=flags["LIBS_OPENMP"] if OPENMP else ["-lpthread", "-lm"],
         depends=[
-            str(p) for p in [*CSRC.glob("*"), *Path("include").rglob("*.*"), *Path("fastact").glob("*.px*")]
+            str(p) for p in [*CSRC.rglob("*.*"), *Path("include").rglob("*.*"), *Path("fastact").rglob("*.[ph]*")]
         ],
     )
 
@@ -204,5 +171,5 @@ if __name__ == "__main__":
     write_stub([row.name for row in table] + read_aliases())
     write_pxd(table)
     copy_headers()
-    modules = cythonize([extension(name) for name in ("_core", "_dense")])  # type: ignore[no-untyped-call]
+    modules = cythonize([extension("_core"), extension("_dense"), extension("evaluation._measure", "fastact/evaluation/measure.c")])  # type: ignore[no-untyped-call]
     setup(ext_modules=modules, cmdclass={"build_ext": BuildWithLibrary})

@@ -11,8 +11,8 @@
 import numpy as np
 import pytest
 
-from fastact.benchmarks.cases import Case, all_cases
-from fastact.benchmarks.contestants import Contestant, Fastact, NumpyIdiom
+from fastact.evaluation.speed.cases import Case, all_cases
+from fastact.evaluation.speed.contestants import Contestant, Fastact, NumpyIdiom
 
 SIZES = (1_000, 100_000)
 

@@ -6,7 +6,7 @@ Run and compare as test_activations.py says. Knows neither the network nor its a
 import numpy as np
 import pytest
 
-from fastact.benchmarks import digits
+from fastact.evaluation.speed import digits
 
 PAIRS = digits.pairs("gelu")
 

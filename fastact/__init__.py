@@ -20,10 +20,10 @@ from importlib.metadata import version as _version
 
 from fastact import ufuncs
 from fastact._dense import Saved
-from fastact.activation import Activation
-from fastact.dense import dense, dense_backward, dense_forward
-from fastact.mixtures import mixed
-from fastact.registry import aliases, get, names
+from fastact.activations.base import Activation
+from fastact.dense.functions import dense, dense_backward, dense_forward
+from fastact.activations.mixed import mixed
+from fastact.activations.registry import aliases, get, names
 from fastact.runtime import (
     check_environment,
     get_include,
@@ -35,8 +35,8 @@ from fastact.runtime import (
     set_isa,
     set_num_threads,
 )
-from fastact.stack import DenseStack
-from fastact.surrogates import surrogate
+from fastact.dense.network import DenseStack
+from fastact.activations.surrogate import surrogate
 
 __version__ = _version("fastact")
 check_environment()

@@ -17,8 +17,9 @@ cnp.import_ufunc()
 
 include "_core_c.pxi"
 
-# for the module _dense, so that both use one copy of the C library and of its settings
+# for other extension modules, so that all use one copy of the C library and of its settings
 dense_entries = PyCapsule_New(<void *>&fa__dense_entries, "fastact._core.dense_entries", NULL)
+parallel_for = PyCapsule_New(<void *>&fa__parallel_for, "fastact._core.parallel_for", NULL)
 
 
 # The table ---------------------------------------------------------------------------------------
@@ -468,40 +469,3 @@ def thread_limits():
 
 def openmp_runtime():
     return fa__openmp_runtime().decode()
-
-
-# Measuring ---------------------------------------------------------------------------------------
-
-
-def count_errors(const float[::1] got, const double[::1] want):
-    """All that the C library's fa__ulp_stats tells of `got` against the truth `want`, by name."""
-    if got.shape[0] != want.shape[0]:
-        raise ValueError(f"got has {got.shape[0]} elements and want {want.shape[0]}; expected as many")
-    cdef fa__ulp_stats stats = fa__ulp_stats(0, 0, 0, 0, 0, 0, 0, 0)
-    if got.shape[0]:
-        with nogil:
-            fa__measure_ulp_f32(&got[0], &want[0], <size_t>got.shape[0], &stats)
-    return stats
-
-
-def move_memory(const char[::1] a, const char[::1] b, char[::1] y, char[::1] d):
-    """Write a, or a ^ b, to y, and to d, past the caches; b and d may be None.
-
-    The least that an elementwise call on arrays of these sizes must do. All begin at multiples of 64 bytes
-    and hold equally many, a multiple of 64.
-    """
-    cdef Py_ssize_t bytes = a.shape[0]
-    cdef const char *second = NULL
-    cdef char *other = NULL
-    if y.shape[0] != bytes or (b is not None and b.shape[0] != bytes) or (d is not None and d.shape[0] != bytes):
-        raise ValueError(f"expected arrays of {bytes} bytes each, as the first one has")
-    if bytes == 0:
-        return
-    if b is not None:
-        second = &b[0]
-    if d is not None:
-        other = &d[0]
-    if (<size_t>&a[0] | <size_t>second | <size_t>&y[0] | <size_t>other | <size_t>bytes) % 64:
-        raise ValueError("expected arrays of which addresses and sizes are multiples of 64 bytes")
-    with nogil:
-        fa__measure_traffic(&a[0], second, &y[0], other, <size_t>bytes)

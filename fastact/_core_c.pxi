@@ -11,7 +11,7 @@ cdef extern from "fastact.h" nogil:
     int fa_num_threads()
     void fa_set_num_threads(int n)
 
-cdef extern from "internal.h" nogil:
+cdef extern from "elementwise/internal.h" nogil:
     enum: FA__ROWS, FA__MAX_OPERANDS, FA__MAX_DIMS, FA__MAX_PARAMS
     enum: FA__F32, FA__F64, FA__F16
     ctypedef int direction_t "fa__direction"
@@ -58,13 +58,9 @@ cdef extern from "internal.h" nogil:
         int set, environment, openmp, affinity, cgroup
     fa__thread_limits fa__get_thread_limits()
     const char *fa__openmp_runtime()
-    ctypedef struct fa__ulp_stats:
-        double max_ulp, sum_ulp
-        size_t count, worst, over_one, wrong_nan, lost, wrong_sign
-    void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp_stats *stats)
-    void fa__measure_traffic(const char *a, const char *b, char *y, char *d, size_t bytes)
+    void fa__parallel_for(void *body, const void *context, size_t n, size_t grain, size_t quantum)
 
-cdef extern from "dense.h" nogil:
+cdef extern from "dense/layer.h" nogil:
     ctypedef struct fa__dense_functions:
         pass
     const fa__dense_functions fa__dense_entries

@@ -5,7 +5,7 @@ from fastact cimport (
     fa_blas, fa_dense, fa_gemm_function, fa_get_threads_function, fa_input, fa_result, fa_set_threads_function,
 )
 
-cdef extern from "dense.h" nogil:
+cdef extern from "dense/layer.h" nogil:
     enum: FA__MAX_DIMS, FA__MAX_PARAMS
     ctypedef int (*run_function)(const fa_dense *, size_t, int, void *, size_t) noexcept nogil
     ctypedef size_t (*size_function)(const fa_dense *, size_t, int) noexcept nogil

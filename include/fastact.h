@@ -20,7 +20,7 @@
 
 #include <stddef.h>
 
-#include "fastact/rows.h"
+#include "fastact/table.h"
 
 #ifdef __cplusplus
 extern "C" {

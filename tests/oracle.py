@@ -18,9 +18,9 @@ from flint import arb
 from mpmath import mp, mpf
 
 from fastact import _core
-from fastact.formula import compile_formula
-from fastact.measure import errors as measured
-from fastact.measure.truth import Truth, decided, parts
+from fastact.activations.formula import compile_formula
+from fastact.evaluation.accuracy import errors as measured
+from fastact.evaluation.accuracy.truth import Truth, decided, parts
 
 ROWS = {row["name"]: row for row in _core.rows()}
 PRECISION = 400  # bits of mpmath

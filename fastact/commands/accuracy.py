@@ -27,14 +27,14 @@ from rich.progress import (
 )
 
 import fastact
-from fastact.activation import Activation
-from fastact.benchmarks.machine import cpu_model
-from fastact.measure.peers import find_peers
-from fastact.measure.results import Result, read_json, table, write_json, write_markdown
-from fastact.measure.run import Override, Run
-from fastact.measure.subjects import named
-from fastact.measure.sweep import chunks
-from fastact.measure.truth import default_oracle
+from fastact.activations.base import Activation
+from fastact.evaluation.machine import cpu_model
+from fastact.evaluation.accuracy.peers import find_peers
+from fastact.evaluation.accuracy.results import Result, read_json, table, write_json, write_markdown
+from fastact.evaluation.accuracy.run import Override, Run
+from fastact.evaluation.accuracy.subjects import named
+from fastact.evaluation.accuracy.sweep import chunks
+from fastact.evaluation.accuracy.truth import default_oracle
 
 STRIDE, POINTS = 997, 2000  # defaults
 
@@ -164,7 +164,7 @@ def _with_others(known: Sequence[Result], results: Sequence[Result]) -> list[Res
 
 
 def _draw(activation: Activation, options: argparse.Namespace) -> int:
-    from fastact.measure.pictures import draw_errors
+    from fastact.evaluation.accuracy.pictures import draw_errors
 
     draw_errors(activation, options.output, options.points or 2000, options.oracle)
     return 0

@@ -14,10 +14,10 @@ from typing import Any
 from rich.console import Console
 
 import fastact
-from fastact.benchmarks import activations_document as document
-from fastact.benchmarks import cases, digits, layouts, peers, report
-from fastact.benchmarks.contestants import Contestant, Fastact, NumpyIdiom, PurePython
-from fastact.benchmarks.results import Cell, mean_speed_ups, measure_cells, opponents, usual
+from fastact.evaluation.speed import activations_document as document
+from fastact.evaluation.speed import cases, digits, layouts, peers, report
+from fastact.evaluation.speed.contestants import Contestant, Fastact, NumpyIdiom, PurePython
+from fastact.evaluation.speed.results import Cell, mean_speed_ups, measure_cells, opponents, usual
 from fastact.commands.bench_run import Run
 
 _QUICK_SIZES = (1_000, 100_000)
@@ -134,7 +134,7 @@ def _run(started: Run) -> None:
     )
     started.write_section(document.NAME, partial(document.section, cells, shapes), versions)
     if options.plot is not None:
-        from fastact.benchmarks import picture
+        from fastact.evaluation.speed import picture
 
         picture.draw(usual(cells), options.plot, report.machine_line(started.facts))
 

@@ -8,12 +8,12 @@ import os
 from collections.abc import Sequence
 from functools import partial
 
-from fastact.benchmarks import dense_cases, dense_peers, dense_report, peers, report
-from fastact.benchmarks import dense_document as document
-from fastact.benchmarks.cases import DTYPES
-from fastact.benchmarks.dense_cases import DenseCase
-from fastact.benchmarks.dense_contestants import DenseContestant
-from fastact.benchmarks.dense_results import DenseCell, measure_dense, own_contestants
+from fastact.evaluation.speed import dense_cases, dense_peers, dense_report, peers, report
+from fastact.evaluation.speed import dense_document as document
+from fastact.evaluation.speed.cases import DTYPES
+from fastact.evaluation.speed.dense_cases import DenseCase
+from fastact.evaluation.speed.dense_contestants import DenseContestant
+from fastact.evaluation.speed.dense_results import DenseCell, measure_dense, own_contestants
 from fastact.commands.bench_run import Run
 
 _ACTIVATION = "gelu"  # of the growing layers

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 
 import fastact
-from fastact.benchmarks import comparison, document, machine, report, timing
+from fastact.evaluation.speed import comparison, document, machine, report, timing
 
 C = TypeVar("C")
 

@@ -9,7 +9,7 @@ import argparse
 import json
 from typing import Any
 
-from fastact.benchmarks.machine import facts
+from fastact.evaluation.machine import facts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

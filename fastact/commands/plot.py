@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from fastact.measure.pictures import draw_curves
-from fastact.measure.subjects import named
+from fastact.evaluation.accuracy.pictures import draw_curves
+from fastact.evaluation.accuracy.subjects import named
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,24 +1,23 @@
-# Every compiler flag, once, with its reason; and the instruction sets. Read by Makefile and by setup.py, so
+# Every compiler flag, once, with its reason; the instruction sets; the sources. Read by Makefile and by setup.py, so
 # lines are plain NAME = value. Knows no paths and no build steps.
 
 # gnu11: vector pragmas and statement attributes. O3: the vectoriser with its dynamic cost model.
 # ffp-contract=off: a*b+c means two roundings unless written as an fma, on every compiler.
 # fno-math-errno, fno-trapping-math: allow selects and built-ins in vector code; no flag or errno leaves the
-#   library, because the caller's floating-point state is restored (state.h).
+#   library, because the caller's floating-point state is restored (platform/fenv.h).
 # fno-thread-jumps, fno-tree-pre: keep selects from being turned back into branches, and table look-ups from
 #   being moved into one arm of a select; neither would vectorise.
 # fopenmp-simd: honours "omp simd" without the OpenMP runtime. fPIC, fvisibility: for shared objects.
 CFLAGS_COMMON = -std=gnu11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-thread-jumps -fno-tree-pre -fopenmp-simd -fPIC -fvisibility=hidden
 
-# parallel.c alone uses the OpenMP runtime
-CFLAGS_OPENMP = -fopenmp
+# Only platform/ uses the OpenMP runtime
+CFLAGS_platform = -fopenmp
 LIBS_OPENMP = -fopenmp -lpthread -lm
 
-# micro.c: each a*b+c of a matrix product becomes a fused multiply-add where there is one
-CFLAGS_MICRO = -ffp-contract=fast
+# Each a*b+c of a matrix product becomes a fused multiply-add where there is one
+CFLAGS_gemm = -ffp-contract=fast
 
-# Instruction sets by machine, worst first; each compiles loops.c, micro.c and movers.c again with its own flags. The
-# vector width is given because GCC prefers 256 bits even where 512 exist.
+# Instruction sets by machine, worst first. The vector width is given because GCC prefers 256 bits even where 512 exist.
 ISAS_x86_64 = sse2 avx2 avx512
 ISAS_aarch64 = neon
 CFLAGS_sse2 = -march=x86-64
@@ -26,6 +25,8 @@ CFLAGS_avx2 = -march=x86-64-v3 -mprefer-vector-width=256
 CFLAGS_avx512 = -march=x86-64-v4 -mprefer-vector-width=512
 CFLAGS_neon = -march=armv8-a
 
-# Sources compiled once
-SOURCES_ONCE = table.c api.c dispatch.c engine.c boxes.c stream.c half.c measure.c products.c dense.c bits.c stacks.c
-SOURCES_OPENMP = parallel.c
+# Compiled once for each instruction set and each of float and double
+KERNELS = elementwise/loops.c elementwise/convert.c gemm/micro_kernel.c
+
+# Compiled once
+SOURCES = api/activations.c platform/isa.c platform/parallel.c platform/float16.c elementwise/entries.c elementwise/plan.c elementwise/tiles.c elementwise/stream.c gemm/gemm.c dense/layer.c dense/bit_mask.c dense/stack.c

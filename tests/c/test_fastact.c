@@ -20,8 +20,8 @@
 #endif
 
 #include "fastact.h"
-#include "half.h"
-#include "internal.h"
+#include "platform/float16.h"
+#include "elementwise/internal.h"
 
 static int passed, failed;
 

@@ -14,7 +14,7 @@
 #include <omp.h>
 
 #include "fastact.h"
-#include "internal.h"
+#include "elementwise/internal.h"
 
 #define CPUS 4
 #define UNITS 256

@@ -1,0 +1,176 @@
+/* Moving elements between arrays and buffers: any stride, any alignment, numbers of any kind into FA_REAL, float or
+ * double. Compiled once for each of them and each instruction set; FA_MOVERS names the result. Does not know kernels,
+ * axes or threads.
+ *
+ * Common strides are compile-time constants, for which the compiler makes vector code. */
+#include "elementwise/convert.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "platform/float16.h"
+#include "platform/vectors.h"
+
+/* elements in memory: of any alignment, and possibly part of anything */
+#define ANY __attribute__((aligned(1), may_alias))
+typedef ANY float any_float;
+typedef ANY double any_double;
+typedef ANY real any_real;
+typedef ANY int8_t any_i8;
+typedef ANY uint8_t any_u8;
+typedef ANY int16_t any_i16;
+typedef ANY uint16_t any_u16;
+typedef ANY int32_t any_i32;
+typedef ANY uint32_t any_u32;
+typedef ANY int64_t any_i64;
+typedef ANY uint64_t any_u64;
+
+#define SAME(value) (value)
+
+static inline float swapped_float(uint32_t bits) {
+    float value;
+    bits = __builtin_bswap32(bits);
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline double swapped_double(uint64_t bits) {
+    double value;
+    bits = __builtin_bswap64(bits);
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Runs ------------------------------------------------------------------------------------------- */
+
+/* elements k apart, where k is known to the compiler */
+#define BY(k, COMPUTED, WIDEN)                                                        \
+    if (stride == (k) * size) {                                                       \
+        for (ptrdiff_t i = 0; i < count; i++) to[i] = (COMPUTED)WIDEN(from[(k) * i]); \
+        return;                                                                       \
+    }
+
+#define LOADER(function, STORED, COMPUTED, WIDEN)                                  \
+    static void function(char *buffer, char *memory, ptrdiff_t stride, size_t n) { \
+        const ptrdiff_t size = sizeof(STORED), count = (ptrdiff_t)n;               \
+        COMPUTED *restrict to = (COMPUTED *)(void *)buffer;                        \
+        const STORED *restrict from = (const STORED *)(void *)memory;              \
+        BY(1, COMPUTED, WIDEN)                                                     \
+        BY(0, COMPUTED, WIDEN)                                                     \
+        BY(2, COMPUTED, WIDEN)                                                     \
+        BY(-1, COMPUTED, WIDEN)                                                    \
+        BY(3, COMPUTED, WIDEN)                                                     \
+        BY(4, COMPUTED, WIDEN)                                                     \
+        for (ptrdiff_t i = 0; i < count; i++, memory += stride)                    \
+            to[i] = (COMPUTED)WIDEN(*(const STORED *)memory);                      \
+    }
+
+#define STORER(function, STORED)                                                          \
+    static void function(char *buffer, char *memory, ptrdiff_t stride, size_t n) {        \
+        const STORED *restrict from = (const STORED *)(void *)buffer;                     \
+        if (stride == (ptrdiff_t)sizeof(STORED))                                          \
+            memcpy(memory, buffer, n * sizeof(STORED));                                   \
+        else                                                                              \
+            for (size_t i = 0; i < n; i++, memory += stride) *(STORED *)memory = from[i]; \
+    }
+STORER(store, any_real)
+
+/* Halves are converted a few at a time, next to each other, to floats; double kernels seldom meet them */
+#define HALVES 64
+
+#if FA__REAL_IS_DOUBLE
+static void load_f16(char *buffer, char *memory, ptrdiff_t stride, size_t n) {
+    double *to = (double *)(void *)buffer;
+    for (size_t i = 0; i < n; i++, memory += stride) to[i] = fa__float_from_half(*(const any_u16 *)memory);
+}
+#else
+STORER(store_u16, any_u16)
+LOADER(load_u16, any_u16, uint16_t, SAME)
+
+static void load_f16(char *buffer, char *memory, ptrdiff_t stride, size_t n) {
+    uint16_t halves[HALVES];
+    for (size_t done = 0; done < n; done += HALVES, memory += HALVES * stride) {
+        size_t some = n - done < HALVES ? n - done : HALVES;
+        load_u16((char *)halves, memory, stride, some);
+        fa__floats_from_halves((float *)(void *)buffer + done, halves, some);
+    }
+}
+
+static void store_f16(char *buffer, char *memory, ptrdiff_t stride, size_t n) {
+    uint16_t halves[HALVES];
+    for (size_t done = 0; done < n; done += HALVES, memory += HALVES * stride) {
+        size_t some = n - done < HALVES ? n - done : HALVES;
+        fa__halves_from_floats(halves, (const float *)(const void *)buffer + done, some);
+        store_u16((char *)halves, memory, stride, some);
+    }
+}
+#endif
+
+/* source, type in memory, and what makes a number of it */
+#define EACH_SOURCE(M)                     \
+    M(F32, any_float, SAME)                \
+    M(F64, any_double, SAME)               \
+    M(I8, any_i8, SAME)                    \
+    M(U8, any_u8, SAME)                    \
+    M(I16, any_i16, SAME)                  \
+    M(U16, any_u16, SAME)                  \
+    M(I32, any_i32, SAME)                  \
+    M(U32, any_u32, SAME)                  \
+    M(I64, any_i64, SAME)                  \
+    M(U64, any_u64, SAME)                  \
+    M(SWAPPED_F32, any_u32, swapped_float) \
+    M(SWAPPED_F64, any_u64, swapped_double)
+#define LOADER_OF(name, STORED, WIDEN) LOADER(load_##name, STORED, real, WIDEN)
+EACH_SOURCE(LOADER_OF)
+
+/* Tiles ------------------------------------------------------------------------------------------ */
+
+/* a square of LANES elements a side, transposed in registers */
+static inline void transpose_square(real *to, size_t width, const char *from, ptrdiff_t along) {
+    vector rows[LANES];
+    UNROLL for (int i = 0; i < LANES; i++) memcpy(&rows[i], from + i * along, sizeof rows[i]);
+    ROUND(rows, 1)
+    ROUND(rows, 2)
+    ROUND(rows, 4)
+    ROUND(rows, 8)
+    UNROLL for (int j = 0; j < LANES; j++) memcpy(to + (size_t)j * width, &rows[j], sizeof rows[j]);
+}
+
+static void load_transposed(char *buffer, char *memory, ptrdiff_t along, ptrdiff_t across, size_t width,
+                            size_t height) {
+    real *restrict to = (real *)(void *)buffer;
+    int squares = across == (ptrdiff_t)sizeof(real);
+    size_t whole_width = squares ? width / LANES * LANES : 0,
+           whole_height = squares ? height / LANES * LANES : 0;
+    for (size_t i = 0; i < whole_width; i += LANES)
+        for (size_t j = 0; j < whole_height; j += LANES)
+            transpose_square(to + j * width + i, width, memory + (ptrdiff_t)i * along + (ptrdiff_t)j * across,
+                             along);
+    for (size_t i = 0; i < width; i++, memory += along)
+        for (size_t j = i < whole_width ? whole_height : 0; j < height; j++)
+            to[j * width + i] = *(const any_real *)(memory + (ptrdiff_t)j * across);
+}
+
+static void copy_rows(char *to, ptrdiff_t to_apart, const char *from, ptrdiff_t from_apart, size_t width,
+                      size_t height) {
+    size_t whole = width / LANES * sizeof(vector), bytes = width * sizeof(real);
+    for (; height; height--, to += to_apart, from += from_apart) {
+        vector some;
+        for (size_t at = 0; at < whole; at += sizeof some) {
+            memcpy(&some, from + at, sizeof some);
+            memcpy(to + at, &some, sizeof some);
+        }
+        for (size_t at = whole; at < bytes; at += sizeof(real)) memcpy(to + at, from + at, sizeof(real));
+    }
+}
+
+/* All ---------------------------------------------------------------------------------------------- */
+
+#define ENTRY(name, STORED, WIDEN) [FA__##name] = load_##name,
+const fa__movers FA__KERNEL_NAME(fa__movers) = {.load = {EACH_SOURCE(ENTRY)[FA__F16] = load_f16},
+                              .store = store,
+#if !FA__REAL_IS_DOUBLE
+                              .store_half = store_f16,
+#endif
+                              .load_transposed = load_transposed,
+                              .copy_rows = copy_rows};

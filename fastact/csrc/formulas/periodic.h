@@ -1,0 +1,56 @@
+/* Formulas of sines and arctan: sin, snake, arctan.
+ * See formulas.h for what all formulas keep to. */
+#ifndef FA_FORMULAS_PERIODIC_H
+#define FA_FORMULAS_PERIODIC_H
+
+#include "math/trigonometry.h"
+
+/* sin -------------------------------------------------------------------------------------------- */
+
+FA_INLINE double sin_forward(double x) {
+    double s = fa__value(fa__sin_shifted(fa__pair_of(x), 0));
+    return x == 0 ? x : s; /* -0 stays -0 */
+}
+
+FA_INLINE double sin_derivative(double x) {
+    return fa__value(fa__sin_shifted(fa__pair_of(x), 1));
+}
+
+/* arctan ----------------------------------------------------------------------------------------- */
+
+FA_INLINE double arctan_forward(double x) {
+    return fa__copysign(fa__atan_abs(x), x);
+}
+
+/* 1/(1 + x^2); where the square would overflow, (1/x)^2 */
+FA_INLINE double arctan_derivative(double x) {
+    double a = fa__min(fa__abs(x), 0x1p900), near = fa__min(a, 0x1p400);
+    fa__pair square = fa__add_double(fa__two_prod(near, near), 1.0);
+    fa__pair inverse = fa__div(fa__pair_of(1.0), fa__pair_of(a));
+    double far = fa__value(fa__mul(inverse, inverse));
+    return a > 0x1p400 ? far : fa__value(fa__div(fa__pair_of(1.0), square));
+}
+
+/* snake ------------------------------------------------------------------------------------------ */
+
+/* x + sin^2(alpha x)/alpha; beyond 2^110/alpha the wave is below the last bit of x */
+FA_INLINE double snake_forward(double x, double alpha) {
+    fa__pair z = fa__two_prod(alpha, x), s = fa__sin_shifted(z, 0);
+    fa__pair wave = fa__div(fa__mul(s, s), fa__pair_of(alpha));
+    double sum = fa__value(fa__add_double(wave, x));
+    return (fa__abs(z.h) >= 0x1p110) | (x == 0) ? x : sum;
+}
+
+FA_INLINE double snake_derivative(double x, double alpha) {
+    return fa__value(fa__one_plus_sin_twice(fa__two_prod(alpha, fa__under(alpha, x))));
+}
+
+/* x sin(2 z)/alpha - sin^2(z)/alpha^2, z = alpha x */
+FA_INLINE double snake_derivative_alpha(double x, double alpha) {
+    fa__pair z = fa__two_prod(alpha, x), s = fa__sin_shifted(z, 0), c = fa__sin_shifted(z, 1);
+    fa__pair slope = fa__mul_double(fa__mul(s, c), 2 * x);
+    fa__pair wave = fa__div(fa__mul(s, s), fa__pair_of(alpha));
+    return fa__value(fa__div(fa__add(slope, fa__negate(wave)), fa__pair_of(alpha)));
+}
+
+#endif

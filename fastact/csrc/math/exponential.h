@@ -1,0 +1,304 @@
+/* exp, expm1, the logarithm of 1 + e, sigmoid, tanh and softplus of a pair.
+ * Does not know activations, loops or dtypes.
+ *
+ * A. Branch-free: only arithmetic, bit casts and conditional moves, so that a loop over any of them
+ *    vectorises on every instruction set from SSE2 up.
+ * B. An exponential is returned as mantissa * 2^k with 2^k kept apart (fa__power), because the tails of
+ *    activations are quotients of exponentials: scaling last keeps subnormal results right and rounds
+ *    them once.
+ * C. NaN passes through every clamp: comparisons with NaN are false and select the argument.
+ */
+#ifndef FA_EXPONENTIAL_H
+#define FA_EXPONENTIAL_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "math/coefficients.h"
+#include "math/native_pair.h"
+
+/* Powers of two ----------------------------------------------------------------------------------- */
+
+/* 1.5 * 2^52: adding it rounds a double of magnitude below 2^51 to an integer, and leaves that integer
+ * in the low bits, without the rounding or conversion instructions that SSE2 and AVX2 lack. */
+#define FA__ROUNDER 0x1.8p52
+
+FA_INLINE uint64_t fa__bits(double x) {
+    uint64_t u;
+    memcpy(&u, &x, sizeof u);
+    return u;
+}
+
+FA_INLINE double fa__from_bits(uint64_t u) {
+    double x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+/* 2^k as a double, k in [-1022, 1023] given as FA__ROUNDER + k */
+FA_INLINE double fa__exp2_of(double rounder_plus_k) {
+    return fa__from_bits((fa__bits(rounder_plus_k) + 1023) << 52);
+}
+
+/* 2^k held as a product of two doubles, so that k may exceed the range of one */
+typedef struct {
+    double a, b;
+} fa__power;
+
+FA_INLINE fa__power fa__no_power(void) {
+    return (fa__power){1.0, 1.0};
+}
+
+FA_INLINE fa__power fa__select_power(int condition, fa__power p, fa__power q) {
+    return (fa__power){condition ? p.a : q.a, condition ? p.b : q.b};
+}
+
+FA_INLINE double fa__scale(double x, fa__power p) {
+#if FA_COMPENSATE
+    return x * p.a * p.b;
+#else
+    return x * p.a;
+#endif
+}
+
+/* mantissa * 2^k */
+typedef struct {
+    fa__pair m;
+    fa__power power;
+} fa__scaled;
+
+FA_INLINE fa__scaled fa__unit_scaled(fa__pair m) {
+    return (fa__scaled){m, fa__no_power()};
+}
+
+FA_INLINE fa__scaled fa__select_scaled(int condition, fa__scaled a, fa__scaled b) {
+    return (fa__scaled){fa__select(condition, a.m, b.m), fa__select_power(condition, a.power, b.power)};
+}
+
+/* as one pair; may underflow, which is right wherever something of size 1 is added to it */
+FA_INLINE fa__pair fa__unscaled(fa__scaled e) {
+    return (fa__pair){fa__scale(e.m.h, e.power), fa__scale(e.m.l, e.power)};
+}
+
+/* as one double, rounded once */
+FA_INLINE double fa__rounded(fa__scaled e) {
+    return fa__scale(fa__value(e.m), e.power);
+}
+
+/* exp --------------------------------------------------------------------------------------------- */
+
+/* e^x = (1 + t) * 2^k with abs(t) < 0.42. Beyond +-FA__FAR x is clamped there, where float32 (plain) and
+ * float64 (compensated) have long under- or overflown; at -FA__FAR the power is 0, since products that
+ * underflow cost a hundred times what zeros do. */
+typedef struct {
+    fa__pair t;
+    fa__power power;
+    double k, rest; /* rest = e^r - 1 - r */
+    fa__pair r;
+} fa__exp_parts;
+
+#if FA_COMPENSATE
+#define FA__FAR 1400.0
+#else
+#define FA__FAR 700.0
+#endif
+
+FA_INLINE fa__exp_parts fa__exp_reduce(fa__pair x) {
+    fa__exp_parts e;
+    double xh = fa__max(fa__min(x.h, FA__FAR), -FA__FAR);
+    double shifted = fa__fma(xh, FA_LOG2_E, FA__ROUNDER);
+    e.k = shifted - FA__ROUNDER;
+    /* r = x - k ln 2; the first difference is exact (Cody and Waite) */
+    double first = xh - e.k * FA_LN2_HI;
+    fa__pair r = fa__two_sum(first, -e.k * FA_LN2_LO);
+    e.rest = r.h * r.h * FA_POLY(r.h, FA_EXP_POLY);
+#if FA_COMPENSATE
+    double xl = x.h == xh ? x.l : 0.0;
+    double low = r.l + xl; /* e^(r + low) = e^r + e^r low */
+    e.r = fa__fast_sum(r.h, low);
+    e.t = fa__fast_sum(r.h, fa__fma(low, 1.0 + (r.h + e.rest), e.rest));
+    e.rest = fa__fma(low, r.h + e.rest, e.rest);
+    double half = fa__fma(e.k, 0.5, FA__ROUNDER);
+    double first_half = fa__exp2_of(half);
+    double other_half = fa__exp2_of(e.k - (half - FA__ROUNDER) + FA__ROUNDER);
+    e.power = (fa__power){xh > -FA__FAR ? first_half : 0, xh > -FA__FAR ? other_half : 0};
+#else
+    e.r = r;
+    e.t = fa__pair_of(r.h + e.rest);
+    double power = fa__exp2_of(shifted);
+    e.power = (fa__power){xh > -FA__FAR ? power : 0, 1.0};
+#endif
+    return e;
+}
+
+FA_INLINE fa__scaled fa__exp_of_parts(fa__exp_parts e) {
+    fa__pair m = fa__fast_sum(1.0, e.t.h);
+#if FA_COMPENSATE
+    m.l += e.t.l;
+#endif
+    return (fa__scaled){m, e.power};
+}
+
+FA_INLINE fa__scaled fa__exp_pair(fa__pair x) {
+    return fa__exp_of_parts(fa__exp_reduce(x));
+}
+
+FA_INLINE fa__scaled fa__exp(double x) {
+    return fa__exp_pair(fa__pair_of(x));
+}
+
+/* e^-abs(x) */
+FA_INLINE fa__scaled fa__exp_decay(fa__pair x) {
+    return fa__exp_pair(fa__select(x.h < 0, x, fa__negate(x)));
+}
+
+/* The same with t to about 2^-74 in float64, for sums that cancel around roots which depend on parameters:
+ * the first terms of the series of (e^r - 1)/r are summed as pairs */
+FA_INLINE fa__exp_parts fa__exp_reduce_accurately(fa__pair x) {
+    fa__exp_parts e = fa__exp_reduce(x);
+#if FA_COMPENSATE
+    fa__pair s = fa__two_sum(1.0 / 720, e.r.h * FA_POLY(e.r.h, FA_EXP_TAIL_POLY));
+    s.l += FA_INV_720_LO;
+    s = fa__add(fa__mul(s, e.r), (fa__pair){FA_INV_120_HI, FA_INV_120_LO});
+    s = fa__add(fa__mul(s, e.r), (fa__pair){FA_INV_24_HI, FA_INV_24_LO});
+    s = fa__add(fa__mul(s, e.r), (fa__pair){FA_INV_6_HI, FA_INV_6_LO});
+    s = fa__add_double(fa__mul(s, e.r), 0.5);
+    s = fa__add_double(fa__mul(s, e.r), 1.0);
+    e.t = fa__mul(s, e.r);
+#endif
+    return e;
+}
+
+/* expm1 ------------------------------------------------------------------------------------------- */
+
+/* (2^k - 1) + 2^k t, for k that leaves 2^k finite */
+FA_INLINE fa__pair fa__expm1_of_parts(fa__exp_parts e) {
+    double s = fa__scale(1.0, e.power);
+    fa__pair whole = fa__two_sum(-1.0, s);
+    fa__pair sum = fa__two_sum(whole.h, s * e.t.h);
+#if FA_COMPENSATE
+    sum = fa__fast_sum(sum.h, sum.l + (whole.l + s * e.t.l));
+#endif
+    return sum;
+}
+
+FA_INLINE fa__pair fa__expm1_accurate(fa__pair x) {
+    return fa__expm1_of_parts(fa__exp_reduce_accurately(x));
+}
+
+/* e^x - 1 for x <= 40 */
+FA_INLINE fa__pair fa__expm1_small(fa__pair x) {
+    return fa__expm1_of_parts(fa__exp_reduce(x));
+}
+
+/* The same for x <= 0 in the kernel's own type, to an ULP or two of 1, as backward from the output needs it. In double,
+ * (2^k - 1) + 2^k (e^r - 1). In float, with x log2 e = k + r: (2^k - 1) + 2^k (r ln 2 + r^2 P(r)), of which all is kept
+ * exact that is not small beside the sum. */
+FA_INLINE fa__own fa__own_expm1(fa__own_pair x) {
+#if FA__OWN(1, 0)
+    const fa__own_pair log2_e = FA__OWN_CONSTANT(FA_LOG2_E, 0), ln2 = FA__OWN_CONSTANT(FA_LN2_DOUBLE, 0);
+    const float c[] = {FA_EXP2_POLY}, rounder = 0x1.8p23f; /* as FA__ROUNDER */
+    x = x.h < -40 ? (fa__own_pair){-40, 0} : x;            /* there e^x - 1 is -1 */
+    fa__own_pair z = fa__own_product(x.h, log2_e.h);
+    float shifted = z.h + rounder, r = z.h - (shifted - rounder), p = c[0];
+    float low = fa__own_fma(x.l, log2_e.h, fa__own_fma(x.h, log2_e.l, z.l));
+#pragma GCC unroll 8
+    for (size_t i = 1; i < sizeof c / sizeof *c; i++) p = fa__own_fma(p, r, c[i]);
+    fa__own_pair most = fa__own_product(r, ln2.h), square = fa__own_product(r, r);
+    float tiny = fa__own_fma(low, ln2.h, fa__own_fma(r, ln2.l, fa__own_fma(square.l, p, most.l)));
+    float rest = fa__own_fma(square.h, p, tiny);
+    uint32_t bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 127) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    fa__own_pair sum = fa__own_sum(power - 1, power * most.h);
+    return sum.h + fa__own_fma(power, rest, sum.l);
+#else
+    int far = x.h < -40;
+    double h = far ? -40 : x.h, l = far ? 0 : x.l;
+    double shifted = fa__fma(h, FA_LOG2_E, FA__ROUNDER), k = shifted - FA__ROUNDER;
+    double r = ((h - k * FA_LN2_HI) - k * FA_LN2_LO) + l, power = fa__exp2_of(shifted);
+    return fa__fma(power, fa__fma(r * r, FA_POLY(r, FA_EXP_POLY), r), power - 1);
+#endif
+}
+
+/* e^x - 1 for any x: beyond 40 the 1 is below the last bit of a pair */
+FA_INLINE fa__scaled fa__expm1(fa__pair x) {
+    fa__exp_parts e = fa__exp_reduce(x);
+    return fa__select_scaled(x.h > 40, fa__exp_of_parts(e), fa__unit_scaled(fa__expm1_of_parts(e)));
+}
+
+/* e^x - 1 - x for x <= 40, without cancellation near 0 */
+FA_INLINE fa__pair fa__expm1_minus_x(double x) {
+    fa__exp_parts e = fa__exp_reduce_accurately(fa__pair_of(x));
+    fa__pair difference = fa__add_double(fa__expm1_of_parts(e), -x);
+    return fa__select(e.k == 0, fa__pair_of(e.rest), difference);
+}
+
+/* log(1 + v) -------------------------------------------------------------------------------------- */
+
+/* log(1 + v) for v = m * 2^k in [0, 1].
+ * v < sqrt 2 - 1: log(1 + v) = 2 atanh(v/(2 + v)), scaled last, so that it stays right as v underflows;
+ * else: log 2 + 2 atanh((v - 1)/(v + 3)). */
+FA_INLINE fa__scaled fa__log1p(fa__scaled v) {
+    fa__pair u = fa__unscaled(v);
+    int large = u.h > 0.41421356237309503;
+    fa__pair numerator = fa__select(large, fa__add_double(u, -1.0), v.m);
+    fa__pair s = fa__div(numerator, fa__add_double(u, large ? 3.0 : 2.0));
+    fa__power power = fa__select_power(large, fa__no_power(), v.power);
+    double true_s = fa__scale(s.h, power);
+    double square = true_s * true_s;
+    double rest = s.h * square * FA_POLY(square, FA_ATANH_POLY);
+    fa__pair log = {2.0 * s.h, 2.0 * s.l};
+#if FA_COMPENSATE
+    log = fa__fast_sum(log.h, log.l + rest);
+#else
+    log.h += rest;
+#endif
+    fa__pair constant = {FA_LN2_DOUBLE, FA_LN2_REST};
+    return (fa__scaled){fa__select(large, fa__add(constant, log), log), power};
+}
+
+/* sigmoid, softplus, tanh ------------------------------------------------------------------------- */
+
+/* sigmoid(x), with e = exp(-abs x): x >= 0: 1/(1 + e); x < 0: e/(1 + e) */
+FA_INLINE fa__scaled fa__sigmoid(fa__pair x) {
+    int negative = x.h < 0;
+    fa__scaled e = fa__exp_decay(x);
+    fa__scaled numerator = fa__select_scaled(negative, e, fa__unit_scaled(fa__pair_of(1.0)));
+    numerator.m = fa__div(numerator.m, fa__add_double(fa__unscaled(e), 1.0));
+    return numerator;
+}
+
+/* sigmoid(x) sigmoid(-x) = e/(1 + e)^2: s (1 - s) without the cancellation */
+FA_INLINE fa__scaled fa__sigmoid_slope(fa__pair x) {
+    fa__scaled e = fa__exp_decay(x);
+    fa__pair one_plus = fa__add_double(fa__unscaled(e), 1.0);
+    e.m = fa__div(e.m, fa__mul(one_plus, one_plus));
+    return e;
+}
+
+/* log(1 + e^x) = max(x, 0) + log(1 + exp(-abs x)); for x beyond FA__FAR that is x, which is the caller's */
+FA_INLINE fa__scaled fa__softplus(fa__pair x) {
+    fa__scaled log = fa__log1p(fa__exp_decay(x));
+    fa__scaled above = fa__unit_scaled(fa__add(x, fa__unscaled(log)));
+    return fa__select_scaled(x.h < 0, log, above);
+}
+
+/* tanh(abs x) = m/(2 - m), m = 1 - exp(-2 abs x) taken as -expm1 */
+FA_INLINE fa__pair fa__tanh_abs(fa__pair x) {
+    fa__pair minus_2a = fa__times_power(fa__select(x.h < 0, x, fa__negate(x)), 2.0);
+    fa__pair m = fa__expm1_small(minus_2a);
+    fa__pair top = {0.0 - m.h, 0.0 - m.l}; /* +0 at 0, which -m would not be */
+    return fa__div(top, fa__add_double(m, 2.0));
+}
+
+/* 1 - tanh^2(x) = 4 e/(1 + e)^2, e = exp(-2 abs x) */
+FA_INLINE fa__scaled fa__sech_squared(fa__pair x) {
+    fa__scaled s = fa__sigmoid_slope(fa__times_power(x, 2.0));
+    s.m = fa__times_power(s.m, 4.0);
+    return s;
+}
+
+#endif

@@ -1,0 +1,96 @@
+/* IEEE binary16 conversions, exact and with one rounding: in integer arithmetic, or where there is one, by the
+ * processor's instruction, with the same bits. Knows bits only. */
+#include "platform/float16.h"
+
+#include <math.h>
+#include <string.h>
+
+static uint32_t bits_of(float x) {
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    return u;
+}
+
+static float float_of(uint32_t u) {
+    float x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+/* Shift exponent and fraction into place and rescale by 2^112: exact, subnormals included. NaN is quiet, as it is
+ * where the processor converts. */
+float fa__float_from_half(uint16_t half) {
+    uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13, sign = (uint32_t)(half & 0x8000) << 16;
+    uint32_t quiet = magnitude > 0x0f800000 ? 0x400000 : 0;
+    if (magnitude >= 0x0f800000) return float_of(sign | 0x7f800000 | quiet | magnitude); /* inf, NaN */
+    return float_of(sign | bits_of(float_of(magnitude) * 0x1p112f));
+}
+
+uint16_t fa__half_from_float(float x) {
+    uint32_t u = bits_of(x), sign = (u >> 16) & 0x8000, magnitude = u & 0x7fffffff;
+    if (magnitude > 0x7f800000) return (uint16_t)(sign | 0x7e00 | (magnitude >> 13 & 0x3ff)); /* NaN */
+    if (magnitude >= 0x477ff000) return (uint16_t)(sign | 0x7c00); /* rounds to infinity */
+    if (magnitude < 0x38800000) { /* subnormal half: let the float adder round at 2^-24 */
+        uint32_t rounded = bits_of(float_of(magnitude) + 0.5f) - bits_of(0.5f);
+        return (uint16_t)(sign | rounded);
+    }
+    uint32_t even = magnitude >> 13 & 1;
+    return (uint16_t)(sign | ((magnitude - 0x38000000 + 0xfff + even) >> 13));
+}
+
+/* By way of a float rounded to odd: inexact ones end in 1, which keeps them off the middle between two halves */
+uint16_t fa__half_from_double(double x) {
+    float near = (float)x;
+    if ((double)near == x || x != x) return fa__half_from_float(near);
+    uint32_t u = bits_of(near), too_far = fabs((double)near) > fabs(x);
+    return fa__half_from_float(float_of((u - too_far) | 1));
+}
+
+/* Runs ------------------------------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+__attribute__((target("avx,f16c"))) static size_t widen_by_eight(float *to, const uint16_t *from, size_t n) {
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(from + i))));
+    return i;
+}
+
+__attribute__((target("avx,f16c"))) static size_t narrow_by_eight(uint16_t *to, const float *from, size_t n) {
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm_storeu_si128((__m128i *)(void *)(to + i),
+                         _mm256_cvtps_ph(_mm256_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT));
+    return i;
+}
+
+static int can_convert(void) {
+    return __builtin_cpu_supports("avx") && __builtin_cpu_supports("f16c");
+}
+#else
+static size_t widen_by_eight(float *to, const uint16_t *from, size_t n) {
+    (void)to, (void)from, (void)n;
+    return 0;
+}
+
+static size_t narrow_by_eight(uint16_t *to, const float *from, size_t n) {
+    (void)to, (void)from, (void)n;
+    return 0;
+}
+
+static int can_convert(void) {
+    return 0;
+}
+#endif
+
+void fa__floats_from_halves(float *to, const uint16_t *from, size_t n) {
+    for (size_t i = can_convert() ? widen_by_eight(to, from, n) : 0; i < n; i++)
+        to[i] = fa__float_from_half(from[i]);
+}
+
+void fa__halves_from_floats(uint16_t *to, const float *from, size_t n) {
+    for (size_t i = can_convert() ? narrow_by_eight(to, from, n) : 0; i < n; i++)
+        to[i] = fa__half_from_float(from[i]);
+}

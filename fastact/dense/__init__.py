@@ -1,0 +1,1 @@
+"""Dense layers and networks of them, forward and backward."""

@@ -1,0 +1,10 @@
+# Types of the compiled module _measure.pyx.
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+def count_errors(got: NDArray[np.float32], want: NDArray[np.float64]) -> dict[str, Any]: ...
+def move_memory(
+    a: NDArray[np.int8], b: NDArray[np.int8] | None, y: NDArray[np.int8], d: NDArray[np.int8] | None
+) -> None: ...

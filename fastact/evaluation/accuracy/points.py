@@ -1,0 +1,89 @@
+"""Where float64 kernels are tried: all over bit space, and where errors hide.
+
+Finds the roots of a derivative by itself, by the changes of sign of its kernel. Does not know any
+activation; infinities and NaN are left to the tests of special values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from fastact.evaluation.accuracy.bits import LARGEST, Floats, around, binade_edges, ordered, steps, unordered
+
+NEAR, FAR = 2.0**-40, 2.0**11  # between these sizes most activations do all that they do
+MOST_ROOTS = 64  # enough for one bump or a few waves; a sine has no end of them
+
+
+def _random(n: int, rng: np.random.Generator) -> Floats:
+    """Half of them any finite bit pattern, half of a size between NEAR and FAR."""
+    anything = rng.integers(-(2**63), 2**63, n - n // 2, dtype=np.int64).view(np.float64)
+    sizes = np.exp2(rng.uniform(np.log2(NEAR), np.log2(FAR), n // 2))
+    return np.concatenate([anything[np.isfinite(anything)], sizes * rng.choice([-1.0, 1.0], n // 2)])
+
+
+def _band(n: int) -> Floats:
+    positive = steps(NEAR, FAR, n - n // 2)
+    return np.concatenate([positive, -positive[: n // 2]])
+
+
+def sample(n: int, around_what: Floats, seed: int = 0) -> Floats:
+    """About n finite float64 points, with the neighbourhoods of given ones.
+
+    A quarter each: steps through all of bit space, steps through the sizes where activations bend, random
+    bit patterns, binade edges with their neighbours (all of them, if there is room). The neighbourhoods
+    come on top.
+
+    Parameters
+    ----------
+    n : int
+        How many points, neighbourhoods apart.
+    around_what : ndarray of float64
+        Kinks and roots.
+    seed : int
+        Of the random part.
+
+    Returns
+    -------
+    ndarray of float64
+        Without repetitions, in ascending order.
+    """
+    rng = np.random.default_rng(seed)
+    edges = binade_edges()
+    share = n // 4
+    chosen = [
+        np.array([0.0, 5e-324, -5e-324, LARGEST, -LARGEST]),
+        rng.choice(edges, share, replace=False) if share < edges.size else edges,
+        steps(-LARGEST, LARGEST, share),
+        _band(share),
+        around(around_what),
+    ]
+    rest = n - sum(part.size for part in chosen[1:-1])
+    found = np.unique(np.concatenate([*chosen, _random(max(rest, share), rng)]))
+    return found
+
+
+def roots(function: Callable[[Floats], Floats]) -> Floats:
+    """Where a float64 function changes sign: by scanning, then bisecting in bit space.
+
+    Parameters
+    ----------
+    function : callable
+        Of an array of float64.
+
+    Returns
+    -------
+    ndarray of float64
+        At most MOST_ROOTS of them, those of the smallest size; the number on the left of each change.
+    """
+    grid = np.unique(np.concatenate([steps(-LARGEST, LARGEST, 1 << 14), np.linspace(-20, 20, 1 << 14)]))
+    signs = np.sign(function(grid))
+    found = np.flatnonzero(signs[:-1] * signs[1:] < 0)
+    found = found[np.argsort(np.abs(grid[found]), kind="stable")][:MOST_ROOTS]
+    low, high, sign = ordered(grid[found]), ordered(grid[found + 1]), signs[found]
+    while np.any(high - low > 1):
+        middle = low + (high - low) // 2
+        left = np.sign(function(unordered(middle))) == sign
+        low, high = np.where(left, middle, low), np.where(left, high, middle)
+    return np.sort(unordered(low))

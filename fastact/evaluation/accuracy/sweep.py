@@ -1,0 +1,95 @@
+"""float32 functions over the bit patterns of float32: all of them, every so many, or one share.
+
+The truth is a float64 function of the widened input. Knows how to keep several threads busy; does not know
+what is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from fastact.evaluation.accuracy.bits import Floats
+from fastact.evaluation.accuracy.errors import Errors, float32_errors
+
+Function = Callable[[Floats, Floats], object]  # of x and of the array to write to
+PATTERNS = 1 << 32
+CHUNK = 1 << 20  # elements between two signs of progress
+BLOCK = 1 << 16  # elements at a time: two float32 and two float64 arrays stay in a core's cache
+
+
+def chunks(stride: int = 1, share: tuple[int, int] = (1, 1)) -> list[range]:
+    """The bit patterns to try, in pieces of at most CHUNK.
+
+    Parameters
+    ----------
+    stride : int
+        Every so many of the 2^32 patterns.
+    share : tuple of int
+        (K, N): the K-th, from 1, of N interleaved shares of the chunks.
+
+    Examples
+    --------
+    >>> sum(map(len, chunks())) == 2**32
+    True
+    >>> len(chunks(share=(2, 64)))
+    64
+    """
+    k, n = share
+    everything = [
+        range(first, min(first + CHUNK * stride, PATTERNS), stride)
+        for first in range(0, PATTERNS, CHUNK * stride)
+    ]
+    return everything[k - 1 :: n]
+
+
+def _sweep_some(
+    function: Function, reference: Function, some: Sequence[range], advance: Callable[[int], object]
+) -> Errors:
+    """One thread's part, in arrays of its own."""
+    x, got = np.empty((2, BLOCK), np.float32)
+    wide, want = np.empty((2, BLOCK), np.float64)
+    offsets = np.arange(BLOCK, dtype=np.uint32)
+    total = Errors()
+    with np.errstate(all="ignore"):
+        for chunk in some:
+            steps = offsets * np.uint32(chunk.step)
+            for first in range(0, len(chunk), BLOCK):
+                n = min(BLOCK, len(chunk) - first)
+                np.add(steps[:n], np.uint32(chunk[first]), out=x[:n].view(np.uint32))
+                np.copyto(wide[:n], x[:n])
+                function(x[:n], got[:n])
+                reference(wide[:n], want[:n])
+                total += float32_errors(x[:n], got[:n], want[:n])
+            advance(len(chunk))
+    return total
+
+
+def sweep(
+    function: Function,
+    reference: Function,
+    some: Sequence[range],
+    threads: int = 1,
+    advance: Callable[[int], object] = lambda n: None,
+) -> Errors:
+    """Errors of a float32 function against a float64 one.
+
+    Parameters
+    ----------
+    function, reference : callable
+        Of x and of the array of the same length to write to: both float32, or both float64.
+    some : sequence of range
+        Bit patterns, as :func:`chunks` makes them.
+    threads : int
+        How many to use; the functions should themselves use one.
+    advance : callable, optional
+        Told, from any of the threads, how many more elements are done.
+    """
+    parts = [some[i::threads] for i in range(threads)]
+    if threads == 1:
+        return _sweep_some(function, reference, some, advance)
+    with ThreadPoolExecutor(threads) as pool:
+        found = pool.map(lambda part: _sweep_some(function, reference, part, advance), parts)
+        return sum(found, Errors())

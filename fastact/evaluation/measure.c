@@ -1,0 +1,135 @@
+/* Errors of float32 results, and the time that memory alone takes. */
+#include "evaluation/measure.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Compiled for several instruction sets, the loader choosing: an exhaustive run spends a third of its time
+ * here otherwise. Not part of the kernels' own dispatch, which FASTACT_ISA steers: the measure stays one. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && __GNUC__ >= 12 && !defined(__clang__)
+#define WIDEST_VECTORS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define WIDEST_VECTORS
+#endif
+
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
+#define LINE 64 /* bytes of a cache line */
+#define BLOCK 256 /* elements measured before their largest error is looked at */
+
+static double clamp(double x, double low, double high) {
+    return x < low ? low : x > high ? high : x;
+}
+
+/* 1/ulp = 2^(23 - e) for the binade [2^e, 2^(e+1)) of `truth`, held between the smallest subnormal and the
+ * spacing at the largest finite float */
+static double ulps_per_unit(double truth) {
+    double magnitude = clamp(fabs(truth), 0x1p-126, 0x1p127);
+    uint64_t u;
+    memcpy(&u, &magnitude, sizeof u);
+    u = (2 * 1023 + 23 - (u >> 52)) << 52;
+    memcpy(&magnitude, &u, sizeof u);
+    return magnitude;
+}
+
+/* infinite for NaN against a number, either way. An infinite `got` counts as the next float above the
+ * largest, 2^128, so that a result that rounds to infinity is no error. */
+static double error_f32(double got, double want) {
+    double g = clamp(got, -0x1p128, 0x1p128), w = clamp(want, -0x1p128, 0x1p128);
+    double error = fabs(g - w) * ulps_per_unit(w);
+    double with_nan = (got != got) & (want != want) ? 0.0 : INFINITY;
+    return error == error ? error : with_nan;
+}
+
+/* counts are kept in double, as wide as the errors, so that the loop stays in vectors */
+WIDEST_VECTORS
+static void measure_block(const float *got, const double *want, size_t n, fa__ulp_stats *stats) {
+    double errors[BLOCK], top = 0, sum = 0, over_one = 0, wrong_nan = 0, lost = 0, wrong_sign = 0;
+#pragma omp simd reduction(max : top) reduction(+ : sum, over_one, wrong_nan, lost, wrong_sign)
+    for (size_t i = 0; i < n; i++) {
+        double g = got[i], w = want[i], error = error_f32(g, w);
+        errors[i] = error;
+        top = error > top ? error : top;
+        sum += error < INFINITY ? error : 0;
+        over_one += error > 1 ? 1 : 0;
+        wrong_nan += error == INFINITY ? 1 : 0;
+        lost += (g == 0) & (fabs(w) >= 0x1p-149) ? 1 : 0;
+        wrong_sign += ((g > 0) & (w < 0)) | ((g < 0) & (w > 0)) ? 1 : 0;
+    }
+    if (top > stats->max_ulp) {
+        size_t i = 0;
+        while (errors[i] != top) i++;
+        stats->max_ulp = top;
+        stats->worst = stats->count + i;
+    }
+    stats->sum_ulp += sum;
+    stats->over_one += (size_t)over_one;
+    stats->wrong_nan += (size_t)wrong_nan;
+    stats->lost += (size_t)lost;
+    stats->wrong_sign += (size_t)wrong_sign;
+    stats->count += n;
+}
+
+void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp_stats *stats) {
+    for (size_t i = 0; i < n; i += BLOCK)
+        measure_block(got + i, want + i, n - i < BLOCK ? n - i : BLOCK, stats);
+}
+
+/* Memory ----------------------------------------------------------------------------------------- */
+
+#define TRAFFIC_GRAIN ((size_t)1 << 18) /* bytes that are worth a thread */
+
+typedef struct {
+    const char *a, *b;
+    char *y, *d;
+} traffic;
+
+#ifdef __SSE2__
+/* A whole line is loaded before it is stored, and stored at once: half as fast again as vector by vector. */
+#define MOVE_LINES(vector, prefix)                                                                          \
+    for (size_t at = begin * LINE; at < end * LINE; at += LINE) {                               \
+        enum { EACH = LINE / sizeof(vector), STEP = sizeof(vector) / sizeof(float) };                   \
+        const float *a = (const float *)(t->a + at);                                                        \
+        vector v[EACH];                                                                                     \
+        for (size_t i = 0; i < EACH; i++) v[i] = prefix##_load_ps(a + i * STEP);                            \
+        if (t->b) {                                                                                         \
+            const float *b = (const float *)(t->b + at);                                                    \
+            for (size_t i = 0; i < EACH; i++) v[i] = prefix##_xor_ps(v[i], prefix##_load_ps(b + i * STEP)); \
+        }                                                                                                   \
+        float *y = (float *)(t->y + at);                                                                    \
+        for (size_t i = 0; i < EACH; i++) prefix##_stream_ps(y + i * STEP, v[i]);                           \
+        if (t->d) {                                                                                         \
+            float *d = (float *)(t->d + at);                                                                \
+            for (size_t i = 0; i < EACH; i++) prefix##_stream_ps(d + i * STEP, v[i]);                       \
+        }                                                                                                   \
+    }                                                                                                       \
+    _mm_sfence()
+
+static void move_by_16(const traffic *t, size_t begin, size_t end) {
+    MOVE_LINES(__m128, _mm);
+}
+
+__attribute__((target("avx"))) static void move_by_32(const traffic *t, size_t begin, size_t end) {
+    MOVE_LINES(__m256, _mm256);
+}
+#endif
+
+static void move_lines(const void *context, size_t begin, size_t end) {
+    const traffic *t = context;
+#ifdef __SSE2__
+    (__builtin_cpu_supports("avx") ? move_by_32 : move_by_16)(t, begin, end);
+#else
+    size_t at = begin * LINE, bytes = (end - begin) * LINE;
+    memcpy(t->y + at, t->a + at, bytes);
+    for (size_t i = at; t->b && i < at + bytes; i++) t->y[i] ^= t->b[i];
+    if (t->d) memcpy(t->d + at, t->a + at, bytes);
+#endif
+}
+
+void fa__measure_traffic(fa__parallel_for_function *parallel_for, const char *a, const char *b, char *y, char *d, size_t bytes) {
+    traffic t = {a, b, y, d};
+    parallel_for(move_lines, &t, bytes / LINE, TRAFFIC_GRAIN / LINE, 1);
+}

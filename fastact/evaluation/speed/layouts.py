@@ -1,0 +1,115 @@
+"""Arrays of other layouts against contiguous ones: what a call takes longer per element.
+
+Knows layouts. Does not know how time is measured, nor how figures are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+import fastact
+from fastact.evaluation.speed.cases import Array
+from fastact.evaluation.speed.timing import Plan, measure
+
+_BY_LAYOUT = ("relu", "silu")  # one bound by memory, one by computation
+NAMES = (*_BY_LAYOUT, "prelu")  # the last with parameters that vary
+ROWS, COLUMNS = 1000, 1000
+_CONTIGUOUS = "contiguous"
+_SEED = 20_261_127
+Call = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class LayoutTimes:
+    """What calls on arrays of all layouts take.
+
+    Attributes
+    ----------
+    activation, dtype : str
+        The dtype is the result's.
+    threads : int
+    nanoseconds : dict
+        Of one call, by layout.
+    """
+
+    activation: str
+    dtype: str
+    threads: int
+    nanoseconds: dict[str, float]
+
+    @property
+    def per_element(self) -> float:
+        """Nanoseconds of contiguous arrays per element."""
+        return self.nanoseconds[_CONTIGUOUS] / (ROWS * COLUMNS)
+
+    def over_contiguous(self) -> dict[str, float]:
+        """By layout, the time over that of the same call on contiguous arrays."""
+        return {
+            layout: ns / self.nanoseconds[_CONTIGUOUS]
+            for layout, ns in self.nanoseconds.items()
+            if layout != _CONTIGUOUS
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def inputs(dtype: str) -> dict[str, Array]:
+    """Arrays of ROWS x COLUMNS elements by layout, all with a contiguous result of the dtype.
+
+    Examples
+    --------
+    >>> {x.shape for x in inputs("float32").values()} == {(ROWS, COLUMNS)}
+    True
+    """
+    random = np.random.default_rng(_SEED)
+    x = random.normal(0.0, 2.0, (ROWS, COLUMNS)).astype(dtype)
+    wide = random.normal(0.0, 2.0, (ROWS, 2 * COLUMNS)).astype(dtype)
+    whole = np.rint(x).astype("int16" if dtype == "float32" else "int32")
+    return {
+        _CONTIGUOUS: x,
+        "every second element": wide[:, ::2],
+        "slices of rows": wide[:, 3 : 3 + COLUMNS],
+        "reversed": x[:, ::-1],
+        "transposed": np.ascontiguousarray(x.T).T,
+        "one row for all": np.broadcast_to(x[0], x.shape),
+        "one column for all": np.broadcast_to(x[:, :1], x.shape),
+        "of the other byte order": x.astype(x.dtype.newbyteorder()),
+        f"cast from {whole.dtype}": whole,
+    }
+
+
+def _calls(activation: str, dtype: str) -> Iterator[tuple[str, Call]]:
+    function = fastact.get(activation)
+    for layout, x in inputs(dtype).items():
+        yield layout, partial(function, x, np.empty(x.shape, dtype))
+
+
+def _prelu_calls(dtype: str) -> Iterator[tuple[str, Call]]:
+    """A learned slope for each channel, the last axis or the first, against one slope."""
+    x = inputs(dtype)[_CONTIGUOUS]
+    slopes = np.linspace(0.1, 0.3, COLUMNS).astype(dtype)
+    weights: Mapping[str, Any] = {
+        _CONTIGUOUS: 0.25,
+        "a weight for each column": slopes,
+        "a weight for each row": slopes[:ROWS, None],
+    }
+    for layout, weight in weights.items():
+        yield layout, partial(fastact.get("prelu"), x, np.empty_like(x), weight=weight)
+
+
+def measure_layouts(dtypes: Sequence[str], threads: Sequence[int], plan: Plan) -> Iterator[LayoutTimes]:
+    """Time all layouts of an activation against each other, taking turns."""
+    for count, dtype, activation in product(threads, dtypes, NAMES):
+        calls = _calls(activation, dtype) if activation in _BY_LAYOUT else _prelu_calls(dtype)
+        with fastact.num_threads(count):
+            taken = measure(dict(calls), plan)
+        nanoseconds = {layout: one.nanoseconds for layout, one in taken.items()}
+        yield LayoutTimes(activation, dtype, count, nanoseconds)

@@ -1,0 +1,148 @@
+"""The C library by itself: built by make without Python, tested by a plain C program under every
+instruction set, and linked into C++, a shared library and a Cython module by others.
+
+Knows how a user would build; does not know any activation.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import helpers
+import pytest
+
+import fastact as fa
+
+CSRC = helpers.ROOT / "fastact/csrc"
+LINK = ["-fopenmp", "-lm", "-lpthread"]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """libfastact.a, as make builds it, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("library")
+    subprocess.run(["make", "-s", "-j2", "-C", str(CSRC), f"BUILD={folder}"], check=True)
+    return folder / "libfastact.a"
+
+
+def compiled(name: str, library: Path) -> Path:
+    """The program of that name, which may use what the library keeps to itself."""
+    includes = [f"-I{helpers.ROOT / 'include'}", f"-I{CSRC}"]
+    source, made = Path(__file__).parent / f"{name}.c", library.parent / name
+    flags = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-fopenmp"]
+    subprocess.run(["cc", *flags, *includes, str(source), str(library), *LINK, "-o", str(made)], check=True)
+    return made
+
+
+@pytest.fixture(scope="module")
+def program(library: Path) -> Path:
+    return compiled("test_fastact", library)
+
+
+@pytest.mark.parametrize("isa", fa.isas())
+def test_program(program: Path, tmp_path: Path, isa: str) -> None:
+    assert helpers.checks_passed(str(program), str(tmp_path), FASTACT_ISA=isa) > 1000
+
+
+@pytest.mark.parametrize("most", [None, "3"], ids=["as many as asked for", "fewer"])
+def test_teams_of_threads(library: Path, most: str | None) -> None:
+    passed = helpers.checks_passed(
+        str(compiled("test_threads", library)),
+        OMP_THREAD_LIMIT=most,
+        OMP_DYNAMIC=None,
+        OMP_WAIT_POLICY=None,
+        FASTACT_NUM_THREADS=None,
+    )
+    if passed == 0:
+        pytest.skip("a quota allows fewer than four CPUs, so that all teams are of one size")
+    assert passed > 400
+
+
+def test_library_needs_no_python_and_shows_only_its_own_names(library: Path) -> None:
+    symbols = subprocess.run(["nm", "-A", str(library)], capture_output=True, text=True, check=True).stdout
+    assert not re.findall(r"\bPy\w+|\bnumpy\w*", symbols)
+    defined = re.findall(r" [TDBRC] (\w+)$", symbols, re.MULTILINE)
+    assert defined
+    assert not [name for name in defined if not name.startswith("fa_")]
+
+
+def test_library_allocates_and_prints_nothing(library: Path) -> None:
+    """What it asks of libc: nothing that allocates, prints, exits or aborts."""
+    symbols = subprocess.run(["nm", "-u", str(library)], capture_output=True, text=True, check=True).stdout
+    asked = set(re.findall(r" U (\w+)$", symbols, re.MULTILINE))
+    forbidden = {"malloc", "calloc", "realloc", "printf", "puts", "exit", "abort", "__assert_fail", "perror"}
+    assert not asked & forbidden
+
+
+def test_header_is_plain_c_and_cpp(tmp_path: Path) -> None:
+    (tmp_path / "one.c").write_text("#include <fastact.h>\nint main(void) { return fa_num_threads() < 1; }\n")
+    include = f"-I{fa.get_include()}"
+    strict = ["-Wall", "-Wextra", "-Werror", include, str(tmp_path / "one.c")]
+    for language in (["cc", "-std=c99"], ["c++", "-x", "c++", "-std=c++11"]):
+        subprocess.run([*language, *strict, "-c", "-o", str(tmp_path / "one.o")], check=True)
+
+
+USE_ALL = """
+import ctypes, numpy as np, fastact as fa
+client = ctypes.CDLL({made!r})
+x, y = np.linspace(-9, 9, 1001), np.zeros(1001)
+for name in fa.names():
+    getattr(client, "call_" + name)(*(ctypes.c_void_p(a.ctypes.data) for a in (x, y)), ctypes.c_size_t(1001))
+    assert y.tobytes() == fa.get(name)(x).tobytes(), name
+print("same")
+"""
+
+
+def test_shipped_library_from_a_shared_library(tmp_path: Path) -> None:
+    """What the package carries can be linked into another library, beside fastact's own in one process."""
+    lines = ["#include <fastact.h>"]
+    for name in fa.names():
+        listed = "".join(f", {value!r}" for value in fa.get(name).parameters.values())
+        body = f"fa_{name}_f64(x, y, n{listed});"
+        lines.append(f"void call_{name}(const double *x, double *y, size_t n) {{ {body} }}")
+    (tmp_path / "client.c").write_text("\n".join(lines) + "\n")
+    made = str(tmp_path / "client.so")
+    command = [
+        "cc",
+        "-shared",
+        "-fPIC",
+        f"-I{fa.get_include()}",
+        str(tmp_path / "client.c"),
+        fa.get_library(),
+    ]
+    subprocess.run([*command, *LINK, "-o", made], check=True)
+    assert helpers.output_of(USE_ALL.format(made=made), FASTACT_ISA=fa.isa()) == "same"
+
+
+CLIENT = """
+# cython: language_level=3
+cimport fastact
+
+def call(const double[::1] x, double[::1] y):
+    fastact.fa_{name}_f64(&x[0], &y[0], <size_t>x.shape[0]{parameters})
+
+def threads():
+    return fastact.fa_num_threads()
+"""
+
+
+def test_cython_client(tmp_path: Path) -> None:
+    """`cimport fastact` finds the generated declarations, and the shipped library satisfies them."""
+    name = max(fa.names(), key=lambda n: len(fa.get(n).parameters))
+    parameters = "".join(f", {value!r}" for value in fa.get(name).parameters.values())
+    (tmp_path / "client.pyx").write_text(CLIENT.format(name=name, parameters=parameters))
+    folder = str(helpers.ROOT)
+    subprocess.run([sys.executable, "-m", "cython", "-I", folder, "client.pyx"], cwd=tmp_path, check=True)
+    python_include = sysconfig.get_path("include")
+    command = ["cc", "-shared", "-fPIC", f"-I{python_include}", f"-I{fa.get_include()}", "client.c"]
+    subprocess.run([*command, fa.get_library(), *LINK, "-o", "client.so"], cwd=tmp_path, check=True)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport client, numpy as np, fastact as fa\n"
+        f"x, y = np.linspace(-9, 9, 1001), np.zeros(1001)\nclient.call(x, y)\nassert client.threads() >= 1\n"
+        f"assert y.tobytes() == fa.{name}(x).tobytes()"
+    )
+    helpers.output_of(code)

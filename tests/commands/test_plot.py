@@ -1,0 +1,52 @@
+"""The plot command: files are written, lines break at kinks, bad input is told of."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+import pytest
+
+import fastact as fa
+from fastact.commands import plot
+from fastact.evaluation.accuracy import pictures
+
+
+def run(*words):
+    parser = argparse.ArgumentParser()
+    plot.add_arguments(parser)
+    return plot.run(parser.parse_args(list(words)))
+
+
+@pytest.mark.parametrize("names", [["gelu", "leaky_relu:negative_slope=0.2"], fa.names()], ids=["two", "all"])
+def test_a_picture_is_written(names, tmp_path):
+    file = tmp_path / "out.png"
+    assert run(*names, "-o", str(file)) == 0
+    assert file.read_bytes().startswith(b"\x89PNG")
+
+
+def test_lines_break_at_kinks():
+    x = pictures.broken_at([-3.0, 3.0, 7.0], -5, 5)
+    middle = np.flatnonzero(np.isnan(x))
+    assert x[middle - 1].tolist() == [np.nextafter(k, -9) for k in (-3.0, 3.0)]
+    assert x[middle + 1].tolist() == [np.nextafter(k, 9) for k in (-3.0, 3.0)]
+    assert not np.isin([-3.0, 3.0], x).any()
+    d = fa.hard_swish.derivative(x)
+    assert d[middle[1] - 1] == pytest.approx(1.5)
+    assert d[middle[1] + 1] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["gelo"], "unknown activation 'gelo'; nearest: gelu"),
+        (["gelu:beta=2"], "unexpected keyword 'beta'; it has no parameters"),
+        (["gelu", "--range", "1", "1"], "--range is 1 1; expected two numbers, the smaller one first"),
+        (["gelu", "--range", "0", "inf"], "--range is 0 inf"),
+        (["gelu", "-o", "no/such/folder/out.png"], "No such file or directory"),
+        (["gelu", "-o", "out.xyz"], "Format 'xyz' is not supported"),
+    ],
+)
+def test_bad_input(words, message, capsys):
+    assert run(*words) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,218 @@
+"""Runs beside older ones, and the document that the bench commands write: what was measured stands there,
+each section is replaced by itself. Knows no timing: all times here are made up.
+"""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from fastact.evaluation.speed import (
+    activations_document,
+    comparison,
+    dense_document,
+    document,
+    machine,
+    report,
+    results,
+)
+from fastact.evaluation.speed.cases import Case
+from fastact.evaluation.speed.dense_cases import DenseCase
+from fastact.evaluation.speed.dense_results import DenseCell
+from fastact.evaluation.speed.layouts import COLUMNS, ROWS, LayoutTimes
+
+ORIGIN = "Made by\n\n    a command"
+
+
+def cell(n=1000, threads=1, direction="forward", dtype="float32", inputs="normal", **nanoseconds):
+    return results.Cell(Case("relu", direction, dtype, n, inputs), threads, nanoseconds)
+
+
+# Sections ------------------------------------------------------------------------------------------
+
+
+def test_a_section_replaces_itself_and_nothing_else(tmp_path):
+    path = tmp_path / "made.md"
+    for name, text in (("One", "first"), ("Two", "second"), ("One", r"third \1 $&")):
+        document.write_section(path, name, text)
+    written = path.read_text()
+    assert written.startswith("# ")
+    assert "first" not in written
+    assert (
+        written.index("## One")
+        < written.index(r"third \1 $&")
+        < written.index("## Two")
+        < written.index("second")
+    )
+    assert written.count("## One") == written.count("<!-- begin: One -->") == 1
+
+
+def test_what_stands_around_sections_stays(tmp_path):
+    path = tmp_path / "made.md"
+    path.write_text("# Mine\n\nBefore.\n")
+    document.write_section(path, "One", "first")
+    path.write_text(path.read_text() + "\nAfter.\n")
+    document.write_section(path, "One", "second")
+    written = path.read_text()
+    for expected in ("# Mine\n\nBefore.\n", "second", "\nAfter.\n"):
+        assert expected in written
+
+
+def test_origin_names_machine_command_and_versions():
+    facts = machine.facts()
+    text = document.origin(
+        facts, "2024-02-29T12:00:00+00:00", "python -m fastact bench", {"PyTorch": "9.8.7"}
+    )
+    for expected in (
+        facts["cpu"],
+        facts["isa"],
+        "2024-02-29",
+        "PyTorch 9.8.7",
+        "\n    python -m fastact bench",
+    ):
+        assert expected in text
+
+
+# Activations ---------------------------------------------------------------------------------------
+
+LARGE = replace(cell(n=20_000_000, fastact=2e7, PyTorch=1e7), pass_ns=1.5e7, cpus={"PyTorch": 1.0})
+CELLS = [
+    cell(n=10, fastact=110.0, NumPy=220.0, PyTorch=330.0),
+    cell(n=1000, fastact=1100.0, NumPy=5500.0, PyTorch=1045.0),
+    cell(n=100_000, fastact=1e5, NumPy=1e6, PyTorch=2e5),
+    cell(n=100_000, inputs="bits", fastact=4e5, NumPy=1e6, PyTorch=1e5),
+    cell(n=1000, threads=2, dtype="float64", fastact=1000.0, NumPy=2500.0),
+    LARGE,
+]
+
+
+@pytest.fixture
+def text():
+    times = {"contiguous": 2.0 * ROWS * COLUMNS, "reversed": 5.0 * ROWS * COLUMNS}
+    return activations_document.section(
+        CELLS, [LayoutTimes("relu", "float32", 1, times)], ORIGIN, ["A note."]
+    )
+
+
+def test_every_cell_stands_in_the_document(text):
+    for expected in (ORIGIN, "A note.", "### float32, 1 thread", "### float64, 2 threads"):
+        assert expected in text
+    row = next(line for line in text.splitlines() if line.startswith("| relu | forward | 11"))
+    assert row.split(" | ")[1:] == [
+        "forward",
+        "11, 2.00 NumPy",
+        "1.1, **0.95** PyTorch",
+        "1, 2.00 PyTorch",
+        "1, **0.50** PyTorch |",
+    ]
+    assert "| relu | forward | 1, 2.50 NumPy |" in text
+
+
+def test_all_cells_where_another_is_faster_are_listed(text):
+    assert "In 3 of 6 cells" in text
+    assert (
+        "| relu | forward | float32 | PyTorch | 1,000, 1 thread: 0.95; 100,000 bits, 1 thread: 0.25; "
+        "20,000,000, 1 thread: 0.50 |"
+    ) in text
+
+
+def test_means_leave_tails_out(text):
+    rows = [line for line in text.splitlines() if line.startswith("| **all**")]
+    # over the fastest: 2, 0.95, 2, 2.5, 0.5; over NumPy: 2, 5, 10, 2.5; over PyTorch: 3, 0.95, 2, 0.5
+    assert rows == ["| **all** |  |  | 5 | 3 | 1.37 | 3.98 | 1.30 |"]
+
+
+def test_the_share_of_memory_and_tails_are_told(text):
+    assert "| forward | float32 | 1 | 10.7 | 0.75 | 0.75 |" in text  # 160 MB in 15 ms
+    tails = text[text.index("### Inputs in the tails") :]
+    assert "| activation | direction | float32 normal | float32 bits |" in tails
+    assert "| relu | forward | 1, 2.00 PyTorch | 4, **0.25** PyTorch |" in tails
+
+
+def test_a_call_costs_what_remains_without_elements(text):
+    overheads = results.call_overheads(CELLS)
+    assert overheads == {("relu", "forward", "float32"): pytest.approx(100)}
+    assert "forward 100 (100 to 100)" in text
+
+
+def test_layouts_are_held_against_contiguous_arrays(text):
+    layouts = text[text.index("### Layouts") :]
+    assert "| layout | relu float32, 1 thread |" in layouts
+    assert "| contiguous, ns | 2 |" in layouts
+    assert "| reversed | 2.50 |" in layouts
+
+
+def test_scaled_times_do_not_take_part():
+    found = replace(cell(fastact=10.0, NumPy=5.0, PyTorch=20.0), scaled_from={"NumPy": 100})
+    assert found.fastest == "PyTorch"
+    assert found.speed_up("NumPy") == 0.5
+
+
+# Dense layers --------------------------------------------------------------------------------------
+
+
+def test_dense_section():
+    times = {"fastact": 2e3, "products, NumPy": 4e3, "products, SciPy": 1e3, "NumPy": 6e3, "PyTorch": 1.5e3}
+    slow = DenseCell(DenseCase(3, (5, 4)), 1, times, {"fastact": 2048})
+    fast = DenseCell(DenseCase(3, (5, 4), dtype="float64"), 2, {**times, "fastact": 1e2}, {"fastact": 0})
+    text = dense_document.section([slow, fast], "made/growth.png", ORIGIN, ["A note."])
+    for expected in (ORIGIN, "A note.", "### Threads: 1", "### Threads: 2", "](made/growth.png)"):
+        assert expected in text
+    assert "| 3, 5, 4 | gelu | float32 | 2.0 | 0.2 | 2.00 | 3.00 | 0.75 | 2 |" in text
+    assert "| 3, 5, 4 | gelu | float32 | 1 | PyTorch 0.75; products alone 0.50 |" in text
+    assert "In 1 of 2 cells" in text
+
+
+# Comparison ----------------------------------------------------------------------------------------
+
+
+def stored(tmp_path, cells, kind="cells"):
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps({kind: [one.as_json() for one in cells]}))
+    return comparison.read(path, kind)
+
+
+def test_runs_are_matched_by_case_and_threads(tmp_path):
+    old = stored(tmp_path, [cell(fastact=100.0), cell(n=10, fastact=50.0), cell(threads=2, fastact=10.0)])
+    new = [cell(fastact=50.0), cell(n=10, fastact=100.0), cell(n=7, fastact=1.0)]
+    found = comparison.compare(new, old)
+    assert (found.matched, found.missing) == (2, 1)
+    assert found.mean == pytest.approx(1)
+    assert found.slower == [(new[1], 0.5)]
+    said = "\n".join(line.plain for line in report.comparison(found))
+    assert "2 cells; 1 cells are new 1.00x" in said
+    assert "n = 10, 1 thread: 0.50x" in said
+
+
+def test_a_tenth_slower_is_not_told(tmp_path):
+    found = comparison.compare([cell(fastact=109.0)], stored(tmp_path, [cell(fastact=100.0)]))
+    assert found.slower == []
+    assert found.mean == pytest.approx(100 / 109)
+
+
+def test_older_files_lack_fields_that_have_defaults(tmp_path):
+    old = stored(tmp_path, [cell(fastact=100.0)])
+    del old[0]["inputs"]
+    assert comparison.compare([cell(fastact=100.0)], old).matched == 1
+    assert comparison.compare([cell(inputs="bits", fastact=100.0)], old).matched == 0
+
+
+def test_dense_runs_are_matched(tmp_path):
+    one = DenseCell(DenseCase(3, (5, 4)), 1, {"fastact": 10.0}, {})
+    found = comparison.compare([one], stored(tmp_path, [one], "dense"))
+    assert (found.matched, found.mean) == (1, 1)
+    assert (
+        comparison.compare([replace(one, case=DenseCase(3, (5, 5)))], stored(tmp_path, [one], "dense")).mean
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"cells": 1}', '{"cells": [{}]}', '{"cells": [{"nanoseconds": {"fastact": "x"}}]}'],
+)
+def test_files_of_another_kind_are_refused(tmp_path, content):
+    path = tmp_path / "old.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"old\.json"):
+        comparison.read(path, "cells")
