@@ -62,6 +62,11 @@ typedef struct {
 } fa__row;
 extern const fa__row fa__rows[FA__ROWS];
 
+/* the index in fa__rows of the activation with this public id, or -1 */
+static inline int fa__find_entry(int id) {
+    return id >= 0 && id < FA__ROWS ? id : -1;
+}
+
 /* How many operands precede the parameters, and how many results follow them */
 typedef struct {
     int inputs, results;
