@@ -142,8 +142,8 @@ FA_INLINE int fa__by_steps(fa__loop *loop, int inputs, int n_params, int results
 #include "fastact/activations.def"
 #undef FA_ACT
 
-/* faster loops for smooth rows, NAME_DIRECTION_fast; FA_NO_PIECES leaves them out */
-#if !defined(FA_NO_PIECES) && (defined(__AVX512F__) || (defined(__AVX2__) && !FA_COMPENSATE))
+/* Table kernels, NAME_DIRECTION_fast; FA_NO_POLYNOMIALS leaves them out */
+#if !defined(FA_NO_POLYNOMIALS) && (defined(__AVX512F__) || (defined(__AVX2__) && !FA_COMPENSATE))
 #include "polynomial/loops.h"
 #endif
 
@@ -163,18 +163,13 @@ const fa__kernels FA__KERNEL_NAME(fa__kernels)[FA__ROWS] = {
           FA_EACH_LEARNED(FA__LEARN_ENTRY, name, params)}},
 #include "fastact/activations.def"
 #undef FA_ACT
-#ifdef FA_PIECES_H
-#define FA__SLOT_forward FA__FORWARD
-#define FA__SLOT_derivative FA__DERIVATIVE
-#define FA__SLOT_backward FA__BACKWARD
-#define FA__SLOT_both FA__VALUE_AND_DERIVATIVE
-#define FA__FAST(name, direction, ...) \
-    [FA__ROW_##name].loop[FA__SLOT_##direction][0] = name##_##direction##_fast,
-#define FA__FAST_BACKWARD(name) FA__FAST(name, backward)
-#define FA__FAST_BOTH(name, ...) FA__FAST(name, both)
-#define FA__FAST_BY_ELEMENT(name, direction, inputs, results) \
-    [FA__ROW_##name].loop[FA__SLOT_##direction][1] = name##_##direction##_fast_by_element,
-    FA__EACH_TABLE(FA__FAST) FA__EACH_WITH_DERIVATIVE(FA__FAST_BACKWARD) FA__EACH_WITH_BOTH(FA__FAST_BOTH)
-        FA__EACH_BY_ELEMENT(FA__FAST_BY_ELEMENT)
+#ifdef FA_POLYNOMIAL_LOOPS_H
+#define FA__DIRECTION_forward FA__FORWARD
+#define FA__DIRECTION_derivative FA__DERIVATIVE
+#define FA__DIRECTION_backward FA__BACKWARD
+#define FA__DIRECTION_value_and_derivative FA__VALUE_AND_DERIVATIVE
+#define FA__OVERRIDE(name, direction, per_element, function) \
+    [FA__ROW_##name].loop[FA__DIRECTION_##direction][per_element] = function,
+#include "polynomial/overrides.h"
 #endif
 };

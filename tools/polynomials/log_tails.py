@@ -1,8 +1,8 @@
-"""Far tables: pieces of log2 |q| for float32 kernels, where q falls or grows like an exponential.
+"""Tails of float32 tables: segments of log2 |q|, where q decays or grows like an exponential.
 
-There no polynomial of a few terms comes near q itself over a piece, but one comes near its logarithm. Knows
-what pieces.h computes from such a table, operation by operation, and how to fit one. Does not know which rows
-want one, nor how the line is cut.
+A polynomial with few terms cannot approximate such a q over a segment, but it can approximate its logarithm.
+This module simulates ``fa__power_of_two`` of ``segments.h`` operation by operation and fits segments for it.
+It must not depend on how the line is partitioned.
 """
 
 from __future__ import annotations
@@ -11,19 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 from coefficients import EXP2_DEGREE, EXP2_REACH, exp2_rest, interpolate
-from piece import Floats, Function, Piece, fit_coefficients, fma, horner, ulp32
-from piecewise import Table
+
+from .arithmetic import Floats, Function, fma, horner, ulp32
+from .fit import fit_coefficients
+from .segments import Segment, Table
 
 EXP2 = [float(c) for c in interpolate(exp2_rest, -EXP2_REACH, EXP2_REACH, EXP2_DEGREE)]
 LN2 = np.float32(np.log(2))
 LARGEST = np.finfo(np.float32).max
-CLOSE = 0.1 * 2.0**-24  # of a logarithm: the worst case of all roundings, which probes miss, needs the rest
-CANDIDATES = 4000  # centres to choose from
-SPREAD = 0.02  # of its width about the middle of a piece, where they lie
+CLOSE = 0.1 * 2.0**-24  # error of a logarithm; the rest of the bound is for roundings that the probes miss
+CANDIDATES = 4000  # for the centre
+SPREAD = 0.02  # of the width of a segment: their distance from its middle
 
 
 def power_of_two(d: Floats, value: Floats, slope: Floats, coefficients: list[Floats]) -> Floats:
-    """2^(value + d*(slope + c[0] + c[1] d + ...)) as fa__power_of_two in pieces.h."""
+    """Return 2^(value + d (slope + c[0] + c[1] d + ...)) as ``fa__power_of_two`` computes it."""
     product = d * slope
     low = fma(horner(d, coefficients), d, fma(d, slope, -product))
     whole = np.rint((value + product) + low)
@@ -37,44 +39,46 @@ def power_of_two(d: Floats, value: Floats, slope: Floats, coefficients: list[Flo
 
 
 @dataclass(frozen=True)
-class FarTable(Table):  # type: ignore[misc, unused-ignore]  # known only beside the script
-    """A table of log2 |q| for |x| >= start of its cut.
+class LogTail(Table):
+    """A table of log2 |q| for |x| >= the start of its partition.
 
     Attributes
     ----------
     signs : tuple of int
-        The signs of q for negative and for other x; 0 where there are no pieces.
+        The signs of q for negative and for other x; 0 where there are no segments.
     """
 
     signs: tuple[int, int] = (1, 1)
 
     def table_function(self, x: Floats, d: Floats, row: list[Floats]) -> Floats:
-        """q, from value, slope and coefficients."""
+        """Return q from value, slope and coefficients."""
         value, slope, *coefficients = row
         size = power_of_two(d, value, slope, coefficients)
-        with np.errstate(invalid="ignore"):  # on a side that has no pieces
+        with np.errstate(invalid="ignore"):  # on a side without segments
             return np.where(np.signbit(x), *self.signs).astype(x.dtype) * size
 
 
 def _centre(log: Function, lo: float, hi: float) -> float:
-    """A float32 number near the middle, whose logarithm is as good as a float32 number too."""
+    """Return a float32 number near the middle whose logarithm is close to a float32 number."""
     offsets = np.linspace(-SPREAD, SPREAD, CANDIDATES) * (hi - lo)
     near = np.unique((lo + (hi - lo) / 2 + offsets).astype(np.float32)).astype(np.float64)
     exact = log(near)
     return float(near[np.argmin(np.abs(exact - exact.astype(np.float32)))])
 
 
-def far_piece(q: Function, lo: float, hi: float, degree: int) -> Piece | None:
-    """The piece of log2 |q| between two numbers; None where q is 0, changes its sign, or is not met.
+def fit_log_segment(q: Function, lo: float, hi: float, degree: int) -> Segment | None:
+    """Return the segment of log2 |q| between two numbers.
+
+    There is none if q has a zero or if the polynomial cannot approximate its logarithm.
 
     Parameters
     ----------
     q : callable
-        The table function, in float64.
+        The table function in float64.
     lo, hi : float
-        Ends of the piece.
+        Ends of the segment.
     degree : int
-        Number of coefficients.
+        The number of coefficients.
     """
 
     def log(u: Floats) -> Floats:
@@ -98,6 +102,6 @@ def far_piece(q: Function, lo: float, hi: float, degree: int) -> Piece | None:
     row = [np.float32(c) for c in coefficients]
     got = power_of_two(u - np.float32(centre), np.float32(value), np.float32(slope), row)
     got, want = got[want < LARGEST], want[want < LARGEST]
-    return Piece(
+    return Segment(
         centre, value, slope, coefficients, float(np.max(np.abs(got - want) / ulp32(want), initial=0.0))
     )

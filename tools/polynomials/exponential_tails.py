@@ -1,9 +1,9 @@
-"""Exponential tails: what float64 kernels compute beyond their pieces, where f comes near a line or a number.
+"""Exponential tails of float64 tables, where f approaches a line or a constant.
 
-    f(x) = base + line x + sign e (A(e) + u B(e)),  e = exp(-rate u), u = |x|
+    f(x) = base + line x + sign e (A(e) + u B(e)),  e = exp(-rate u),  u = |x|
 
-with short polynomials A and B, whose coefficients are fitted to exact values. Knows which rates a formula may
-have, and what rounding costs. Does not know pieces, nor how tables are written.
+A and B are short polynomials fitted to exact values. This module must not depend on how tables are found or
+written.
 """
 
 from __future__ import annotations
@@ -17,39 +17,40 @@ from typing import Any
 
 import numpy as np
 from flint import arb, arb_mat, ctx
-from piece import Floats
-from piece_target import End, Target, end
 
 from fastact.activations.formula import compile_formula
 from fastact.evaluation.accuracy.errors import ulp64
 
+from .arithmetic import Floats
+from .target import End, Target, end_of
+
 Ball = Any
 
-BITS = 4000  # of exact values: f less its line loses as many as e has zeros
-ENOUGH = 2.0**-57  # relative: what the polynomials may miss
-NODES, BEYOND = 40, 12  # places of a fit where e counts, and further out
+BITS = 4000  # of exact values: f minus its line cancels as many bits as e has leading zeros
+ENOUGH = 2.0**-57  # relative error of the polynomials
+NODES, OUTER = 40, 12  # points of a fit where e matters, and further out
 TERMS = 8  # coefficients that A and B may have
 MARGIN = 0.01  # ULP that the worst case must stay below the bound
 PROBES = 20_000
 UNIT = 2.0**-53  # the largest relative error of one rounding
-FACTOR_LOST = 0.35  # units that the kernel loses of e
-SMALL_LOST = 4.0  # units that it loses of what is small beside the first coefficients
-NOTHING = 2.0**-40  # times the largest coefficient, if it is the first one
-NEAR_END = 1.01  # times the cover: an end that near leaves nothing for a tail
+EXPONENTIAL_ERROR = 0.35  # of the e of the kernel, in units
+SMALL_ERROR = 4.0  # of the terms after the first ones, in units
+NEGLIGIBLE = 2.0**-40  # times the largest coefficient: a first coefficient that small is 0
+NEAR_END = 1.01  # times the cover: an end so near leaves no room for a tail
 
 
 @dataclass(frozen=True)
 class Tail:
-    """One side.
+    """The tail of one side.
 
     Attributes
     ----------
     sign : int
         1 or -1.
     base, line : float
-        What f comes near: base + line x.
+        f approaches base + line x.
     low : float
-        What a[0] lacks to be exact.
+        The rounding error of a[0].
     a, b : tuple of float
         Coefficients of A and B.
     """
@@ -64,7 +65,7 @@ class Tail:
 
 @dataclass(frozen=True)
 class Tails:
-    """The sides that have a tail, by sign; their rate, and |x| up to which they were looked at."""
+    """The sides that have a tail, by sign; their rate, and the |x| up to which they were verified."""
 
     rate: float
     sides: dict[int, Tail]
@@ -72,7 +73,7 @@ class Tails:
 
 
 def rates(target: Target) -> Iterator[float]:
-    """Numbers that the formula and its parameters name, and twice as much; 1 first."""
+    """Yield 1, the numbers of the formula and of its parameters, and twice each."""
     subject = target.subject
     named = [
         float(node.value)
@@ -85,7 +86,7 @@ def rates(target: Target) -> Iterator[float]:
 
 
 class Side:
-    """f on one side beyond a cover, in exact arithmetic, less its line."""
+    """f minus its line, beyond a cover on one side, in exact arithmetic."""
 
     def __init__(self, target: Target, side: int, cover: float, ending: End) -> None:
         subject = target.subject
@@ -95,21 +96,21 @@ class Side:
         self.base = 0.0 if self.line else float(ending.number)
         self.side, self.last = side, abs(ending.place)
         t = (1 - np.cos(np.pi * (np.arange(2 * NODES) + 0.5) / (2 * NODES))) / 2
-        near = cover - np.log(1 - t * (1 - 2.0**-24))  # so that e is spread from its largest value down
-        self.u = [*near.tolist(), *np.geomspace(cover + 18, max(self.last, cover + 19), BEYOND).tolist()]
+        near = cover - np.log(1 - t * (1 - 2.0**-24))  # e takes all values from its largest down
+        self.u = [*near.tolist(), *np.geomspace(cover + 18, max(self.last, cover + 19), OUTER).tolist()]
         with ctx.workprec(BITS):
             self.rest = [
                 f(arb(side * u), *parameters) - self.base - arb(self.line) * side * u for u in self.u
             ]
 
     def scaled(self, rate: float) -> list[Ball]:
-        """A + u B at each u, for this rate."""
+        """Return A + u B at each u, for this rate."""
         with ctx.workprec(BITS):
             return [(rest * (arb(rate) * u).exp()).mid() for rest, u in zip(self.rest, self.u, strict=True)]
 
 
 def _basis(u: float, rate: float, first: tuple[int, int], count: tuple[int, int]) -> list[Ball]:
-    """e^i of A, then u e^i of B, from the first to the count-th of each."""
+    """Return e^i of A, then u e^i of B, from the first to the count-th of each."""
     e = (-arb(rate) * u).exp()
     powers = [arb(1)]
     for _ in range(TERMS):
@@ -131,7 +132,7 @@ def _double(value: Ball) -> float:
 
 
 def fit(side: Side, rate: float, count: tuple[int, int], with_low: bool) -> Tail:
-    """The tail with so many coefficients of A and B, fitted to values relative to f's own size."""
+    """Return the tail with so many coefficients of A and B that has the least relative errors."""
     with ctx.workprec(BITS):
         wanted = side.scaled(rate)
         sizes = [abs(w) for w in wanted]
@@ -153,15 +154,15 @@ def fit(side: Side, rate: float, count: tuple[int, int], with_low: bool) -> Tail
 
 
 def _leading(solution: list[Ball], count: tuple[int, int]) -> tuple[list[float], list[float]]:
-    """The first coefficients of A and of B; 0 where that is what is meant."""
+    """Return the first coefficients of A and of B, with negligible ones set to 0."""
     parts = [[_double(c) for c in solution[: count[0]]], [_double(c) for c in solution[count[0] :]]]
     largest = max(abs(c) for part in parts for c in part)
-    a, b = ([c if abs(c) > NOTHING * largest else 0.0 for c in part[:1]] for part in parts)
+    a, b = ([c if abs(c) > NEGLIGIBLE * largest else 0.0 for c in part[:1]] for part in parts)
     return a, b
 
 
-def missed(side: Side, rate: float, tail: Tail) -> float:
-    """The largest error of the polynomials, relative to f."""
+def polynomial_error(side: Side, rate: float, tail: Tail) -> float:
+    """Return the largest error of the polynomials, relative to f."""
     with ctx.workprec(BITS):
         coefficients = [arb(tail.sign * c) for c in (*tail.a, *tail.b)]
         errors = []
@@ -173,8 +174,8 @@ def missed(side: Side, rate: float, tail: Tail) -> float:
     return max(errors)
 
 
-def worst(tail: Tail, rate: float, side: int, u: Floats) -> float:
-    """The largest error in ULP of f if all that rounding loses adds up."""
+def error_bound(tail: Tail, rate: float, side: int, u: Floats) -> float:
+    """Return a bound of the error in ULP of f: the sum of the largest errors of all roundings."""
     e = np.exp(-rate * u)
     after_first = [np.polyval([*c[:0:-1], 0.0], e) for c in (tail.a, tail.b)]
     small = after_first[0] + u * after_first[1] + tail.low
@@ -182,7 +183,7 @@ def worst(tail: Tail, rate: float, side: int, u: Floats) -> float:
     large = a0 + b0 * u
     exact = not (a0 and b0) and math.frexp(b0)[0] in (0.0, 0.5, -0.5)
     w = np.abs(large + small)
-    lost = UNIT * (FACTOR_LOST * w + SMALL_LOST * np.abs(small)) + (0 if exact else ulp64(large) / 2)
+    lost = UNIT * (EXPONENTIAL_ERROR * w + SMALL_ERROR * np.abs(small)) + (0 if exact else ulp64(large) / 2)
     size, lost = w * e, lost * e
     y = tail.base + tail.line * side * u + tail.sign * (large + small) * e
     if tail.base or tail.line:
@@ -191,26 +192,26 @@ def worst(tail: Tail, rate: float, side: int, u: Floats) -> float:
 
 
 def counts() -> list[tuple[int, int]]:
-    """How many coefficients A and B may have, cheapest first."""
+    """Return the numbers of coefficients that A and B may have, cheapest first."""
     found = [(n, 0) for n in range(1, TERMS + 1)] + [(0, n) for n in range(1, TERMS + 1)]
     found += [(n, m) for n in range(1, TERMS + 1) for m in (n - 1, n, n + 1) if 0 < m <= TERMS]
     return sorted(found, key=lambda count: (sum(count), -count[0]))
 
 
-def good(tail: Tail, rate: float, target: Target, where: Side) -> bool:
-    """Whether a tail keeps the bound."""
-    if not missed(where, rate, tail) < ENOUGH:
+def keeps_bound(tail: Tail, rate: float, target: Target, where: Side) -> bool:
+    """Return whether a tail keeps the bound of the activation."""
+    if not polynomial_error(where, rate, tail) < ENOUGH:
         return False
     limit = target.subject.bound("float64") - MARGIN
-    return bool(worst(tail, rate, where.side, np.linspace(where.u[0], where.last, PROBES)) < limit)
+    return bool(error_bound(tail, rate, where.side, np.linspace(where.u[0], where.last, PROBES)) < limit)
 
 
 def cheapest(side: Side, rate: float, target: Target, found: Iterable[Tail]) -> Tail | None:
-    """The tail with the fewest coefficients that keeps the bound, if any does.
+    """Return the tail with the fewest coefficients that keeps the bound, if any does.
 
-    That of the other side, if it will do but for its line and sign.
+    The tail of the other side is tried first, with the line and either sign of this side.
     """
-    if not missed(side, rate, fit(side, rate, (TERMS, TERMS), True)) < ENOUGH:
+    if not polynomial_error(side, rate, fit(side, rate, (TERMS, TERMS), True)) < ENOUGH:
         return None
     shared = (
         replace(tail, sign=sign, base=side.base, line=side.line)
@@ -218,12 +219,12 @@ def cheapest(side: Side, rate: float, target: Target, found: Iterable[Tail]) -> 
         for sign in (tail.sign, -tail.sign)
     )
     fitted = (fit(side, rate, *way) for way in product(counts(), (False, True)))
-    return next((tail for tail in chain(shared, fitted) if good(tail, rate, target, side)), None)
+    return next((tail for tail in chain(shared, fitted) if keeps_bound(tail, rate, target, side)), None)
 
 
 def search(target: Target, cover: float) -> Tails | None:
-    """The tails of both sides beyond a cover, as far as there are any; None if there are not."""
-    endings = {side: end(target, side, cover, "float64") for side in (-1, 1)}
+    """Return the tails of both sides beyond a cover, or None if neither side has one."""
+    endings = {side: end_of(target, side, cover, "float64") for side in (-1, 1)}
     sides = [
         Side(target, side, cover, ending)
         for side, ending in endings.items()
