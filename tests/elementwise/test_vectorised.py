@@ -48,7 +48,7 @@ def report(build: ModuleType, isa: str, real: str, folder: Path) -> str:
         *flags[f"CFLAGS_{isa}"],
         f"-DFA_REAL={real}",
         "-DFA_TABLE=kernels",
-        "-DFA_NO_PIECES",  # the loops they replace; their own are written with vectors
+        "-DFA_NO_POLYNOMIALS",  # the loops they replace; their own are written with vectors
         "-fno-ipa-icf",  # or of equal loops, such as those of exp and of its derivative, one is reported
     ]
     command += [f"-I{helpers.ROOT / 'include'}", f"-I{CSRC}", f"-DFA__ON_{build.MACHINE}"]

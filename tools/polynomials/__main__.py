@@ -3,9 +3,9 @@
     python tools/polynomials NAME [NAME ...]
 
 For each activation this fits float32 tables for AVX-512 and AVX2 and float64 tables for AVX-512, and writes
-``fastact/csrc/polynomial/float32/NAME.h`` and ``float64/NAME.h`` with their lines in the index. Where no table
-pays, no file is left. A fit takes seconds to minutes. The activation must have been built, because the tables
-are fitted to its float64 kernels and formulas.
+``fastact/csrc/polynomial/float32/NAME.h`` and ``float64/NAME.h`` with their lines in the index. Where no
+table pays, no file is left. A fit takes seconds to minutes. The activation must have been built, because the
+tables are fitted to its float64 kernels and formulas.
 """
 
 from __future__ import annotations

@@ -7,14 +7,12 @@ on how tables are found.
 from __future__ import annotations
 
 import math
-import os
-import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from writing import hexadecimal, write_atomically
 
 FOLDER = Path(__file__).resolve().parents[2] / "fastact/csrc/polynomial"
 SUFFIXES = {"float32": "f", "float64": ""}
@@ -35,7 +33,7 @@ def number(value: float, dtype: str) -> str:
     """
     if not math.isfinite(value):
         return "NAN" if math.isnan(value) else "-INFINITY" if value < 0 else "INFINITY"
-    return re.sub(r"\.?0*p", "p", float(np.dtype(dtype).type(value)).hex()) + SUFFIXES[dtype]
+    return hexadecimal(float(np.dtype(dtype).type(value))) + SUFFIXES[dtype]
 
 
 def braced(values: Sequence[object]) -> str:
@@ -130,20 +128,6 @@ def index_file(dtype: str, names: Sequence[str]) -> str:
 
 
 # Files --------------------------------------------------------------------------------------------
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a temporary file beside the path and rename it, so that no reader sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:
-        file.write(text)
-    try:
-        os.chmod(file.name, mode)
-        os.replace(file.name, path)
-    except OSError:
-        os.unlink(file.name)
-        raise
 
 
 def write(name: str, dtype: str, text: str, folder: Path = FOLDER) -> bool:

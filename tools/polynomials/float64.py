@@ -105,7 +105,7 @@ def probes(partition: Partition, slot: int, lo: float, hi: float) -> Floats:
 
 
 def worst_error(table: Table, segment: Segment, x: Floats) -> float:
-    """Return a bound of the error of a segment, the sum of the largest errors of all roundings, in ULP of f."""
+    """Return a bound of the error of a segment in ULP of f: the largest errors of all roundings, added."""
     lost, q = error_bound(segment, x if table.partition.signed else np.abs(x))
     y = np.abs(table(x))
     if table.form == "RELU":
