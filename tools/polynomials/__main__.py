@@ -13,19 +13,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 
 if not __package__:  # run as "python tools/polynomials"
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import fastact
-from polynomials import float32, float64
-from polynomials.files import DIRECTIONS, FOLDER, table_file, write
-from polynomials.target import worth_a_table
+from polynomials.files import FOLDER, write
+from polynomials.generate import ISA, LANES, texts
 
-ISA = "avx2"  # has FMA, and float64 kernels that are formulas rather than tables
-LANES = {"float32": (16, 8), "float64": (8,)}
 NEXT = """\
 Next: rebuild (pip install -e .) and measure all float32 inputs and many float64 inputs, on AVX2 too:
     python -m fastact accuracy {names} --exhaustive --points 1000000
@@ -33,34 +29,6 @@ Next: rebuild (pip install -e .) and measure all float32 inputs and many float64
 Then record the worst inputs and the speed:
     python tools/worst_inputs.py {names}
     python -m fastact bench {names}"""
-
-
-def _fit(task: tuple[str, str, str, int]) -> float32.Kernel | None:
-    name, dtype, direction, lanes = task
-    if dtype == "float32":
-        return float32.kernel(name, direction, lanes)
-    return float64.kernel(name, direction)
-
-
-def texts(names: Sequence[str], dtypes: Sequence[str], pool: Executor) -> dict[tuple[str, str], str]:
-    """Return the text of each table file, by activation and dtype; empty where no table pays."""
-    tasks = [
-        (name, dtype, direction, lanes)
-        for name in filter(worth_a_table, names)
-        for dtype in dtypes
-        for lanes in LANES[dtype]
-        for direction in DIRECTIONS
-    ]
-    fitted = dict(zip(tasks, pool.map(_fit, tasks), strict=True))
-    found = {}
-    for name in names:
-        for dtype in dtypes:
-            kernels: dict[int, dict[str, float32.Kernel]] = {lanes: {} for lanes in LANES[dtype]}
-            for (of, in_dtype, direction, lanes), kernel in fitted.items():
-                if kernel and (of, in_dtype) == (name, dtype):
-                    kernels[lanes][direction] = kernel
-            found[name, dtype] = table_file(name, dtype, kernels, bool(fastact.get(name).parameters))
-    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,8 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(
             f"this machine lacks {ISA}, whose kernels are fitted; it has {', '.join(fastact.isas())}"
         )
-    with ProcessPoolExecutor(initializer=fastact.set_isa, initargs=(ISA,)) as pool:
-        found = texts(list(dict.fromkeys(options.names)), dtypes, pool)
+    found = texts(list(dict.fromkeys(options.names)), dtypes)
     if options.print:
         print("".join(found.values()), end="")
         return 0

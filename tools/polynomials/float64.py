@@ -243,8 +243,8 @@ def kernel(name: str, direction: str) -> Kernel | None:
     found = search(target)
     what = f"{found[1]:.3f} ULP at worst, {found[0].degree} coefficients" if found else "none"
     tails = search_tails(target, found[0].partition.cover) if found else None
-    beyond = f"{len(tails.sides)} at rate {tails.rate:g}" if tails else "none"
-    print(f"{name} {direction} float64: table: {what}; tails: {beyond}", file=sys.stderr, flush=True)
+    sides = f"{len(tails.sides)} at rate {tails.rate:g}" if tails else "none"
+    print(f"{name} {direction} float64: table: {what}; tails: {sides}", file=sys.stderr, flush=True)
     if not found:
         return None
     tail = tail_block(tails, found[0].partition.cover) if tails else None
