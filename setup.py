@@ -44,7 +44,6 @@ class Row:
 
     name: str
     parameters: dict[str, str]
-    formula: str
     from_output: bool
 
 
@@ -55,10 +54,10 @@ def read_table() -> list[Row]:
     for statement in ast.parse(re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)).body:
         if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)):
             raise SystemExit(f"activations.def: line {statement.lineno} is not a row")
-        name, _, formula, _, _, source, *_ = (ast.unparse(a) for a in statement.value.args)
-        params = [ast.unparse(e) for e in getattr(statement.value.args[1], "elts", [])]  # (0) is no tuple
-        fields = dict(zip(params[1::3], params[2::3], strict=True))
-        rows.append(Row(name, fields, ast.literal_eval(formula), source.startswith("(OUTPUT")))
+        _, name, params, _, _, _, source, *_ = statement.value.args
+        fields = [ast.unparse(e) for e in getattr(params, "elts", [])]  # (0) is no tuple
+        parameters = dict(zip(fields[1::3], fields[2::3], strict=True))
+        rows.append(Row(ast.unparse(name), parameters, ast.unparse(source).startswith("(OUTPUT")))
     return rows
 
 

@@ -52,8 +52,8 @@ FA_INLINE fa__raised fa__raise(fa__reals z, const fa__reals *z_error) {
          i += 2) /* in pairs: half as many steps wait for each other */
         p = FA__FMA(p, square, FA__FMA(r, FA__ALL(c[i]), FA__ALL(c[i + 1])));
     fa__reals q = FA__FMA(square, p, r); /* e^r - 1 */
-    fa__reals power = fa__entry(fa__load_entries(most), (fa__ints)shifted, z, 0, 0);
-    fa__reals low = FA__FMA(power, q, fa__entry(fa__load_entries(rest), (fa__ints)shifted, z, 0, 0));
+    fa__reals power = fa__coefficient(fa__load_entries(most), (fa__ints)shifted, z, 0, 0);
+    fa__reals low = FA__FMA(power, q, fa__coefficient(fa__load_entries(rest), (fa__ints)shifted, z, 0, 0));
     fa__ints sixteenths = (fa__ints)_mm512_max_pd(shifted, FA__ALL(FA__FARTHEST + rounder));
     return (fa__raised){power, low, n, (sixteenths & -16) << 48};
 }

@@ -3,8 +3,8 @@
  * piece_tables_double.h, made by scripts of those names, list the tables. Knows which loop an element goes to; does not
  * know what a table or a formula computes.
  */
-#ifndef FA_PIECE_ROWS_H
-#define FA_PIECE_ROWS_H
+#ifndef FA_POLYNOMIAL_LOOPS_H
+#define FA_POLYNOMIAL_LOOPS_H
 
 #include "polynomial/segments.h"
 
@@ -73,7 +73,7 @@ FA_INLINE void fa__by_element(fa__loop *fast, fa__loop *formula, const real *def
 
 #define FA__IS_DEFAULT(i, parameter, default_, kind) &&*(const real *)params[i] == (real)(default_)
 #define FA__DEFAULT(i, parameter, default_, kind) default_,
-#define FA_ACT(name, params_, ...)                                                   \
+#define FA_ACT(id, name, params_, ...)                                                   \
     FA_INLINE int name##_at_defaults(char *const *params) {                          \
         (void)params;                                                                \
         return 1 FA_EACH_PARAM(FA__IS_DEFAULT, params_);                             \
@@ -114,7 +114,7 @@ FA_INLINE void fa__by_element(fa__loop *fast, fa__loop *formula, const real *def
 FA__EACH_FAR_TABLE(FA__FAR_OF)
 
 /* Loops at the default parameters: NAME_DIRECTION_near, of a table and what lies beyond it, puts inputs there aside where
- * they are few, for NAME_DIRECTION_far; that leaves what it does not know to the formula, NAME_DIRECTION_scalar. */
+ * they are few, for NAME_DIRECTION_far; that leaves what it does not know to the formula, NAME_DIRECTION_uniform. */
 #define FA__LOOP_OF(function, name, pieces, far, aside)                                                  \
     static void function(char *const *operands, size_t n, fa__traffic *traffic) {                        \
         char *const *params = operands + 1;                                                              \
@@ -122,11 +122,11 @@ FA__EACH_FAR_TABLE(FA__FAR_OF)
                       aside, params, name##_params);                                                     \
     }
 #define FA__FAR_LOOP(name, direction, ...) \
-    FA__LOOP_OF(name##_##direction##_far, name, &name##_##direction##_beyond, 0, name##_##direction##_scalar)
+    FA__LOOP_OF(name##_##direction##_far, name, &name##_##direction##_beyond, 0, name##_##direction##_uniform)
 FA__EACH_FAR_TABLE(FA__FAR_LOOP)
 
 /* what a loop computes for all, where many lie beyond; in float32 packing them is faster, however many they are */
-#define FA__BEYOND_scalar(name, direction) 0
+#define FA__BEYOND_uniform(name, direction) 0
 #define FA__BEYOND_far(name, direction) FA_COMPENSATE ? &name##_##direction##_beyond : 0
 
 /* NAME_DIRECTION_fast: tables are made for the default parameters; any others take the ordinary loop */
@@ -137,7 +137,7 @@ FA__EACH_FAR_TABLE(FA__FAR_LOOP)
                 FA__BEYOND_##beyond(name, direction), name##_##direction##_##beyond)                \
     static void name##_##direction##_fast(char *const *operands, size_t n, fa__traffic *traffic) {  \
         (name##_at_defaults(operands + 1) ? name##_##direction##_near                               \
-                                          : name##_##direction##_scalar)(operands, n, traffic);     \
+                                          : name##_##direction##_uniform)(operands, n, traffic);     \
     }
 FA__EACH_TABLE(FA__FAST_LOOP)
 
@@ -146,18 +146,18 @@ FA__EACH_TABLE(FA__FAST_LOOP)
         if (name##_at_defaults(operands + 2))                                                 \
             fa__backward_over(name##_derivative_fast, name##_params, operands, n, traffic);   \
         else                                                                                  \
-            name##_backward_scalar(operands, n, traffic);                                     \
+            name##_backward_uniform(operands, n, traffic);                                     \
     }
 FA__EACH_WITH_DERIVATIVE(FA__PIECES_BACKWARD)
 
 /* one of the two may be an ordinary loop */
 #define FA__PIECES_BOTH(name, value, derivative)                                                           \
-    static void name##_both_fast(char *const *operands, size_t n, fa__traffic *traffic) {                  \
+    static void name##_value_and_derivative_fast(char *const *operands, size_t n, fa__traffic *traffic) {                  \
         if (name##_at_defaults(operands + 1))                                                              \
             fa__both_over(name##_forward_##value, name##_derivative_##derivative, name##_params, operands, \
                           n, traffic);                                                                     \
         else                                                                                               \
-            name##_both_scalar(operands, n, traffic);                                                      \
+            name##_value_and_derivative_uniform(operands, n, traffic);                                                      \
     }
 FA__EACH_WITH_BOTH(FA__PIECES_BOTH)
 
@@ -165,7 +165,7 @@ FA__EACH_WITH_BOTH(FA__PIECES_BOTH)
     static void name##_##direction##_fast_by_element(char *const *operands, size_t n,                   \
                                                      fa__traffic *traffic) {                            \
         (void)traffic;                                                                                  \
-        fa__by_element(name##_##direction##_fast, name##_##direction##_vector, name##_defaults, inputs, \
+        fa__by_element(name##_##direction##_fast, name##_##direction##_per_element, name##_defaults, inputs, \
                        name##_params, results, operands, n);                                            \
     }
 FA__EACH_BY_ELEMENT(FA__PIECES_BY_ELEMENT)

@@ -44,7 +44,7 @@ typedef struct {
     fa__end at_low;
     real high;
     fa__end at_high;
-    const real *table; /* centre, value, slope, c0, c1, ...: FA__ENTRIES each */
+    const real *table; /* centre, value, slope, c0, c1, ...: FA__SLOTS each */
     /* what lies beyond another table, for |x| >= from: pieces of log2 |q|, or tails; the sign of q for negative and
      * for other x, 0 where there is nothing */
     int far, sign[2];
@@ -120,12 +120,12 @@ FA_INLINE fa__reals fa__assembled(const fa__pieces *p, fa__reals x, fa__reals d,
 }
 
 /* entry k of a row */
-FA_INLINE fa__reals fa__from_row(const fa__pieces *p, fa__entries row, fa__ints k, fa__reals x) {
-    return fa__entry(row, k, x, p->form == FA__SIGNED, p->far);
+FA_INLINE fa__reals fa__from_row(const fa__pieces *p, fa__coefficients row, fa__ints k, fa__reals x) {
+    return fa__coefficient(row, k, x, p->form == FA__SIGNED, p->far);
 }
 
-FA_INLINE fa__entries fa__entries_of(const fa__pieces *p, int row) {
-    return fa__load_entries(p->table + row * FA__ENTRIES);
+FA_INLINE fa__coefficients fa__entries_of(const fa__pieces *p, int row) {
+    return fa__load_entries(p->table + row * FA__SLOTS);
 }
 
 #define FA__EACH_VECTOR _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
@@ -142,7 +142,7 @@ FA_INLINE void fa__piece_values(const fa__pieces *p, const fa__reals *x, fa__rea
     const int by_sign = p->form == FA__SIGNED;
     fa__ints k[FA__GROUP];
     fa__reals d[FA__GROUP], rest[FA__GROUP];
-    fa__entries centres = fa__entries_of(p, 0), last = fa__entries_of(p, 2 + p->degree);
+    fa__coefficients centres = fa__entries_of(p, 0), last = fa__entries_of(p, 2 + p->degree);
     FA__EACH_VECTOR {
         fa__reals size = (fa__reals)((fa__ints)x[v] & ~sign_bit);
         if (p->closed) size = FA__MIN(FA__ALL(p->cover), size); /* the second one if it is NaN */
@@ -155,10 +155,10 @@ FA_INLINE void fa__piece_values(const fa__pieces *p, const fa__reals *x, fa__rea
     }
 #pragma GCC unroll 32
     for (int j = p->degree - 2; j >= 0; j--) {
-        fa__entries coefficients = fa__entries_of(p, 3 + j);
+        fa__coefficients coefficients = fa__entries_of(p, 3 + j);
         FA__EACH_VECTOR rest[v] = FA__FMA(rest[v], d[v], fa__from_row(p, coefficients, k[v], x[v]));
     }
-    fa__entries values = fa__entries_of(p, 1), slopes = fa__entries_of(p, 2);
+    fa__coefficients values = fa__entries_of(p, 1), slopes = fa__entries_of(p, 2);
     FA__EACH_VECTOR {
         fa__reals value = fa__from_row(p, values, k[v], x[v]);
         fa__reals slope = p->sloped ? fa__from_row(p, slopes, k[v], x[v]) : FA__ALL(0);
@@ -231,7 +231,7 @@ FA_INLINE void fa__move_some(fa__traffic *traffic) {
     enum { BYTES = FA__GROUP * sizeof(fa__reals) };
     if (!traffic) return;
     if (traffic->coming_bytes >= BYTES) {
-        for (size_t at = 0; at < BYTES; at += FA__LINE) fa__fetch_lines(traffic->coming, traffic->inputs, at);
+        for (size_t at = 0; at < BYTES; at += FA__LINE) fa__prefetch_lines(traffic->coming, traffic->inputs, at);
         for (int i = 0; i < traffic->inputs; i++) traffic->coming[i] += BYTES;
         traffic->coming_bytes -= BYTES;
     }

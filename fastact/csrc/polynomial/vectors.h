@@ -45,7 +45,7 @@ typedef __m256 fa__reals;
 typedef fa__int fa__ints __attribute__((vector_size(sizeof(fa__reals))));
 typedef fa__word fa__words __attribute__((vector_size(sizeof(fa__reals))));
 
-#define FA__ENTRIES (2 * FA__WIDTH)              /* of a row of a table; not all of them need be used */
+#define FA__SLOTS (2 * FA__WIDTH)              /* of a row of a table; not all of them need be used */
 #define FA__ALIGNED __attribute__((aligned(64))) /* so that no look-up crosses a cache line */
 
 FA_INLINE fa__reals fa__load(const real *from) {
@@ -62,9 +62,9 @@ FA_INLINE void fa__store(real *to, fa__reals x) {
  * would take as long as all else. */
 typedef struct {
     fa__reals first, second;
-} fa__entries;
-FA_INLINE fa__entries fa__load_entries(const real *from) {
-    fa__entries row = {fa__load(from), fa__load(from + FA__WIDTH)};
+} fa__coefficients;
+FA_INLINE fa__coefficients fa__load_entries(const real *from) {
+    fa__coefficients row = {fa__load(from), fa__load(from + FA__WIDTH)};
 #if defined(__AVX512F__)
     __asm__("" : "+v"(row.first), "+v"(row.second));
 #endif
@@ -113,7 +113,7 @@ FA_INLINE void fa__pack(real *to, fa__mask mask, fa__reals x) {
 FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
     fa__store(to, _mm512_mask_expand_pd(fa__load(to), mask, fa__load(from)));
 }
-FA_INLINE fa__reals fa__entry(fa__entries row, fa__ints k, fa__reals x, int by_sign, int far) {
+FA_INLINE fa__reals fa__coefficient(fa__coefficients row, fa__ints k, fa__reals x, int by_sign, int far) {
     (void)x, (void)by_sign, (void)far;
     return _mm512_permutex2var_pd(row.first, (__m512i)k, row.second);
 }
@@ -137,7 +137,7 @@ FA_INLINE void fa__pack(real *to, fa__mask mask, fa__reals x) {
 FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
     fa__store(to, _mm512_mask_expand_ps(fa__load(to), mask, fa__load(from)));
 }
-FA_INLINE fa__reals fa__entry(fa__entries row, fa__ints k, fa__reals x, int by_sign, int far) {
+FA_INLINE fa__reals fa__coefficient(fa__coefficients row, fa__ints k, fa__reals x, int by_sign, int far) {
     (void)x, (void)by_sign, (void)far;
     return _mm512_permutex2var_ps(row.first, (__m512i)k, row.second);
 }
@@ -176,7 +176,7 @@ FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
     fa__reals spread = fa__permuted(fa__load(from), _pdep_u64(FA__LANES_IN_ORDER, fa__bytes_of(mask)));
     fa__store(to, fa__choose(mask, spread, fa__load(to)));
 }
-FA_INLINE fa__reals fa__entry(fa__entries row, fa__ints k, fa__reals x, int by_sign, int far) {
+FA_INLINE fa__reals fa__coefficient(fa__coefficients row, fa__ints k, fa__reals x, int by_sign, int far) {
     fa__reals first = _mm256_permutevar8x32_ps(row.first, (__m256i)k);
     if (!by_sign && !far) return first; /* 8 pieces: half of the row is not used */
     return _mm256_blendv_ps(first, _mm256_permutevar8x32_ps(row.second, (__m256i)k),
