@@ -14,7 +14,7 @@
 #include <omp.h>
 
 #include "fastact.h"
-#include "elementwise/internal.h"
+#include "platform/parallel.h"
 
 #define CPUS 4
 #define UNITS 256

@@ -1,8 +1,8 @@
 /* Coefficients of the elementary functions, made by coefficients.py: data, not code.
  * Knows no evaluation scheme; coefficients are listed highest power first. */
 /* clang-format off */
-#ifndef FA_COEFFICIENTS_H
-#define FA_COEFFICIENTS_H
+#ifndef FA_MATH_COEFFICIENTS_H
+#define FA_MATH_COEFFICIENTS_H
 
 #define FA_LN2_HI 0x1.62e42fefa4000p-1
 #define FA_LN2_LO -0x1.8432a1b0e2634p-43
