@@ -13,6 +13,8 @@ from pathlib import Path
 import helpers
 import pytest
 
+pytestmark = pytest.mark.once
+
 CSRC = helpers.ROOT / "fastact/csrc"
 PACKAGE = helpers.ROOT / "fastact"
 

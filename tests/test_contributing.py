@@ -12,6 +12,8 @@ from pathlib import Path
 import helpers
 import pytest
 
+pytestmark = pytest.mark.once
+
 TEXT = (helpers.ROOT / "CONTRIBUTING.md").read_text()
 LEFT_OUT = shutil.ignore_patterns("*.so", "*.a", "__pycache__", "lib", "_core.c", "_dense.c", "_measure.c")
 

@@ -15,6 +15,8 @@ import pytest
 
 import fastact as fa
 
+pytestmark = pytest.mark.once
+
 README = (helpers.ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 # bench extras (rich and so on) may be absent: commands are tested on their own

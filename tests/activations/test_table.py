@@ -16,6 +16,8 @@ from oracle import ROWS
 import fastact as fa
 from fastact import _core
 
+pytestmark = pytest.mark.once
+
 PACKAGE = helpers.ROOT / "fastact"
 
 

@@ -17,6 +17,8 @@ import pytest
 
 import fastact as fa
 
+pytestmark = pytest.mark.once
+
 CSRC = helpers.ROOT / "fastact/csrc"
 LINK = ["-fopenmp", "-lm", "-lpthread"]
 

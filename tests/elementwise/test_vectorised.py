@@ -19,10 +19,13 @@ CSRC = helpers.ROOT / "fastact/csrc"
 TABLE = helpers.ROOT / "include/fastact/activations.def"
 VERSION = subprocess.run(["cc", "--version"], capture_output=True, text=True, check=True).stdout
 
-pytestmark = pytest.mark.skipif(
-    "Free Software Foundation" not in VERSION,
-    reason=f"only GCC writes this report; cc is {VERSION.splitlines()[0]}",
-)
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(
+        "Free Software Foundation" not in VERSION,
+        reason=f"only GCC writes this report; cc is {VERSION.splitlines()[0]}",
+    ),
+]
 
 
 def entries_by_line() -> dict[int, str]:
