@@ -42,7 +42,7 @@ def test_docstrings_of_modules(module: str) -> None:
 
 
 def test_docstrings_of_activations(activation: fa.Activation) -> None:
-    """Made from the row, so doctest does not find them by itself."""
+    """Made from the entry, so doctest does not find them by itself."""
     run_examples(activation.__doc__, activation.name)
 
 

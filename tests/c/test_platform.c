@@ -95,14 +95,14 @@ static void test_float16(void) {
 /* spans, by whichever way the processor has: the bits of single numbers, NaN included */
 static void test_float16_spans(void) {
     enum { COUNT = 65536 + 3 };
-    static uint16_t halves[COUNT], back[COUNT];
+    static uint16_t numbers[COUNT], back[COUNT];
     static float floats[COUNT];
     size_t wrong = 0;
-    for (size_t i = 0; i < COUNT; i++) halves[i] = (uint16_t)i;
-    fa__float16_to_float32_n(floats, halves, COUNT);
+    for (size_t i = 0; i < COUNT; i++) numbers[i] = (uint16_t)i;
+    fa__float16_to_float32_n(floats, numbers, COUNT);
     fa__float32_to_float16_n(back, floats, COUNT);
     for (size_t i = 0; i < COUNT; i++) {
-        float one = fa__float16_to_float32(halves[i]);
+        float one = fa__float16_to_float32(numbers[i]);
         wrong += memcmp(&one, &floats[i], sizeof one) != 0 || back[i] != fa__float32_to_float16(one);
     }
     check(wrong == 0, "spans to float32", "fa__float16_to_float32_n", wrong);
