@@ -25,13 +25,17 @@ parallel_for = PyCapsule_New(<void *>&fa__parallel_for, "fastact._core.parallel_
 # The table ---------------------------------------------------------------------------------------
 
 
+SAVES = ("nothing", "input", "output", "bit_mask")  # fa_saving
+
+
 def rows():
     """Every row of the compiled table as a dict, in its order."""
     found = []
-    for number in range(FA__ROWS):
-        row = &fa__rows[number]
+    for number in range(FA__ENTRIES):
+        row = &fa__entries[number]
         found.append({
             "number": number,
+            "id": row.id,
             "name": row.name.decode(),
             "parameters": {
                 row.param_names[i].decode(): row.param_defaults[i] for i in range(row.n_params)
@@ -46,6 +50,9 @@ def rows():
             "from_output": bool(row.from_output),
             "output_formula": row.output_formula.decode(),
             "condition": row.condition.decode(),
+            "saves": SAVES[row.saves],
+            "mask": (row.mask[0].decode(), row.mask[1].decode()) if row.mask[0] != NULL else None,
+            "worst": row.worst.decode(),
             "max_ulp": {
                 "float32": (row.ulp_f32, row.ulp_f32),
                 "float64": (row.ulp_f64, row.ulp_f64_derivative),
@@ -83,7 +90,7 @@ def make_ufunc(int row, int direction, str name, str doc):
     The loops stand in the order e, f, d: it is what makes integers resolve as for ``np.exp`` and keeps a
     float32 array with a Python float parameter float32.
     """
-    cdef int inputs = fa__arities[direction].inputs + fa__rows[row].n_params
+    cdef int inputs = fa__arities[direction].inputs + fa__entries[row].n_params
     cdef int operands = inputs + 1
     # NumPy keeps these pointers for as long as the ufunc lives, which is for ever
     cdef cnp.PyUFuncGenericFunction *functions = <cnp.PyUFuncGenericFunction *>malloc(
@@ -222,7 +229,7 @@ cdef class Elementwise:
             return None
         base[0] = cnp.PyArray_BYTES(<cnp.ndarray>first)
         base[inputs - 1] = cnp.PyArray_BYTES(<cnp.ndarray>last)
-        cdef int results = inputs + fa__rows[self.number].n_params
+        cdef int results = inputs + fa__entries[self.number].n_params
         base[results] = cnp.PyArray_BYTES(<cnp.ndarray>result)
         self.execute(direction, number, base, <size_t>cnp.PyArray_SIZE(<cnp.ndarray>first))
         return result
@@ -246,7 +253,7 @@ cdef class Elementwise:
         else:
             return None
         base[0] = cnp.PyArray_BYTES(<cnp.ndarray>x)
-        cdef int results = 1 + fa__rows[self.number].n_params
+        cdef int results = 1 + fa__entries[self.number].n_params
         base[results] = cnp.PyArray_BYTES(<cnp.ndarray>value)
         base[results + 1] = cnp.PyArray_BYTES(<cnp.ndarray>derivative)
         self.execute(FA__VALUE_AND_DERIVATIVE, number, base, <size_t>cnp.PyArray_SIZE(<cnp.ndarray>x))
@@ -256,7 +263,7 @@ cdef class Elementwise:
         """Addresses of the parameters, bound or given; False unless they are numbers and kwargs holds no more."""
         cdef bint wide = number == cnp.NPY_DOUBLE
         cdef int i, taken = 0
-        for i in range(fa__rows[self.number].n_params):
+        for i in range(fa__entries[self.number].n_params):
             base[i] = <char *>&self.fixed[wide][i]
             if kwargs and self.parameter_names[i] in kwargs:
                 if not fix(kwargs[self.parameter_names[i]], number, &given[i]):
@@ -303,7 +310,7 @@ cdef class Elementwise:
         results = self.results(direction, operands, out, number, &call)
         if results is None:
             return None
-        call.row = self.number
+        call.entry = self.number
         call.direction = <direction_t>direction
         call.dtype = dtype_of(number)
         n = 1

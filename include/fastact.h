@@ -1,9 +1,9 @@
 /* fastact: neural-network activations, forward and backward, on the CPU.
  *
- * The whole public C API. Plain C: no Python, no allocation, no errno, no signals; the caller's
- * floating-point state is restored before every return. Link with libfastact.a, -lm, -fopenmp, -pthread.
+ * This is the whole public C API. No function allocates memory, sets errno, raises a signal or changes the caller's
+ * floating-point state. Link with libfastact.a, -lm, -fopenmp, -lpthread.
  *
- * For each row NAME of fastact/activations.def, and for _f32 (float) and _f64 (double):
+ * For each activation NAME of fastact/activations.def, and for _f32 (float) and _f64 (double):
  *
  *   fa_NAME_f32                      (x, y, n, ...)               y  = f(x)
  *   fa_NAME_derivative_f32           (x, d, n, ...)               d  = f'(x)
@@ -11,9 +11,9 @@
  *   fa_NAME_value_and_derivative_f32 (x, y, d, n, ...)            both in one pass
  *   fa_NAME_backward_from_output_f32 (grad_y, y, grad_x, n, ...)  where f'(x) follows from y = f(x)
  *
- * n counts elements; "..." are the row's own parameters, by value, in the order of the row. An output may
- * be the same array as an input (y == x), but may not overlap it otherwise. Arrays need only the alignment
- * of their element type. Large calls use several threads; see fa_set_num_threads.
+ * n is the number of elements; "..." are the activation's own parameters, by value, in the order of its entry. An output
+ * may be the same array as an input (y == x), but may not overlap one otherwise. Arrays need the alignment of their
+ * element type only. Large calls use several threads: see fa_set_num_threads.
  */
 #ifndef FASTACT_H
 #define FASTACT_H
@@ -32,6 +32,23 @@ extern "C" {
 #define FA_API
 #endif
 
+/* The version of this header; fa_version is that of the library. Until 1.0 the ABI may change with the minor version. */
+#define FA_VERSION_MAJOR 0
+#define FA_VERSION_MINOR 1
+#define FA_VERSION_PATCH 0
+#define FA_VERSION (FA_VERSION_MAJOR * 10000 + FA_VERSION_MINOR * 100 + FA_VERSION_PATCH)
+FA_API int fa_version(void);
+
+/* What functions that can fail return */
+enum {
+    FA_OK = 0,
+    FA_TOO_SMALL = -1,  /* the workspace is too small */
+    FA_INVALID = -2,    /* an argument, or a field of a struct, has an impossible value */
+    FA_UNSUPPORTED = -3 /* this machine cannot do it */
+};
+
+/* Activations ------------------------------------------------------------------------------------ */
+
 #define FA__DECLARE_FLOAT(i, parameter, default_, kind) , float parameter
 #define FA__DECLARE_DOUBLE(i, parameter, default_, kind) , double parameter
 #define FA__PROTOTYPES(name, T, dtype, args, from)                                                   \
@@ -41,25 +58,58 @@ extern "C" {
     FA_API void fa_##name##_value_and_derivative_##dtype(const T *x, T *y, T *d, size_t n args);     \
     FA_IF_OUTPUT(from, FA_API void fa_##name##_backward_from_output_##dtype(                         \
                            const T *grad_y, const T *y, T *grad_x, size_t n args);)
-#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                        \
+#define FA_ACT(id, name, params, f, df, kinks, from, ...)                                            \
     FA__PROTOTYPES(name, float, f32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params), from)                 \
     FA__PROTOTYPES(name, double, f64, FA_EACH_PARAM(FA__DECLARE_DOUBLE, params), from)
 #include "fastact/activations.def"
 #undef FA_ACT
 
-/* Instruction set: "sse2", "avx2", "avx512" or "neon". The best one that the CPU and the operating system
- * support is chosen on first use, unless the environment variable FASTACT_ISA names another.
- * fa_set_isa returns 0, or -1 for a name that this build does not have, or -2 for one that this machine
- * cannot run; then nothing changes. fa_isas lists what can run here, worst first, separated by commas. */
+/* Ids, which never change: FA_gelu, FA_relu ... */
+enum {
+#define FA_ACT(id, name, ...) FA_##name = id,
+#include "fastact/activations.def"
+#undef FA_ACT
+};
+
+/* What a dense layer keeps for its backward pass: nothing (inference, or f' is constant); its input x w + b; its output y;
+ * or one bit per element, where f' has two values: (out + 7)/8 bytes per row, the first column in the lowest bit. */
+typedef enum { FA_SAVE_NOTHING, FA_SAVE_INPUT, FA_SAVE_OUTPUT, FA_SAVE_BIT_MASK } fa_saving;
+
+/* An activation, described. The caller sets `size`; the strings and arrays belong to the library. */
+typedef struct {
+    size_t size; /* sizeof(fa_activation) */
+    int id;
+    const char *name;
+    size_t n_parameters;
+    const char *const *parameter_names;
+    const double *parameter_defaults;
+    int from_output; /* whether fa_NAME_backward_from_output exists */
+    int saves;       /* an fa_saving: the least from which f' follows exactly */
+    int has_mask;    /* whether f' has two values only, so that one bit tells it */
+} fa_activation;
+
+FA_API int fa_activation_by_name(const char *name); /* its id, or FA_INVALID */
+FA_API int fa_activation_info(int id, fa_activation *description);
+
+/* The two values of f', where it has no others, for given parameters (none: the defaults). FA_INVALID otherwise. */
+FA_API int fa_activation_mask_values(int id, const double *parameters, size_t n_parameters, double values[2]);
+
+/* Settings --------------------------------------------------------------------------------------- */
+
+/* Instruction set: "sse2", "avx2", "avx512" or "neon". On first use the best one that this machine supports is chosen,
+ * unless the environment variable FASTACT_ISA names another. fa_isas lists those that can be used here, from the least to
+ * the most capable, separated by commas. fa_set_isa returns FA_INVALID for a name that this build does not have and
+ * FA_UNSUPPORTED for one that this machine cannot run; then nothing changes. */
 FA_API const char *fa_isa(void);
 FA_API const char *fa_isas(void);
 FA_API int fa_set_isa(const char *name);
 
-/* Threads: the most that one call may use. By default the smallest of OMP_NUM_THREADS (or
- * FASTACT_NUM_THREADS), the CPUs this process may run on, and its cgroup's CPU quota.
- * fa_set_num_threads(0) returns to that default. */
+/* Threads: the most that one call may use. By default the smallest of OMP_NUM_THREADS (or FASTACT_NUM_THREADS), the CPUs
+ * that this process may use, and the CPU quota of its cgroup. fa_set_num_threads(0) restores that default. */
 FA_API int fa_num_threads(void);
 FA_API void fa_set_num_threads(int n);
+
+/* Dense layers ----------------------------------------------------------------------------------- */
 
 /* A dense layer: y = f(x w + b), and back.
  *
@@ -72,14 +122,6 @@ FA_API void fa_set_num_threads(int n);
  * Both compute tile by tile, on a workspace that the caller owns: fa_dense_workspace_f32 tells how many bytes it
  * must have. No result may overlap another array, with these exceptions: y is saved where the output is saved,
  * and dx may be x, or grad_y if in == out. Results have the same bits whatever the number of threads. */
-
-/* Row numbers: FA_gelu, FA_relu ... */
-typedef enum {
-#define FA_ACT(name, ...) FA_##name,
-#include "fastact/activations.def"
-#undef FA_ACT
-    FA_ACTIVATIONS
-} fa_activation;
 
 /* sgemm and dgemm of a BLAS with Fortran's interface, cast to these types, and the size of its integers. If it
  * starts threads of its own, the last two tell and set how many, and keep it to one during a call. Where the
@@ -105,16 +147,11 @@ typedef struct {
     const ptrdiff_t *stack;
 } fa_result;
 
-/* What the backward pass takes f' from: x w + b, which costs an array as large as y; or y itself, which is then
- * `saved`, and f' must follow from it; or one bit per element, where f' has only two values: then `saved` is of
- * bytes, (out + 7)/8 for each row, the first column in the lowest bit. For inference nothing is saved. */
-typedef enum { FA_SAVE_NOTHING, FA_SAVE_INPUT, FA_SAVE_OUTPUT, FA_SAVE_BITS } fa_saving;
-
 typedef struct {
     size_t rows, in, out;
     int stack_ndim;
     const size_t *stack_shape;
-    fa_activation activation;
+    int activation; /* an id */
     fa_input parameters[4]; /* in the order of the row: one value (strides 0), or one for each column */
     fa_saving saving;
     double bit_values[2]; /* f' where a bit is 0, and where it is 1 */

@@ -12,7 +12,7 @@ import sys
 import helpers
 import numpy as np
 import pytest
-from oracle import ROWS
+from oracle import ENTRIES
 
 import fastact as fa
 from fastact.activations.formula import compile_formula
@@ -183,7 +183,7 @@ def test_backward_from_output_gives_the_reason(activation: fa.Activation) -> Non
 
 def test_backward_from_output_tells_the_condition(activation: fa.Activation) -> None:
     """Some parameters out of these must violate any condition that has one to be violated."""
-    condition = ROWS[activation.name]["condition"]
+    condition = ENTRIES[activation.name]["condition"]
     if activation.output_formula is None or condition == "True":
         return
     y, violated = np.ones(3, np.float32), 0

@@ -17,8 +17,12 @@ import numpy as np
 import oracle
 from mpmath import mp, mpf
 
+import pytest
+
 import fastact as fa
 from fastact.activations.formula import compile_formula
+
+pytestmark = pytest.mark.once
 
 POINTS = tuple(s * (k + 0.3711) * 2.0**e for e in range(-7, 4) for k in (1, 1.37, 1.81) for s in (1, -1))
 STEP = mpf(2) ** -150
@@ -26,7 +30,7 @@ STEP = mpf(2) ** -150
 
 def constants(name: str, parameters: tuple[float, ...]) -> list[float]:
     """Where f may break: zero, every number in the texts, every parameter; both signs and quotients."""
-    row = oracle.ROWS[name]
+    row = oracle.ENTRIES[name]
     text = f"{row['formula']} {row['derivative_formula']}"
     numbers = {float(n) for n in re.findall(r"\d+\.?\d*(?:e-?\d+)?", text)} | set(parameters)
     found = {0.0} | numbers | {a / b for a in numbers for b in numbers if b != 0}
@@ -35,7 +39,7 @@ def constants(name: str, parameters: tuple[float, ...]) -> list[float]:
 
 def kinks_of(name: str, parameters: tuple[float, ...]) -> list[Fraction]:
     """Exactly, as quotients of the parameters need not be floats."""
-    row = oracle.ROWS[name]
+    row = oracle.ENTRIES[name]
     exact = map(Fraction, parameters)
     text = f"({row['kinks']},)" if row["kinks"] else "()"
     found = compile_formula(text, tuple(row["parameters"]), "python")(*exact)
@@ -141,7 +145,7 @@ def test_output_formula_gives_the_derivative(activation: fa.Activation) -> None:
 
     Exact y still loses digits as f saturates, so agreement is absolute.
     """
-    row = oracle.ROWS[activation.name]
+    row = oracle.ENTRIES[activation.name]
     if not row["from_output"]:
         assert activation.output_formula is None
         assert row["output_formula"], "the row must say why not"
@@ -169,7 +173,7 @@ def condition_holds(row: dict[str, Any], parameters: tuple[float, ...]) -> bool:
 
 
 def test_condition_holds_for_the_default_parameters(activation: fa.Activation) -> None:
-    row = oracle.ROWS[activation.name]
+    row = oracle.ENTRIES[activation.name]
     if row["from_output"]:
         assert condition_holds(row, oracle.defaults(activation.name))
 

@@ -117,7 +117,7 @@ def test_intervals_print_their_ends() -> None:
 
 def test_help_tells_it_all(activation: fa.Activation) -> None:
     text = pydoc.render_doc(activation, renderer=pydoc.plaintext)
-    row = oracle.ROWS[activation.name]
+    row = oracle.ENTRIES[activation.name]
     for part in (row["formula"], row["derivative_formula"], str(activation.range), *row["learned"].values()):
         assert part in text
     assert f"kinks: {row['kinks'] or 'none'}" in text

@@ -35,7 +35,7 @@ def test_names_and_attributes(name: str) -> None:
 
 
 def test_about_the_row(activation: fa.Activation) -> None:
-    row = oracle.ROWS[activation.name]
+    row = oracle.ENTRIES[activation.name]
     assert dict(activation.parameters) == row["parameters"]
     assert (activation.formula, activation.derivative_formula) == (row["formula"], row["derivative_formula"])
     assert all(isinstance(k, float) for k in activation.kinks)

@@ -11,10 +11,14 @@ import sys
 from types import ModuleType
 
 import helpers
-from oracle import ROWS
+from oracle import ENTRIES
+
+import pytest
 
 import fastact as fa
 from fastact import _core
+
+pytestmark = pytest.mark.once
 
 PACKAGE = helpers.ROOT / "fastact"
 
@@ -50,7 +54,7 @@ def test_cython_declarations_are_those_of_the_header(name: str, build: ModuleTyp
         found = re.findall(rf"void (fa_{name}(?:_[a-z_]+)?_f(?:32|64))\(([^)]*)\)", text)
         return {f: re.sub(r"\s*([*,])\s*", r"\1", re.sub(r"\s+", " ", a)).strip() for f, a in found}
 
-    row = ROWS[name]
+    row = ENTRIES[name]
     assert functions(expanded) == functions(declared)
     assert f"fa_{name}_f32" in functions(declared)
     assert (f"fa_{name}_backward_from_output_f64" in functions(declared)) == row["from_output"]
@@ -90,7 +94,7 @@ def test_flags_forbid_what_numerics_forbids(build: ModuleType) -> None:
 
 
 def test_every_row_says_what_it_is(name: str) -> None:
-    row = ROWS[name]
+    row = ENTRIES[name]
     assert row["about"].endswith(".")
     assert len(row["about"]) > 1
     assert row["formula"] != row["derivative_formula"] or "exp" in row["formula"]

@@ -14,6 +14,8 @@ import pytest
 
 import fastact as fa
 
+pytestmark = pytest.mark.once
+
 LINK = ["-fopenmp", "-lm", "-lpthread"]
 
 

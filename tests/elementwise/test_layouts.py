@@ -245,7 +245,7 @@ def test_fortran_order_is_kept(call: Call, dtype: type) -> None:
 @pytest.mark.parametrize("name", ["relu", "hard_swish", "softsign", "snake"])
 @pytest.mark.parametrize("into", ["elsewhere", "the gradients"])
 def test_arrays_from_memory_get_the_bits_of_short_ones(name: str, into: str) -> None:
-    """What is fetched ahead, step by step or between boxes, and what is streamed, changes no result."""
+    """Prefetching, in steps or between tiles, and streaming change no result."""
     n, part = 4_000_037, 9_973
     random = np.random.default_rng(3)
     x = (3 * random.standard_normal(n, np.float32)).astype(np.float32)

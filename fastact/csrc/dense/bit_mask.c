@@ -47,7 +47,7 @@ DELTA(double)
 
 void fa__delta_from_bits(const fa__dense_job *job, size_t rows) {
     const fa_dense *l = &job->layer;
-    fa__state caller = fa__enter();
+    fa__fenv caller = fa__enter_fenv();
     for (size_t row = 0; row < rows; row++) {
         ptrdiff_t there = (ptrdiff_t)(job->first + row);
         const char *grad = fa__at(l->grad_y.data, there * l->grad_y.row, job->size);
@@ -58,5 +58,5 @@ void fa__delta_from_bits(const fa__dense_job *job, size_t rows) {
         else
             delta_double(l, grad, bytes, (double *)(void *)delta);
     }
-    fa__leave(caller);
+    fa__leave_fenv(caller);
 }

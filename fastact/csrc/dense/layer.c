@@ -42,10 +42,10 @@ static int is_dense(const fa__operand *o, size_t rows, size_t columns) {
 void fa__dense_elementwise(const fa__dense_job *j, fa__direction direction, const fa__operand *arrays,
                            size_t rows, size_t columns) {
     const fa_dense *l = &j->layer;
-    const int inputs = fa__arities[direction].inputs, n_params = fa__rows[l->activation].n_params;
+    const int inputs = fa__arities[direction].inputs, n_params = fa__entries[l->activation].n_params;
     const ptrdiff_t size = (ptrdiff_t)j->size;
     fa__call call;
-    call.row = (int)l->activation;
+    call.entry = (int)l->activation;
     call.direction = direction;
     call.dtype = j->dtype;
     call.ndim = 2;
@@ -68,7 +68,7 @@ void fa__dense_elementwise(const fa__dense_job *j, fa__direction direction, cons
         call.stride[i][1] = o.column * size;
     }
     if (linear)
-        fa__execute_contiguous(call.row, direction, j->dtype, call.base, rows * columns);
+        fa__execute_contiguous(call.entry, direction, j->dtype, call.base, rows * columns);
     else
         fa__execute(&call);
 }
@@ -84,7 +84,7 @@ static void forward_rows(const void *context, size_t begin, size_t end) {
     const fa__dense_job *j = context;
     const fa_dense *l = &j->layer;
     const fa_result *z = pre_activation(l);
-    fa__state caller = fa__enter();
+    fa__fenv caller = fa__enter_fenv();
     for (size_t row = begin; row < end; row += j->tile) {
         size_t rows = smaller(end - row, j->tile);
         fa__product p = j->product;
@@ -94,10 +94,10 @@ static void forward_rows(const void *context, size_t begin, size_t end) {
         if (!j->plan.group) fa__multiply(&j->plan, &p);
         char *y = fa__at(l->y.data, (ptrdiff_t)row * l->y.row, j->size);
         fa__operand arrays[] = {{p.c, z->row, 1}, {y, l->y.row, 1}};
-        if (l->saving == FA_SAVE_BITS) fa__save_bits(j, arrays, row, rows);
+        if (l->saving == FA_SAVE_BIT_MASK) fa__save_bits(j, arrays, row, rows);
         fa__dense_elementwise(j, FA__FORWARD, arrays, rows, l->out);
     }
-    fa__leave(caller);
+    fa__leave_fenv(caller);
 }
 
 static void plan_forward(fa__dense_job *j) {
@@ -159,9 +159,9 @@ static void multiply_rows(const fa__product_plan *plan, fa__product p, size_t be
 
 static void dx_rows(const void *context, size_t begin, size_t end) {
     const fa__dense_job *j = context;
-    fa__state caller = fa__enter();
+    fa__fenv caller = fa__enter_fenv();
     multiply_rows(&j->plan, j->product, begin, end);
-    fa__leave(caller);
+    fa__leave_fenv(caller);
 }
 
 /* rows of dw, and as large a share of db's columns */
@@ -169,7 +169,7 @@ static void dw_rows(const void *context, size_t begin, size_t end) {
     const fa__dense_job *j = context;
     const fa__product *p = &j->dw;
     const size_t lanes = j->micro->lanes;
-    fa__state caller = fa__enter();
+    fa__fenv caller = fa__enter_fenv();
     if (p->c && j->packs_x) {
         fa__product part = *p;
         part.m = end - begin;
@@ -185,7 +185,7 @@ static void dw_rows(const void *context, size_t begin, size_t end) {
         size_t to = end == p->m ? p->n : p->n * end / p->m / lanes * lanes;
         j->micro->add_columns(j->delta, p->b_row, p->k, from, to, j->sums);
     }
-    fa__leave(caller);
+    fa__leave_fenv(caller);
 }
 
 static void plan_backward(fa__dense_job *j) {
@@ -232,7 +232,7 @@ static void plan_backward(fa__dense_job *j) {
 
 static void store_sums(const fa__dense_job *j) {
     const fa_dense *l = &j->layer;
-    fa__state caller = fa__enter();
+    fa__fenv caller = fa__enter_fenv();
     for (size_t o = 0; o < l->out; o++) {
         if (j->dtype == FA__F64) {
             double *to = (double *)l->db.data + o;
@@ -242,7 +242,7 @@ static void store_sums(const fa__dense_job *j) {
             *to = (float)(j->add[FA__DB] ? (double)*to + j->sums[o] : j->sums[o]);
         }
     }
-    fa__leave(caller);
+    fa__leave_fenv(caller);
 }
 
 static void backward_tile(fa__dense_job *j, size_t rows) {
@@ -254,7 +254,7 @@ static void backward_tile(fa__dense_job *j, size_t rows) {
         {fa__at(l->saved.data, (ptrdiff_t)j->first * l->saved.row, j->size), l->saved.row, 1},
         {j->delta, ld, 1},
     };
-    if (l->saving == FA_SAVE_BITS)
+    if (l->saving == FA_SAVE_BIT_MASK)
         fa__delta_from_bits(j, rows);
     else
         fa__dense_elementwise(j, l->saving == FA_SAVE_OUTPUT ? FA__BACKWARD_FROM_OUTPUT : FA__BACKWARD,

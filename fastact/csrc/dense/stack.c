@@ -39,7 +39,7 @@ static void select_layer(fa__dense_job *j, const fa_dense *all, size_t number) {
                 inputs[i]->data = fa__at(inputs[i]->data, here * inputs[i]->stack[d], j->size);
         for (int i = 0; i < RESULTS; i++) {
             ptrdiff_t stride = results[i]->stack ? results[i]->stack[d] : 0;
-            size_t size = results[i] == &j->layer.saved && all->saving == FA_SAVE_BITS ? 1 : j->size;
+            size_t size = results[i] == &j->layer.saved && all->saving == FA_SAVE_BIT_MASK ? 1 : j->size;
             if (results[i]->data) results[i]->data = fa__at(results[i]->data, here * stride, size);
             if (i < FA__GRADIENTS && stride == 0 && here > 0) j->add[i] = 1;
         }
@@ -111,7 +111,7 @@ static void plan_run(run *r, const fa_dense *l, fa__dtype dtype, int backward) {
     r->slots = 1;
     r->slot_bytes = 0;
     r->first.dtype = dtype;
-    r->first.micro = fa__active_kernels()->micro[dtype];
+    r->first.micro = fa__micro_of(dtype);
     r->first.size = dtype == FA__F64 ? sizeof(double) : sizeof(float);
     if (r->count == 0) return;
     select_layer(&r->first, l, 0);
@@ -120,9 +120,9 @@ static void plan_run(run *r, const fa_dense *l, fa__dtype dtype, int backward) {
 }
 
 static int is_wrong(const fa_dense *l, int backward) {
-    if ((unsigned)l->activation >= FA__ROWS || (unsigned)l->saving > FA_SAVE_BITS || l->stack_ndim < 0)
+    if ((unsigned)l->activation >= FA__ENTRIES || (unsigned)l->saving > FA_SAVE_BIT_MASK || l->stack_ndim < 0)
         return 1;
-    const fa__row *row = &fa__rows[l->activation];
+    const fa__entry *row = &fa__entries[l->activation];
     for (int i = 0; i < row->n_params; i++)
         if (!l->parameters[i].data) return 1;
     if (l->saving == FA_SAVE_OUTPUT && !row->from_output) return 1;
@@ -209,7 +209,7 @@ FUNCTIONS(f32, FA__F32)
 FUNCTIONS(f64, FA__F64)
 
 static int prefers_blas(void) {
-    return fa__active_kernels()->micro[FA__F32]->prefer_blas;
+    return fa__micro_of(FA__F32)->prefer_blas;
 }
 
 const fa__dense_functions fa__dense_entries = {

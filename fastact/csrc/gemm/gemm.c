@@ -176,7 +176,7 @@ static void multiply_panels(const void *context, size_t begin, size_t end) {
     const size_t room = begin * held / all, step = end * held / all - room;
     fa__product_plan own = *c->plan;
     own.packed = (char *)c->plan->packed + room * columns * p->k * size;
-    fa__state caller = fa__enter();
+    fa__fenv caller = fa__enter_fenv();
     for (size_t first = begin; first < end; first += step) {
         size_t last = end - first < step ? end : first + step, beyond = last * columns;
         const ptrdiff_t bytes = (ptrdiff_t)(first * columns * size);
@@ -188,7 +188,7 @@ static void multiply_panels(const void *context, size_t begin, size_t end) {
         if (p->k) own.micro->pack(&part, own.packed, 0, last - first);
         fa__multiply(&own, &part);
     }
-    fa__leave(caller);
+    fa__leave_fenv(caller);
 }
 
 /* Threads share out columns: each packs what it uses, since lines that another core has just written are slow to get */
@@ -231,4 +231,13 @@ void fa__multiply(const fa__product_plan *plan, const fa__product *p) {
     } else {
         plan->micro->multiply(p, 1);
     }
+}
+
+#include "platform/isa.h"
+#define DECLARE(isa) extern const fa__micro fa__micro_##isa##_float, fa__micro_##isa##_double;
+FA__EACH_ISA(DECLARE)
+#define DESCRIBE(isa) {&fa__micro_##isa##_float, &fa__micro_##isa##_double},
+static const fa__micro *const micros[FA__ISAS][2] = {FA__EACH_ISA(DESCRIBE)};
+const fa__micro *fa__micro_of(fa__dtype dtype) {
+    return micros[fa__active_isa()][dtype == FA__F64];
 }

@@ -40,6 +40,8 @@ typedef struct fa__micro {
     void (*add_columns)(const void *array, ptrdiff_t ld, size_t m, size_t first, size_t last, double *sums);
 } fa__micro;
 
+const fa__micro *fa__micro_of(fa__dtype dtype);
+
 /* What of a product can be prepared once: whose kernels run, and B packed if that pays. p->m is the number of
  * all rows of A; they may then be multiplied a few at a time. `size` is that of an element. */
 typedef struct {

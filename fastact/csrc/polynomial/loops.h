@@ -14,8 +14,8 @@
  * `members` initialise an fa__table; `rows` are its coefficients. Tables are made for the default parameters. Any
  * others are computed by the loops of the formulas.
  *
- * The including file defines fa__loop, fa__traffic, fa__chain and the loops of the formulas. This file must not depend
- * on any single activation.
+ * The including file defines fa__chain and the loops of the formulas. This file must not depend on any single
+ * activation.
  */
 #ifndef FA_POLYNOMIAL_LOOPS_H
 #define FA_POLYNOMIAL_LOOPS_H
@@ -79,18 +79,14 @@ FA_INLINE void fa__per_element_blocks(fa__loop *fast, fa__loop *formula, const r
 
 /* Activations -------------------------------------------------------------------------------------- */
 
-/* The loops of the formulas, by the names of the including file */
-#define FA__FORMULA(name, direction) FA__PASTE(name##_, FA__PASTE(FA__NAMED_##direction, _scalar))
-#define FA__FORMULA_PER_ELEMENT(name, direction) FA__PASTE(name##_, FA__PASTE(FA__NAMED_##direction, _vector))
-#define FA__NAMED_forward forward
-#define FA__NAMED_derivative derivative
-#define FA__NAMED_backward backward
-#define FA__NAMED_value_and_derivative both
+/* The loops of the formulas, which the including file defines */
+#define FA__FORMULA(name, direction) name##_##direction##_uniform
+#define FA__FORMULA_PER_ELEMENT(name, direction) name##_##direction##_per_element
 
 /* Defaults of the parameters, and whether a call has them */
 #define FA__IS_DEFAULT(i, parameter, default_, kind) &&*(const real *)params[i] == (real)(default_)
 #define FA__DEFAULT(i, parameter, default_, kind) default_,
-#define FA_ACT(name, params_, ...)                                                   \
+#define FA_ACT(id, name, params_, ...)                                               \
     FA_INLINE int name##_at_defaults(char *const *params) {                          \
         (void)params;                                                                \
         return 1 FA_EACH_PARAM(FA__IS_DEFAULT, params_);                             \

@@ -18,6 +18,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "platform/loop.h"
 #include "polynomial/vectors.h"
 #if FA_COMPENSATE
 #include "polynomial/exponential_tails.h"
@@ -234,7 +235,8 @@ FA_INLINE void fa__move_traffic(fa__traffic *traffic) {
     enum { BYTES = FA__GROUP * sizeof(fa__reals) };
     if (!traffic) return;
     if (traffic->coming_bytes >= BYTES) {
-        for (size_t at = 0; at < BYTES; at += FA__LINE) fa__fetch_lines(traffic->coming, traffic->inputs, at);
+        for (size_t at = 0; at < BYTES; at += FA__LINE)
+            fa__prefetch_lines(traffic->coming, traffic->inputs, at);
         for (int i = 0; i < traffic->inputs; i++) traffic->coming[i] += BYTES;
         traffic->coming_bytes -= BYTES;
     }
