@@ -18,6 +18,8 @@ from polynomials import files
 
 import fastact as fa
 
+pytestmark = pytest.mark.once
+
 MACRO = re.compile(
     r"FA_(SEGMENTS|TAIL)\((\w+), (forward|derivative), (?:(?:tail|formula), )?"
     r"\(([^()]*)\)((?:,\n    \{[^{}]*\})*)\)\n"

@@ -12,6 +12,8 @@ import fastact as fa
 from fastact.evaluation.accuracy.errors import Errors
 from fastact.evaluation.accuracy.subjects import Subject
 
+pytestmark = pytest.mark.once
+
 ONE = """\
 FA_ACT(0, identity, (0),
        "x", "1", "", /* a comment, (with a parenthesis */
