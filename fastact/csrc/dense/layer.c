@@ -140,7 +140,7 @@ static void plan_forward(fa__layer_job *j) {
         .b_column = l->w.column,
         .ldc = z->row,
     };
-    j->plan = fa__plan_gemm(&j->product, j->kernel, j->size, l->blas);
+    fa__plan_gemm(&j->plan, &j->product, j->kernel, j->size, l->blas);
     j->tile = j->plan.blas ? CHUNK_BLAS : TILE;
     if (l->rows <= TILE_WIDE) fa__plan_groups(&j->plan, &j->product);
 }
@@ -229,7 +229,7 @@ static void plan_backward(fa__layer_job *j) {
         .ldc = l->dx.row,
         .add = j->add[FA__DX],
     };
-    j->plan = fa__plan_gemm(&j->product, j->kernel, j->size, l->blas);
+    fa__plan_gemm(&j->plan, &j->product, j->kernel, j->size, l->blas);
     if (j->plan.blas) j->tile = TILE_BLAS;
     if (l->rows <= j->tile) fa__plan_groups(&j->plan, &j->product);
     j->dw = (fa__gemm){
@@ -245,7 +245,7 @@ static void plan_backward(fa__layer_job *j) {
         .ldc = l->dw.row,
         .add = j->add[FA__DW],
     };
-    j->dw_plan = fa__plan_gemm(&j->dw, j->kernel, j->size, l->blas);
+    fa__plan_gemm(&j->dw_plan, &j->dw, j->kernel, j->size, l->blas);
     /* elements of a column of x are a row apart, often a power of two: packing makes dw up to 1.4 times faster where there
      * are enough products to pay for it */
     int many = !j->dw_plan.blas && j->dw.m >= 64 && j->dw.k >= 64;

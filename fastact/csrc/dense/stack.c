@@ -32,15 +32,24 @@ static void list_arrays(fa__layer_job *j, fa_input *inputs[INPUTS], fa_result *r
     memcpy(results, out, sizeof out);
 }
 
-/* Make j the layer of that number in the stack. Gradients that are sums over stack axes are overwritten by the first
- * layer and added to by the others. */
-static void select_layer(fa__layer_job *j, const run *r, size_t number) {
-    const fa_dense *all = r->all;
+/* Arrays that a direction does not use are not touched: their fields may hold anything */
+static void drop_unused_arrays(fa_dense *l, int backward) {
+    if (!backward) {
+        l->grad_y.data = l->dx.data = l->dw.data = l->db.data = 0;
+        if (l->saving == FA_SAVE_NOTHING || l->saving == FA_SAVE_OUTPUT) l->saved.data = 0;
+        return;
+    }
+    l->b.data = l->y.data = 0;
+    if (!l->dx.data) l->w.data = 0;
+    if (!l->dw.data) l->x.data = 0;
+    if (l->saving == FA_SAVE_NOTHING) l->saved.data = 0;
+}
+
+/* Move the arrays of j to those of the layer of that number. Gradients that are sums over stack axes are overwritten by
+ * the first layer and added to by the others. */
+static void move_arrays(fa__layer_job *j, const fa_dense *all, size_t number) {
     fa_input *inputs[INPUTS];
     fa_result *results[RESULTS];
-    j->layer = *all;
-    memcpy(j->parameters, r->parameters, sizeof j->parameters);
-    for (int i = 0; i < FA__GRADIENTS; i++) j->add[i] = all->accumulate;
     list_arrays(j, inputs, results);
     for (size_t d = all->stack_ndim; d-- > 0;) {
         ptrdiff_t here = (ptrdiff_t)(number % all->stack_shape[d]);
@@ -56,6 +65,15 @@ static void select_layer(fa__layer_job *j, const run *r, size_t number) {
             if (i < FA__GRADIENTS && stride == 0 && here > 0) j->add[i] = 1;
         }
     }
+}
+
+/* Make j the layer of that number in the stack */
+static void select_layer(fa__layer_job *j, const run *r, size_t number) {
+    j->layer = *r->all;
+    drop_unused_arrays(&j->layer, r->backward);
+    memcpy(j->parameters, r->parameters, sizeof j->parameters);
+    for (int i = 0; i < FA__GRADIENTS; i++) j->add[i] = r->all->accumulate;
+    if (number > 0) move_arrays(j, r->all, number);
 }
 
 static size_t count_layers(const fa_dense *l) {
@@ -116,9 +134,8 @@ static void clear_gradients(const fa_dense *l, size_t size) {
 /* The caller's parameters, or the activation's defaults */
 static void set_parameters(run *r, fa__dtype dtype) {
     const fa__row *entry = &fa__rows[r->first.entry];
-    memset(r->parameters, 0, sizeof r->parameters);
-    if (r->all->n_parameters > 0)
-        memcpy(r->parameters, r->all->parameters, r->all->n_parameters * sizeof(fa_input));
+    for (size_t i = 0; i < FA__MAX_PARAMS; i++)
+        r->parameters[i] = i < r->all->n_parameters ? r->all->parameters[i] : (fa_input){0};
     for (int i = 0; i < entry->n_params && r->all->n_parameters == 0; i++) {
         r->defaults[i] = entry->param_defaults[i];
         float rounded = 0;
@@ -183,22 +200,24 @@ int fa__stack_fits(const fa_dense *layer, fa__dtype dtype, int backward, const v
 
 /* Running ------------------------------------------------------------------------------------------ */
 
-static void run_layers(const run *r, size_t begin, size_t end, char *workspace) {
-    fa__layer_job j = r->first;
+/* Layers [begin, end), in a job that is planned for layer 0 */
+static void run_layers(fa__layer_job *j, const run *r, size_t begin, size_t end, char *workspace) {
     for (size_t number = begin; number < end; number++) {
         if (number > 0) {
-            select_layer(&j, r, number);
-            fa__plan_layer(&j, r->backward);
+            select_layer(j, r, number);
+            fa__plan_layer(j, r->backward);
         }
-        fa__run_layer(&j, r->backward, workspace);
+        fa__run_layer(j, r->backward, workspace);
     }
 }
 
 static void run_slots(const void *context, size_t begin, size_t end) {
     const run *r = context;
-    for (size_t slot = begin; slot < end; slot++)
-        run_layers(r, r->count * slot / r->slots, r->count * (slot + 1) / r->slots,
+    for (size_t slot = begin; slot < end; slot++) {
+        fa__layer_job job = r->first;
+        run_layers(&job, r, r->count * slot / r->slots, r->count * (slot + 1) / r->slots,
                    fa__at(r->workspace, (ptrdiff_t)(slot * r->slot_bytes), 1));
+    }
 }
 
 int fa__run_stack(const fa_dense *layer, fa__dtype dtype, int backward, void *workspace, size_t bytes) {
@@ -219,7 +238,7 @@ int fa__run_stack(const fa_dense *layer, fa__dtype dtype, int backward, void *wo
     if (r.slots > 1)
         fa__parallel_for(run_slots, &r, r.slots, 1, 1);
     else
-        run_layers(&r, 0, r.count, r.workspace);
+        run_layers(&r.first, &r, 0, r.count, r.workspace);
     fa__restore_blas(&limit);
     return FA_OK;
 }

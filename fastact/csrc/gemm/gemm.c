@@ -27,16 +27,15 @@
 /* up to this many rows, dot products are faster than transposing B */
 #define ROWS_WORTH_DOTS 12
 
-fa__gemm_plan fa__plan_gemm(const fa__gemm *p, const fa__micro_kernel *kernel, size_t size,
-                            const fa_blas *blas) {
-    fa__gemm_plan plan = {.kernel = kernel, .size = size};
+void fa__plan_gemm(fa__gemm_plan *plan, const fa__gemm *p, const fa__micro_kernel *kernel, size_t size,
+                   const fa_blas *blas) {
+    *plan = (fa__gemm_plan){.kernel = kernel, .size = size};
     if (blas && kernel->prefer_blas && fa__fits_blas(p, blas)) {
-        plan.blas = blas;
-        return plan;
+        plan->blas = blas;
+        return;
     }
-    plan.dots = p->b_row == 1 && p->a_column == 1 && p->b_column != 1 && p->m <= ROWS_WORTH_DOTS;
-    plan.packs = !plan.dots && (p->b_column != 1 || p->m >= ROWS_WORTH_PACKING);
-    return plan;
+    plan->dots = p->b_row == 1 && p->a_column == 1 && p->b_column != 1 && p->m <= ROWS_WORTH_DOTS;
+    plan->packs = !plan->dots && (p->b_column != 1 || p->m >= ROWS_WORTH_PACKING);
 }
 
 static size_t panels(const fa__gemm_plan *plan, const fa__gemm *p) {

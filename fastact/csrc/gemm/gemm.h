@@ -35,8 +35,8 @@ typedef struct {
 } fa__gemm_plan;
 
 /* Plan a product; p->m counts all rows of A */
-fa__gemm_plan fa__plan_gemm(const fa__gemm *p, const fa__micro_kernel *kernel, size_t size,
-                            const fa_blas *blas);
+void fa__plan_gemm(fa__gemm_plan *plan, const fa__gemm *p, const fa__micro_kernel *kernel, size_t size,
+                   const fa_blas *blas);
 
 /* Bytes that plan->packed must have, and the packing of B into them */
 size_t fa__packed_size(const fa__gemm_plan *plan, const fa__gemm *p);
