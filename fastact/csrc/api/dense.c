@@ -9,8 +9,8 @@
 /* Sizes -------------------------------------------------------------------------------------------- */
 
 _Static_assert(sizeof(size_t) == 8, "sums of sizes that are within the limit below do not overflow");
-/* bytes of an array, and the reach of its strides: far more than an address space has, and small enough for workspaces
- * and offsets to be computed without overflow */
+/* bytes of an array, and the reach of its strides: far more than an address space has, and small enough for
+ * workspaces and offsets to be computed without overflow */
 #define MOST_BYTES ((size_t)1 << 55)
 /* bytes of a struct that a caller passes, and of the structs' first versions */
 #define MOST_STRUCT 4096
@@ -19,8 +19,8 @@ _Static_assert(sizeof(size_t) == 8, "sums of sizes that are within the limit bel
 _Static_assert(FIRST_DENSE == sizeof(fa_dense) && FIRST_BLAS == sizeof(fa_blas),
                "a field was added: it must be read as 0 from structs whose size does not reach it");
 
-/* A struct's size: at least that of its first version. Fields of a later version must be 0, the value that changes
- * nothing. */
+/* A struct's size: at least that of its first version. Fields of a later version must be 0, the value that
+ * changes nothing. */
 static int check_size(const void *given, size_t size, size_t first, size_t present, size_t alignment) {
     if (size < first || size > MOST_STRUCT || size % alignment != 0) return FA_INVALID;
     for (size_t i = present; i < size; i++)
@@ -43,7 +43,8 @@ static size_t magnitude(ptrdiff_t stride) {
 
 /* Arrays ------------------------------------------------------------------------------------------- */
 
-/* the checks take a good part of the time of a small layer: inlined, they need no memory for the structs that follow */
+/* the checks take a good part of the time of a small layer: inlined, they need no memory for the structs that
+ * follow */
 #define INLINE static inline __attribute__((always_inline))
 
 /* an array of a call, for one layer of the stack */

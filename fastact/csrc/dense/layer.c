@@ -1,10 +1,11 @@
 /* Order of computation: product, bias, activation and sums of columns, tile by tile.
  *
  * A. Forward, for each tile of rows: z = x w + b, then y = f(z) while z is in cache.
- * B. Backward, for each tile: delta = grad_y * f'(z) into the workspace, then dx = delta w^T, dw += x^T delta and
- *    db += sums of delta's columns while delta is in cache. So delta never has as many rows as the batch.
- * C. Every sum has one order and is taken by one thread: over tiles of rows that depend on the sizes alone, and within
- *    a product as gemm/micro_kernel.c states. Threads divide the rows of y and dx, and the rows of dw.
+ * B. Backward, for each tile: delta = grad_y * f'(z) into the workspace, then dx = delta w^T, dw += x^T delta
+ *    and db += sums of delta's columns while delta is in cache. So delta never has as many rows as the batch.
+ * C. Every sum has one order and is taken by one thread: over tiles of rows that depend on the sizes alone,
+ *    and within a product as gemm/micro_kernel.c states. Threads divide the rows of y and dx, and the rows of
+ *    dw.
  */
 #include "dense/layer.h"
 
@@ -15,8 +16,8 @@
 #include "platform/fenv.h"
 #include "platform/parallel.h"
 
-/* rows per tile: of y and delta, so that they stay in the second-level cache. A BLAS packs its operands again for
- * each tile or chunk of a tile, so these are longer. */
+/* rows per tile: of y and delta, so that they stay in the second-level cache. A BLAS packs its operands again
+ * for each tile or chunk of a tile, so these are longer. */
 #define TILE 192
 #define TILE_WIDE 384
 #define WIDE 1024
@@ -41,8 +42,8 @@ static int is_contiguous(const operand *o, size_t rows, size_t columns) {
     return o->column == 1 && (rows == 1 || o->row == (ptrdiff_t)columns);
 }
 
-/* The activation in one direction over rows x columns of `arrays`: inputs, then the result. Parameters that vary by
- * column begin with the first. */
+/* The activation in one direction over rows x columns of `arrays`: inputs, then the result. Parameters that
+ * vary by column begin with the first. */
 static void apply_activation(const fa__layer_job *j, fa__direction direction, const operand *arrays,
                              size_t rows, size_t columns) {
     const int inputs = fa__arities[direction].inputs, n_params = fa__rows[j->entry].n_params;
@@ -246,8 +247,8 @@ static void plan_backward(fa__layer_job *j) {
         .add = j->add[FA__DW],
     };
     fa__plan_gemm(&j->dw_plan, &j->dw, j->kernel, j->size, l->blas);
-    /* elements of a column of x are a row apart, often a power of two: packing makes dw up to 1.4 times faster where there
-     * are enough products to pay for it */
+    /* elements of a column of x are a row apart, often a power of two: packing makes dw up to 1.4 times
+     * faster where there are enough products to pay for it */
     int many = !j->dw_plan.blas && j->dw.m >= 64 && j->dw.k >= 64;
     j->packs_x = many && l->out >= COLUMNS_WORTH_PACKING_X;
     j->dw_plan.packs = many && l->in >= ROWS_WORTH_PACKING_DELTA;

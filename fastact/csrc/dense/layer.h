@@ -1,4 +1,4 @@
-/* One dense layer, forward and backward. Must not depend on stack axes, networks or the exported functions. */
+/* One dense layer, forward and backward. Must not depend on stack axes or networks. */
 #ifndef FA_DENSE_LAYER_H
 #define FA_DENSE_LAYER_H
 

@@ -14,8 +14,8 @@ typedef struct {
     char *workspace;
     fa_input parameters[FA__MAX_PARAMS];
     double defaults[FA__MAX_PARAMS]; /* memory for floats or doubles */
-    fa__layer_job
-        first; /* layer 0, planned; all layers use its kernels, even if the instruction set changes */
+    /* layer 0, planned; all layers use its kernels, even if the instruction set changes meanwhile */
+    fa__layer_job first;
 } run;
 
 /* Layers ------------------------------------------------------------------------------------------- */
@@ -32,7 +32,7 @@ static void list_arrays(fa__layer_job *j, fa_input *inputs[INPUTS], fa_result *r
     memcpy(results, out, sizeof out);
 }
 
-/* Arrays that a direction does not use are not touched: their fields may hold anything */
+/* The fields of arrays that a direction does not use may hold anything, so these arrays are taken out */
 static void drop_unused_arrays(fa_dense *l, int backward) {
     if (!backward) {
         l->grad_y.data = l->dx.data = l->dw.data = l->db.data = 0;
@@ -45,8 +45,8 @@ static void drop_unused_arrays(fa_dense *l, int backward) {
     if (l->saving == FA_SAVE_NOTHING) l->saved.data = 0;
 }
 
-/* Move the arrays of j to those of the layer of that number. Gradients that are sums over stack axes are overwritten by
- * the first layer and added to by the others. */
+/* Move the arrays of j to those of the layer of that number. Gradients that are sums over stack axes are
+ * overwritten by the first layer and added to by the others. */
 static void move_arrays(fa__layer_job *j, const fa_dense *all, size_t number) {
     fa_input *inputs[INPUTS];
     fa_result *results[RESULTS];
@@ -93,7 +93,7 @@ static int are_independent(const fa_dense *l) {
     return 1;
 }
 
-/* whether a layer has any results; one without may have any number of rows, or stand in a stack of any size */
+/* whether a layer has results; one without may have any number of rows, and its stack any size */
 static int has_results(const fa_dense *l, int backward) {
     if (!backward) return l->rows > 0 && l->out > 0;
     return (l->dx.data && l->rows > 0 && l->in > 0) || (l->dw.data && l->in > 0 && l->out > 0) ||
@@ -145,8 +145,8 @@ static void set_parameters(run *r, fa__dtype dtype) {
     }
 }
 
-/* Layers that are small, or many, are divided among the threads: each thread has a slot, which is a workspace of its own.
- * Otherwise there is one slot, and the threads divide the rows of each layer. */
+/* Layers that are small, or many, are divided among the threads: each thread has a slot, which is a workspace
+ * of its own. Otherwise there is one slot, and the threads divide the rows of each layer. */
 static size_t count_slots(const run *r) {
     const fa_dense *l = r->all;
     if (r->count < 2 || (r->backward && !are_independent(l))) return 1;
@@ -175,13 +175,13 @@ static void plan_run(run *r, const fa_dense *l, fa__dtype dtype, int backward) {
 }
 
 /* how far an address is from the next aligned one */
-static size_t misalignment(const void *workspace) {
+static size_t distance_to_aligned(const void *workspace) {
     return (FA__WORKSPACE_ALIGNMENT - (uintptr_t)workspace % FA__WORKSPACE_ALIGNMENT) %
            FA__WORKSPACE_ALIGNMENT;
 }
 
 static int fits(const run *r, const void *workspace, size_t bytes) {
-    size_t skip = misalignment(workspace);
+    size_t skip = distance_to_aligned(workspace);
     return r->slot_bytes == 0 || (bytes >= skip && bytes - skip >= r->slot_bytes);
 }
 
@@ -229,7 +229,7 @@ int fa__run_stack(const fa_dense *layer, fa__dtype dtype, int backward, void *wo
         return FA_OK;
     }
     if (!fits(&r, workspace, bytes)) return FA_TOO_SMALL;
-    size_t skip = misalignment(workspace);
+    size_t skip = distance_to_aligned(workspace);
     r.workspace = fa__at(workspace, (ptrdiff_t)skip, 1);
     /* the limit on threads may have been raised since the workspace was made */
     if (r.slot_bytes > 0) r.slots = fa__smaller(r.slots, (bytes - skip) / r.slot_bytes);

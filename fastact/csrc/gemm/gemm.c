@@ -1,4 +1,4 @@
-/* How products are planned and run. Must not depend on layers, activations or the instruction set.
+/* How products are planned and run. Must not depend on layers or activations.
  *
  * The choice, by measurement (an Intel CPU with AVX-512, one thread, float32, GFLOP/s of single products):
  *
@@ -7,11 +7,12 @@
  *   AVX2 kernels        77         65-86        61-80         55-75           79, by its AVX2 kernels
  *   SSE2 kernels        26         20           19            18              138: it chooses by CPU
  *
- * A. The library's own kernels for AVX-512 and AVX2; a BLAS, if there is one, where there is no fused multiply-add.
- * B. A right side whose columns are not adjacent (w^T) is packed, unless there are so few rows that dot products are
- *    faster. One with adjacent columns (w) is packed from ROWS_WORTH_PACKING rows on.
- * C. For the rows of up to two tiles of a layer, B is packed in groups, each used while it is in cache: otherwise w of
- *    1024 x 1024 costs a tenth of the product of 256 rows.
+ * A. The library's own kernels for AVX-512 and AVX2; a BLAS, if there is one, where there is no fused
+ *    multiply-add.
+ * B. A right side whose columns are not adjacent (w^T) is packed, unless there are so few rows that dot
+ *    products are faster. One with adjacent columns (w) is packed from ROWS_WORTH_PACKING rows on.
+ * C. For the rows of up to two tiles of a layer, B is packed in groups, each used while it is in cache:
+ *    otherwise w of 1024 x 1024 costs a tenth of the product of 256 rows.
  */
 #include "gemm/gemm.h"
 
@@ -106,8 +107,8 @@ static void multiply_panels(const void *context, size_t begin, size_t end) {
     fa__leave(caller);
 }
 
-/* Columns are divided among the threads. Each thread packs what it uses, since cache lines that another core has just
- * written are slow to read. */
+/* Columns are divided among the threads. Each thread packs what it uses, since cache lines that another core
+ * has just written are slow to read. */
 void fa__multiply_groups(const fa__gemm_plan *plan, const fa__gemm *p) {
     packing context = {plan, p};
     size_t all = panels(plan, p), held = held_panels(plan, p);
