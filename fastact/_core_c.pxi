@@ -70,7 +70,7 @@ cdef extern from "platform/thread_limits.h" nogil:
 cdef extern from "platform/parallel.h" nogil:
     void fa__parallel_for(void *body, const void *context, size_t n, size_t grain, size_t quantum)
 
-cdef extern from "dense/layer.h" nogil:
+cdef extern from "api/dense.h" nogil:
     ctypedef struct fa__dense_functions:
         pass
     const fa__dense_functions fa__dense_entries

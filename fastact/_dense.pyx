@@ -89,6 +89,7 @@ def run(bint backward, int activation, int saving, tuple parameters, tuple stack
     `parameters` are arrays of shape (), or (..., out) with leading axes as the stack's.
     """
     cdef fa_dense layer
+    cdef fa_input inputs[FA__MAX_PARAMS]
     cdef strides_of stacks[13]
     cdef size_t shape[64]
     cdef int d, i, ndim = len(stack_shape), dtype
@@ -96,6 +97,7 @@ def run(bint backward, int activation, int saving, tuple parameters, tuple stack
     dtype = 0 if cnp.PyArray_TYPE(<cnp.ndarray>x) == cnp.NPY_FLOAT else 1
     for d in range(ndim):
         shape[d] = stack_shape[d]
+    layer.size = sizeof(fa_dense)
     layer.rows = <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, x.ndim - 2)
     layer.n_in = <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, x.ndim - 1)
     layer.out = <size_t>cnp.PyArray_DIM(<cnp.ndarray>w, w.ndim - 1)
@@ -103,7 +105,7 @@ def run(bint backward, int activation, int saving, tuple parameters, tuple stack
     layer.stack_shape = shape
     layer.activation = activation
     layer.saving = saving
-    layer.bit_values[0], layer.bit_values[1] = bit_values
+    layer.mask_values[0], layer.mask_values[1] = bit_values
     layer.accumulate = accumulate
     layer.blas = wanted_blas()
     layer.b.data = layer.grad_y.data = NULL
@@ -114,14 +116,12 @@ def run(bint backward, int activation, int saving, tuple parameters, tuple stack
         fill_input(&layer.b, &stacks[2], b, 1, ndim)
     if grad_y is not None:
         fill_input(&layer.grad_y, &stacks[3], grad_y, 2, ndim)
-    for i in range(FA__MAX_PARAMS):
-        layer.parameters[i].data = NULL
-        layer.parameters[i].stack = NULL
-        if i < len(parameters):
-            fill_input(&layer.parameters[i], &stacks[9 + i], parameters[i],
-                       min(1, parameters[i].ndim), ndim)
-            if parameters[i].ndim and parameters[i].shape[parameters[i].ndim - 1] == 1:
-                layer.parameters[i].column = 0
+    layer.parameters = inputs
+    layer.n_parameters = len(parameters)
+    for i in range(len(parameters)):
+        fill_input(&inputs[i], &stacks[9 + i], parameters[i], min(1, parameters[i].ndim), ndim)
+        if parameters[i].ndim and parameters[i].shape[parameters[i].ndim - 1] == 1:
+            inputs[i].column = 0
     fill_result(&layer.y, &stacks[4], arrays.get("y"), 2, ndim)
     fill_result(&layer.saved, &stacks[5], arrays.get("saved"), 2, ndim)
     fill_result(&layer.dx, &stacks[6], arrays.get("dx"), 2, ndim)
@@ -180,6 +180,7 @@ cdef class Prepared:
     cdef int number, saving, n_params
     cdef double wide[FA__MAX_PARAMS]
     cdef float narrow[FA__MAX_PARAMS]
+    cdef fa_input inputs[2][FA__MAX_PARAMS]  # of float32 and float64
 
     def __init__(self, activation, str kind, int saving, tuple values):
         cdef int i
@@ -191,6 +192,8 @@ cdef class Prepared:
         for i in range(self.n_params):
             self.wide[i] = values[i]
             self.narrow[i] = <float>self.wide[i]
+            self.inputs[0][i].data = &self.narrow[i]
+            self.inputs[1][i].data = &self.wide[i]
 
 
 # The direct path: one layer, plain arrays ------------------------------------------------------------
@@ -261,16 +264,15 @@ cdef cnp.ndarray result_of(object given, int ndim, cnp.npy_intp *shape, int numb
 
 
 cdef int fill_layer(fa_dense *layer, Prepared prepared, cnp.ndarray x, cnp.ndarray w, int number) except -1:
-    cdef int i
     memset(layer, 0, sizeof(fa_dense))
+    layer.size = sizeof(fa_dense)
     layer.rows = <size_t>cnp.PyArray_DIM(x, 0)
     layer.n_in = <size_t>cnp.PyArray_DIM(x, 1)
     layer.out = <size_t>cnp.PyArray_DIM(w, 1)
     layer.activation = prepared.number
     layer.blas = wanted_blas()
-    for i in range(prepared.n_params):
-        layer.parameters[i].data = (<void *>&prepared.narrow[i] if number == cnp.NPY_FLOAT
-                                    else <void *>&prepared.wide[i])
+    layer.parameters = prepared.inputs[0 if number == cnp.NPY_FLOAT else 1]
+    layer.n_parameters = prepared.n_params
     fill_matrix(&layer.x, x)
     fill_matrix(&layer.w, w)
     return 0

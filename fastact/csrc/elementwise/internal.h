@@ -1,3 +1,0 @@
-#include "elementwise/call.h"
-#include "elementwise/kernels.h"
-#include "platform/parallel.h"
