@@ -131,7 +131,7 @@ def test_help_tells_it_all(activation: fa.Activation) -> None:
 @pytest.mark.parametrize("name", fa.aliases())
 def test_help_tells_what_others_call_it(name: str) -> None:
     alias = fa.aliases()[name]
-    told = [fa.get(alias.row).__doc__]
+    told = [fa.get(alias.entry).__doc__]
     if alias.theirs:
         told.append(fa.get(alias.theirs).__doc__)
     for text in told:
@@ -139,12 +139,33 @@ def test_help_tells_what_others_call_it(name: str) -> None:
         assert f"({alias.libraries})" in line
         for parameter, value in alias.parameters.items():
             assert f"{parameter} = {value:g}" in line
-    assert (alias.row in line) or fa.get(alias.theirs or alias.row).name == alias.row
+    assert (alias.entry in line) or fa.get(alias.theirs or alias.entry).name == alias.entry
 
 
-def test_help_of_what_is_bound_is_that_of_the_row(activation: fa.Activation) -> None:
+def test_help_shows_the_parameters_at_hand(activation: fa.Activation) -> None:
+    """Numbers as defaults, arrays by their shape; the range and the limits are those for them."""
     for parameter in activation.parameters:
-        assert activation.bind(**{parameter: np.ones(3)}).__doc__ == activation.__doc__
+        shown = activation.bind(**{parameter: 0.875}).__doc__
+        assert f"{parameter}=0.875" in shown.splitlines()[0]
+        assert f"{parameter} : array_like, default 0.875\n" in shown
+        assert str(activation.bind(**{parameter: 0.875}).range) in shown
+        shown = activation.bind(**{parameter: np.ones(3)}).__doc__
+        assert f"{parameter}=<array of shape (3,)>" in shown.splitlines()[0]
+        assert "range: depends on the arrays" in shown
+
+
+def test_help_of_an_alias_shows_its_own_default() -> None:
+    assert "negative_slope : array_like, default 0.2\n" in fa.tensorflow_leaky_relu.__doc__
+    assert "negative_slope : array_like, default 0.01\n" in fa.leaky_relu.__doc__
+
+
+def test_help_of_the_package_fits_two_screens() -> None:
+    """It lists what there is: all functions, and how to see all activations."""
+    shown = pydoc.render_doc(fa, renderer=pydoc.plaintext)
+    assert len(shown.splitlines()) < 100
+    listed = set(re.findall(r"\w+", shown))
+    functions = {name for name in dir(fa) if not isinstance(getattr(fa, name), fa.Activation)}
+    assert {name for name in functions if not name.startswith("__")} - listed <= {"Activation", "Saved"}
 
 
 def test_kinks_of_array_parameters(activation: fa.Activation) -> None:

@@ -72,14 +72,14 @@ def test_python_numbers_and_lists(activation: fa.Activation) -> None:
     oracle.assert_same_bits(activation([[0.5], [2.0]]), activation(np.array([[0.5], [2.0]])))
 
 
-def test_python_parameters_are_weak(call: helpers.Call) -> None:
-    """A Python number leaves float32 as it is; NumPy's float64, scalar or array, does not."""
+def test_numbers_as_parameters_are_weak(call: helpers.Call) -> None:
+    """A number, Python's or NumPy's, leaves float32 as it is; a float64 array does not."""
     arrays = helpers.arguments(call, 9, np.float32)
     for parameter, default in helpers.activation_of(call).parameters.items():
-        for weak in (float(default), 1):
+        for weak in (float(default), 1, True, np.float64(default), np.int64(1)):
             for result in helpers.each(call(*arrays, **{parameter: weak})):
                 assert result.dtype == np.float32
-        for strong in (np.float64(default), np.full(9, default), np.array(default)):
+        for strong in (np.full(9, default), np.array(default)):
             for result in helpers.each(call(*arrays, **{parameter: strong})):
                 assert result.dtype == np.float64
         narrow = np.float16(default)
@@ -90,13 +90,11 @@ def test_python_parameters_are_weak(call: helpers.Call) -> None:
 def test_parameters_beyond_float32_become_infinite(
     activation: fa.Activation,
 ) -> None:
-    """As NumPy treats a Python float that float32 cannot hold: by its rules, in the ufunc."""
+    """As NumPy treats a Python float that float32 cannot hold, but without its warning."""
     x = np.array([-1, 1], np.float32)
     for parameter in activation.parameters:
-        with np.errstate(over="ignore"):
-            direct = activation(x, **{parameter: 1e300})
-            want = activation(x, **{parameter: np.float32(np.inf)})
-        oracle.assert_same_bits(direct, want)
+        want = activation(x, **{parameter: np.float32(np.inf)})
+        oracle.assert_same_bits(activation(x, **{parameter: 1e300}), want)
 
 
 def test_out(call: helpers.Call, dtype: type) -> None:
@@ -109,7 +107,6 @@ def test_out(call: helpers.Call, dtype: type) -> None:
         oracle.assert_same_bits(got, one)
     if call.results == 1:
         assert call(*arrays, out=out) is out[0]
-        assert call(*arrays, out[0]) is out[0]
         assert call(*arrays, out=(None,)).dtype == dtype
 
 

@@ -93,10 +93,11 @@ def test_set_num_threads() -> None:
 def test_num_threads_restores_what_was_set() -> None:
     fa.set_num_threads(1)
     with fa.num_threads(2):
-        assert _core.thread_limits()["set_num_threads"] == 2
+        assert _core.thread_limits()["num_threads"] == 2
         with pytest.raises(KeyError), fa.num_threads(3):
             raise KeyError
-        assert _core.thread_limits()["set_num_threads"] == 2
+        assert _core.thread_limits()["num_threads"] == 2
+    assert _core.thread_limits()["num_threads"] == 0
     assert fa.get_num_threads() == 1
 
 
