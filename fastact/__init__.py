@@ -1,7 +1,7 @@
 """Neural-network activations, forward and backward, on the CPU, from NumPy or from C.
 
-Every activation is an attribute, such as ``fastact.gelu``. It is called as a ufunc is, and its methods compute
-gradients:
+Every activation is an attribute, such as ``fastact.gelu``. It is called as a ufunc is, and its methods
+compute gradients:
 
 >>> import numpy as np
 >>> import fastact as fa
@@ -56,8 +56,8 @@ from fastact.runtime import set_num_threads as set_num_threads
 
 _check_environment()
 
-# `from fastact import *` binds nothing: abs, exp and others would hide names of Python and of NumPy. It also keeps
-# help(fastact) to the text above
+# `from fastact import *` binds nothing: abs, exp and others would hide names of Python and of NumPy. It also
+# keeps help(fastact) to the text above
 __all__: list[str] = []
 
 _PUBLIC = [

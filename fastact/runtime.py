@@ -78,9 +78,9 @@ def check_environment() -> None:
 def get_num_threads() -> int:
     """The most threads that one call may use.
 
-    The smallest of ``OMP_NUM_THREADS``, the CPUs that this process may run on, its cgroup's CPU quota, any limit
-    set by threadpoolctl, and the innermost :func:`num_threads` block, else what :func:`set_num_threads` set, else
-    ``FASTACT_NUM_THREADS``. In a forked child it is 1.
+    The smallest of ``OMP_NUM_THREADS``, the CPUs that this process may run on, its cgroup's CPU quota, any
+    limit set by threadpoolctl, and the limit set by the innermost :func:`num_threads` block, else by
+    :func:`set_num_threads`, else by ``FASTACT_NUM_THREADS``. In a forked child it is 1.
     """
     return int(_core.num_threads())
 
@@ -121,8 +121,8 @@ class _Block:
         self.open = True
 
 
-# Blocks that were entered in this context, innermost last. Blocks of generators and tasks overlap in any order,
-# so a block that is left is marked and removed, and the innermost open one applies
+# Blocks that were entered in this context, innermost last. Blocks of generators and tasks overlap in any
+# order, so a block that is left is marked and removed, and the innermost open one applies
 _blocks: ContextVar[tuple[_Block, ...]] = ContextVar("fastact.num_threads", default=())
 _lock = threading.Lock()
 _open_blocks: set[_Block] = set()
@@ -148,8 +148,8 @@ def _keep(block: _Block, is_open: bool) -> None:
 def num_threads(n: int) -> Iterator[None]:
     """Limit the threads that one call may use, within a ``with`` block.
 
-    The limit holds for calls from the thread, or the asyncio task, that entered the block. Blocks may be nested;
-    the innermost applies.
+    The limit holds for calls from the thread, or the asyncio task, that entered the block. Blocks may be
+    nested; the innermost applies.
 
     Parameters
     ----------

@@ -4,8 +4,8 @@ For every activation NAME there are ``NAME``, ``NAME_derivative``, ``NAME_backwa
 determines the derivative, ``NAME_backward_from_output``; for each learned parameter also
 ``NAME_derivative_PARAMETER``, which is df/dPARAMETER.
 
-Parameters are ordinary inputs that follow the arrays, without defaults. Each ufunc pickles by its name in this
-module.
+Parameters are ordinary inputs that follow the arrays, without defaults. Each ufunc pickles by its name in
+this module.
 
 Examples
 --------

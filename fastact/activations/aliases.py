@@ -1,8 +1,8 @@
 """What other libraries call the entries of the table, where it is another name or another function.
 
 The one list of aliases: :func:`fastact.get`, attributes of :mod:`fastact`, its type stub and the help texts
-follow from it. A name that differs only in case, spaces, hyphens or underscores needs no alias to be found by
-:func:`fastact.get`; it has one to be an attribute. Where a library means another function or other parameters
+follow from it. A name that differs only in case, spaces, hyphens or underscores needs no alias to be found
+by :func:`fastact.get`; it has one to be an attribute. Where a library means another function or other parameters
 by a name of an entry, the alias is ``LIBRARY_NAME``, and `theirs` is the name. The build runs this file alone:
 it must not import anything of fastact.
 """
@@ -87,7 +87,7 @@ ALIASES: tuple[Alias, ...] = (
 
 
 def plain(name: str) -> str:
-    """The letters and digits of a name in lower case: the same for "LeakyReLU", "leaky-relu" and "leaky_relu".
+    """A name in lower case without separators: the same for "LeakyReLU", "leaky-relu" and "leaky_relu".
 
     Examples
     --------

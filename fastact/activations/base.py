@@ -10,7 +10,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -21,7 +21,10 @@ from fastact.activations.value_range import Interval
 UFUNC_KEYWORDS = frozenset({"where", "casting", "order", "dtype", "subok", "signature", "sig"})
 
 
-def data_only(method: Callable[..., Any]) -> Callable[..., Any]:
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def data_only(method: Method) -> Method:
     """Make additional positional arguments of a method an error that names the keywords to use."""
     parameters = inspect.signature(method).parameters.values()
     count = sum(p.kind is p.POSITIONAL_ONLY or p.name == "self" for p in parameters)
@@ -32,7 +35,7 @@ def data_only(method: Callable[..., Any]) -> Callable[..., Any]:
             self.refuse_positional(method.__name__, args[count - 1 :])
         return method(self, *args, **kwargs)
 
-    return checked
+    return checked  # type: ignore[return-value]
 
 
 _DATA = {
@@ -48,8 +51,8 @@ class Activation(ABC):
 
     Instances are attributes of :mod:`fastact`, such as ``fastact.gelu``; :func:`fastact.get` finds them
     by name, and :func:`fastact.surrogate` and :func:`fastact.mixed` combine them. They are immutable;
-    :meth:`bind` returns another one with other parameters. Two are equal if they are of the same function with
-    equal numbers, or the same arrays, as parameters.
+    :meth:`bind` returns another one with other parameters. Two are equal if they compute the same function
+    with equal numbers, or the same arrays, as parameters.
     """
 
     __slots__ = ()
@@ -162,7 +165,7 @@ class Activation(ABC):
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return type(self) is type(other) and self.key() == other.key()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.key() == other.key()
 
     def __hash__(self) -> int:
         return hash((type(self), self.key()))
@@ -171,7 +174,8 @@ class Activation(ABC):
         message = f"{self.blame('__call__')} is immutable: cannot set {name!r}"
         raise AttributeError(f"{message}; bind returns an activation with other parameters")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    def __delattr__(self, name: str) -> NoReturn:
+        self.__setattr__(name, None)
 
     # Errors -----------------------------------------------------------------------------------------
 
@@ -223,7 +227,7 @@ class Activation(ABC):
 
     @abstractmethod
     def check_from_output(self, kwargs: Mapping[str, Any]) -> None:
-        """Raise a TypeError with the reason unless the output determines the derivative for these parameters."""
+        """Raise a TypeError with the reason unless the output determines the derivative."""
 
     # Parameters -------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from fastact import _core, errors, ufuncs
 from fastact.activations import help_text, parameters
-from fastact.activations.base import UFUNC_KEYWORDS, Activation, data_only
+from fastact.activations.base import Activation, data_only
 from fastact.activations.containers import as_operand, detached, shape_of, without_labels
 from fastact.activations.formula import compile_formula
 from fastact.activations.gradients import gradient
@@ -35,6 +35,9 @@ class Builtin(_core.Elementwise, Activation):
     **parameters : float or array_like
         Values other than the defaults.
     """
+
+    _entry: Mapping[str, Any]
+    _parameters: Mapping[str, Any]
 
     def __init__(self, name: str, **given: Any) -> None:
         entry = _ENTRIES[name]
@@ -58,8 +61,7 @@ class Builtin(_core.Elementwise, Activation):
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        values: Mapping[str, Any] = self._parameters
-        return values
+        return self._parameters
 
     @property
     def formula(self) -> str:
@@ -152,11 +154,10 @@ class Builtin(_core.Elementwise, Activation):
         bare, _ = without_labels(self.blame(method), {"grad_y": as_operand(grad_y), "x": as_operand(x)})
         values = {**self.parameters, **given}
         try:
+            slopes = {name: self.derivative_by(name, bare["x"], **given) for name in self.learned}
             return {
-                name: gradient(
-                    bare["grad_y"], self.derivative_by(name, bare["x"], **given), shape_of(values[name]), dtype
-                )
-                for name in self.learned
+                name: gradient(bare["grad_y"], slope, shape_of(values[name]), dtype)
+                for name, slope in slopes.items()
             }
         except (TypeError, ValueError) as error:
             errors.explain(self.blame(method), {**bare, **given}, None, error)

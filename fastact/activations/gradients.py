@@ -74,7 +74,8 @@ def compensated_sum(terms: Floats) -> Floats:
         low[:rest] += low[half:]
         _add(total[:rest], low[:rest], total[half:])
         total, low = total[:half], low[:half]
-    return np.where(np.isfinite(low[0]), total[0] + low[0], total[0])  # of an infinite sum low is NaN
+    total[0] += np.where(np.isfinite(low[0]), low[0], 0)  # of an infinite sum low is NaN
+    return total[0]
 
 
 def _add(total: Floats, low: Floats, terms: Floats) -> None:

@@ -122,7 +122,9 @@ def of_entry(entry: Mapping[str, Any], activation: Any) -> str:
     return _ENTRY.format(
         **{key: entry[key] for key in ("name", "formula", "derivative_formula")},
         about=textwrap.fill(entry["about"], 100),
-        signature=", ".join(["x", "/", "*", "out=None", *(f"{k}={_short(v)}" for k, v in values.items()), "**kwargs"]),
+        signature=", ".join(
+            ["x", "/", "*", "out=None", *(f"{k}={_short(v)}" for k, v in values.items()), "**kwargs"]
+        ),
         parameters="".join(
             f"{name} : array_like, default {_short(value)}\n    Broadcasts with `x`.\n"
             for name, value in values.items()
@@ -154,9 +156,8 @@ def _from_output(entry: Mapping[str, Any]) -> str:
     if not entry["from_output"]:
         return f".\n``backward_from_output`` is unavailable: {entry['output_formula']}."
     condition = "" if entry["condition"] == "True" else f", if {entry['condition']}"
-    return (
-        f"\nand ``{entry['name']}.backward_from_output(grad_y, y)``: f' = {entry['output_formula']}{condition}."
-    )
+    formula = entry["output_formula"]
+    return f"\nand ``{entry['name']}.backward_from_output(grad_y, y)``: f' = {formula}{condition}."
 
 
 def _elsewhere(name: str) -> str:

@@ -275,8 +275,8 @@ class Mixed(Composite):
     def _checked(
         self, method: str, inputs: Mapping[str, Any], given: Given
     ) -> tuple[dict[str, Any], Callable[[Any], Any]]:
-        """The inputs as arrays, numbers aside, if the last one has one column for each unit; and a function that
-        gives results their labels."""
+        """The inputs as arrays, numbers aside, if the last one has one column for each unit; and a function
+        that gives results their labels."""
         blame = self.blame(method)
         try:
             operands = {argument: as_operand(value) for argument, value in inputs.items()}

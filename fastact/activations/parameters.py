@@ -79,7 +79,8 @@ def typed(inputs: Sequence[Any], values: Iterable[Any], dtype: Any = None) -> li
     if not any(map(is_number, values)):
         return values
     found = np.dtype(dtype) if dtype is not None else _computed_in(inputs, values)
-    if found not in _COMPUTED:  # the ufunc refuses it, or a container applies NumPy's rules to its parts
+    # otherwise the ufunc refuses the dtype, or a container applies NumPy's rules to its parts
+    if found is None or found not in _COMPUTED:
         return [float(value) if is_number(value) else value for value in values]
     with np.errstate(all="ignore"):  # a value may be too large
         return [found.type(float(value)) if is_number(value) else value for value in values]
@@ -93,7 +94,7 @@ def _computed_in(inputs: Sequence[Any], values: Iterable[Any]) -> np.dtype[Any] 
 
 @lru_cache(256)
 def _resolved(data: tuple[Any, ...], arrays: tuple[Any, ...]) -> np.dtype[Any] | None:
-    if None in data or None in arrays:
+    if any(dtype is None for dtype in data + arrays):  # a dtype may equal None
         return None
     try:
         found = _LIKE[len(data)].resolve_dtypes((*data, None))[-1]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastact.activations import hints
-from fastact.activations.base import Activation
 from fastact.activations.aliases import ALIASES, Alias, plain
+from fastact.activations.base import Activation
 from fastact.activations.builtin import UNBOUND
 
 _BY_NAME: dict[str, Activation] = {

@@ -32,8 +32,8 @@ def surrogate(forward: str | Activation, backward: str | Activation) -> Surrogat
     """The value of one activation, the gradient of another.
 
     For functions whose own gradient is of no use in training: spiking and binary networks (``step`` forward,
-    a smooth function backward), straight-through estimators (``identity`` backward), a relu whose units cannot
-    stop learning (``leaky_relu`` backward).
+    a smooth function backward), straight-through estimators (``identity`` backward), a relu whose units
+    cannot stop learning (``leaky_relu`` backward).
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ class Surrogate(Composite):
         return compute(grad_y, y, out=out, **given["backward"], **keywords)
 
     def check_from_output(self, kwargs: Mapping[str, Any]) -> None:
-        """Raise a TypeError with the reason unless the output determines the derivative for these parameters."""
+        """Raise a TypeError with the reason unless the output determines the derivative."""
         self._check_from_output(self.split("backward_from_output", kwargs)[0])
 
     def derivative_by_own(
@@ -237,7 +237,7 @@ class Surrogate(Composite):
     def _how(self, given: Mapping[str, dict[str, Any]]) -> str:
         """How the output determines the derivative: both parts are the "same", or the "slope" at f(x) is
         that at x; or "not"."""
-        f, g = (part.bind(**given[label]) for label, part in self.parts.items())
+        f, g = (part.bind(**given.get(label, {})) for label, part in self.parts.items())
         numbers = all(is_number(value) for part in (f, g) for value in part.parameters.values())
         return _how_by_value(f, g) if numbers else _how(f, g)  # the values of arrays may change
 

@@ -1,7 +1,8 @@
 """Results of several functions side by side: each computes the columns of one group of units.
 
-Columns are along the last axis, which the groups divide. Here it is decided which memory may be written without
-a copy, which dtype the whole has, and how arrays of other kinds are joined. Must not depend on activations.
+Columns are along the last axis, which the groups divide. Here it is decided which memory may be written
+without a copy, which dtype the whole has, and how arrays of other kinds are joined. Must not depend on
+activations.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def one(operand: Any) -> Any:
 
 
 def join(parts: Sequence[Any], edges: Sequence[int], shape: tuple[int, ...]) -> Any:
-    """An array of this shape, of the kind that the parts are, with the columns of each part between two edges."""
+    """An array of this shape and of the parts' kind, with the columns of each part between two edges."""
     lead = shape[:-1]
     full = [p if p.shape[:-1] == lead else np.broadcast_to(p, (*lead, p.shape[-1])) for p in parts]
     kind = next((type(p) for p in full if type(p) is not np.ndarray), np.ndarray)
@@ -49,8 +50,8 @@ class Call:
     Parameters
     ----------
     functions : sequence of callable
-        One for each group. Each takes the group's columns, ``out`` and the keywords, and returns a result or a
-        pair of results.
+        One for each group. Each takes the group's columns, ``out`` and the keywords, and returns a result or
+        a pair of results.
     askable : sequence of callable
         Functions whose results, for one element of each array, have the dtypes of all results.
     edges : sequence of int

@@ -328,7 +328,7 @@ def test_about() -> None:
     for text in (f.name, f.formula, f.derivative_formula, str(f.range)):
         assert text in shown
     assert (
-        "not told"
+        "range: unknown"
         in fa.mixed([fa.get(WITH[0], **dict.fromkeys(fa.get(WITH[0]).parameters, np.ones(1)))]).__doc__
     )
     assert fa.get(f) is f

@@ -75,7 +75,7 @@ def test_learned_parameters_are_those_of_the_value(pair: tuple[fa.Activation, fa
     x, grad_y = np.clip(x, -5, 5), np.clip(grad_y, -5, 5)
     assert list(s.learned) == [f"forward_{name}" for name in f.learned]
     if not f.learned:
-        with pytest.raises(TypeError, match=rf"{re.escape(s.name)}.parameter_gradients: .*(learned|no parameters)"):
+        with pytest.raises(TypeError, match=rf"{re.escape(s.name)}.parameter_gradients: (it|none)"):
             s.parameter_gradients(grad_y, x)
         return
     want = f.parameter_gradients(grad_y, x)
