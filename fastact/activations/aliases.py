@@ -2,9 +2,9 @@
 
 The one list of aliases: :func:`fastact.get`, attributes of :mod:`fastact`, its type stub and the help texts
 follow from it. A name that differs only in case, spaces, hyphens or underscores needs no alias to be found
-by :func:`fastact.get`; it has one to be an attribute. Where a library means another function or other parameters
-by a name of an entry, the alias is ``LIBRARY_NAME``, and `theirs` is the name. The build runs this file alone:
-it must not import anything of fastact.
+by :func:`fastact.get`; it has one to be an attribute. Where a library means another function or other
+parameters by a name of an entry, the alias is ``LIBRARY_NAME``, and `theirs` is the name. The build runs this
+file alone: it must not import anything of fastact.
 """
 
 from __future__ import annotations

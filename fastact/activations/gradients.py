@@ -75,7 +75,8 @@ def compensated_sum(terms: Floats) -> Floats:
         _add(total[:rest], low[:rest], total[half:])
         total, low = total[:half], low[:half]
     total[0] += np.where(np.isfinite(low[0]), low[0], 0)  # of an infinite sum low is NaN
-    return total[0]
+    summed: Floats = total[0]
+    return summed
 
 
 def _add(total: Floats, low: Floats, terms: Floats) -> None:
