@@ -319,7 +319,7 @@ def test_learned_methods_take_parameters_by_keyword_only() -> None:
 def test_keywords_of_other_libraries(name: str, keyword: dict[str, object], hint: str) -> None:
     x = np.ones(3)
     for call in (fa.get(name), fa.get(name).derivative, lambda x, **k: fa.get(name).bind(**k)):
-        with pytest.raises(TypeError, match=rf"unexpected keyword '{next(iter(keyword))}'.*; {hint}$"):
+        with pytest.raises(TypeError, match=rf"unexpected keyword '{next(iter(keyword))}'.*{hint}$"):
             call(x, **keyword)
 
 
@@ -347,7 +347,7 @@ def test_spellings_are_found(name: str) -> None:
 
 
 def test_integers_too_large(call: helpers.Call) -> None:
-    for huge in (2**64, -(10**400)):
+    for huge in (2**64, -(10**400))[call.inputs - 1 :]:  # beside a float, 2**64 is one
         arrays: list[object] = [1.0] * (call.inputs - 1) + [huge]
         with pytest.raises(
             TypeError, match=rf"{names_of(call)[-1]} is an integer of \d+ bits; expected at most 64"

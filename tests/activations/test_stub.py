@@ -1,4 +1,4 @@
-"""The type stub agrees with the package: the same public names, and for each activation its own parameters."""
+"""The type stub agrees with the package: the same public names, and each activation's own parameters."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ def test_type_checkers_understand_it(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mypy", "--no-incremental", "--cache-dir", str(tmp_path), "client.py"]
     environment = {"MYPYPATH": str(helpers.ROOT), "PATH": ""}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    shown = [line.partition(": ")[0::2] for line in done.stdout.splitlines() if line.startswith("client.py")]
-    found = {place.removeprefix("client.py:"): message for place, message in shown}
+    shown = [line.split(":", 2) for line in done.stdout.splitlines() if line.startswith("client.py")]
+    found = {line: message for _, line, message in reversed(shown)}  # of each line the first message
     assert '_NegativeSlope"' in found["7"]
     assert "tuple[Any, Any]" in found["8"]
     assert "Too many positional arguments" in found["9"]
