@@ -58,6 +58,11 @@ def count_blocks(int n):
     apply()
 
 
+def limit_of_thread():
+    """The calling thread's limit in C, 0 for none."""
+    return fa__thread_limit()
+
+
 cpdef void apply_thread_limit() except *:
     """Make the calling context's limit that of the calling thread in C."""
     if thread_limits_in_use():

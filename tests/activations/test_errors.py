@@ -347,15 +347,14 @@ def test_spellings_are_found(name: str) -> None:
 
 
 def test_integers_too_large(call: helpers.Call) -> None:
-    for huge in (2**64, -(10**400))[call.inputs - 1 :]:  # beside a float, 2**64 is one
-        arrays: list[object] = [1.0] * (call.inputs - 1) + [huge]
-        with pytest.raises(
-            TypeError, match=rf"{names_of(call)[-1]} is an integer of \d+ bits; expected at most 64"
-        ):
-            call(*arrays)
+    huge = 10**400
+    with pytest.raises(
+        TypeError, match=rf"{names_of(call)[-1]} is an integer of 1329 bits; expected at most 64"
+    ):
+        call(*[1.0] * (call.inputs - 1), huge)
     for parameter in helpers.activation_of(call).parameters:
         with pytest.raises((TypeError, ValueError), match=rf"{parameter} is an integer"):
-            call(*[np.ones(3)] * call.inputs, **{parameter: 10**400})
+            call(*[np.ones(3)] * call.inputs, **{parameter: huge})
 
 
 def test_binding_integers(activation: fa.Activation) -> None:
