@@ -114,7 +114,7 @@ def explain(
     error: Exception,
     keywords: Mapping[str, Any] = MappingProxyType({}),
 ) -> NoReturn:
-    """Raise a clearer error in place of `error`, where the cause can be told; else `error` itself.
+    """Raise a clearer error in place of `error`, where the cause is clear; else `error` itself.
 
     Parameters
     ----------

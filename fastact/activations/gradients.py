@@ -63,10 +63,10 @@ def compensated_sum(terms: Floats) -> Floats:
     >>> compensated_sum(np.array([[1e16], [1.0], [-1e16]]))
     array([1.])
     """
-    rows = max(1, _BLOCK // terms.shape[1])
-    total, low = np.zeros((2, min(rows, max(1, len(terms))), terms.shape[1]))
-    for start in range(0, len(terms), rows):
-        block = terms[start : start + rows]
+    height = max(1, _BLOCK // terms.shape[1])
+    total, low = np.zeros((2, min(height, max(1, len(terms))), terms.shape[1]))
+    for start in range(0, len(terms), height):
+        block = terms[start : start + height]
         _add(total[: len(block)], low[: len(block)], block)
     while len(total) > 1:
         half = (len(total) + 1) // 2

@@ -1,7 +1,5 @@
 """Bad input: each case raises an ordinary exception that names the argument, what it was and what was
 expected, and changes nothing.
-
-Does not know any activation; finds ones with parameters in the table.
 """
 
 from __future__ import annotations
@@ -184,7 +182,7 @@ def test_backward_from_output_gives_the_reason(activation: fa.Activation) -> Non
 
 def test_backward_from_output_tells_the_condition(activation: fa.Activation) -> None:
     """Some parameters out of these must violate any condition that has one to be violated."""
-    condition = oracle.ROWS[activation.name]["condition"]
+    condition = oracle.ENTRIES[activation.name]["condition"]
     if activation.output_formula is None or condition == "True":
         return
     y, violated = np.ones(3, np.float32), 0

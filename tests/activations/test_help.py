@@ -1,4 +1,4 @@
-"""``help`` of every activation: the range that it tells holds, and what others call it is there.
+"""``help`` of every activation: its range is right, and what other libraries call it is there.
 
 The range comes from the kernels; here it is held against the exact values of the formula. Loops over the
 table; does not know any row.
@@ -115,26 +115,31 @@ def test_intervals_print_their_ends() -> None:
     assert str(Interval(0.0, 1.0, False, True).join(Interval(-2.0, 1.0, False, False))) == "(-2, 1]"
 
 
-def test_help_tells_it_all(activation: fa.Activation) -> None:
+def test_help_contains_the_entry(activation: fa.Activation) -> None:
     text = pydoc.render_doc(activation, renderer=pydoc.plaintext)
-    row = oracle.ROWS[activation.name]
-    for part in (row["formula"], row["derivative_formula"], str(activation.range), *row["learned"].values()):
+    entry = oracle.ENTRIES[activation.name]
+    for part in (
+        entry["formula"],
+        entry["derivative_formula"],
+        str(activation.range),
+        *entry["learned"].values(),
+    ):
         assert part in text
-    assert f"kinks: {row['kinks'] or 'none'}" in text
-    assert re.search(rf"at most {row['max_ulp']['float32'][0]} .* ULP in float32", text)
-    assert row["output_formula"] in text
-    assert " ".join(row["about"].split()) in " ".join(text.split())
+    assert f"kinks: {entry['kinks'] or 'none'}" in text
+    assert re.search(rf"at most {entry['max_ulp']['float32'][0]} .* ULP in float32", text)
+    assert entry["output_formula"] in text
+    assert " ".join(entry["about"].split()) in " ".join(text.split())
     limits = f"f(-inf) = {float(activation(-np.inf)):g}, f(inf) = {float(activation(np.inf)):g}"
     assert limits in text
 
 
 @pytest.mark.parametrize("name", fa.aliases())
-def test_help_tells_what_others_call_it(name: str) -> None:
+def test_help_lists_what_others_call_it(name: str) -> None:
     alias = fa.aliases()[name]
-    told = [fa.get(alias.entry).__doc__]
+    shown = [fa.get(alias.entry).__doc__]
     if alias.theirs:
-        told.append(fa.get(alias.theirs).__doc__)
-    for text in told:
+        shown.append(fa.get(alias.theirs).__doc__)
+    for text in shown:
         line = next(line for line in text.splitlines() if f"``{name}``" in line or f".{name}``" in line)
         assert f"({alias.libraries})" in line
         for parameter, value in alias.parameters.items():

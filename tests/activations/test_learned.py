@@ -1,6 +1,6 @@
 """Derivatives by learned parameters: against their formula texts, and gradients against finite sums.
 
-Loops over the compiled table; does not know any activation.
+Loops over the compiled table.
 """
 
 from fractions import Fraction

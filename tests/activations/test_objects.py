@@ -1,7 +1,4 @@
-"""Activations as objects: found, bound, described, copied, pickled into other processes, used by dask.
-
-Does not know any activation.
-"""
+"""Activations as objects: found, bound, described, copied, pickled into other processes, used by dask."""
 
 from __future__ import annotations
 
@@ -35,10 +32,13 @@ def test_names_and_attributes(name: str) -> None:
     assert name in dir(fa)
 
 
-def test_about_the_row(activation: fa.Activation) -> None:
-    row = oracle.ROWS[activation.name]
-    assert dict(activation.parameters) == row["parameters"]
-    assert (activation.formula, activation.derivative_formula) == (row["formula"], row["derivative_formula"])
+def test_about_the_entry(activation: fa.Activation) -> None:
+    entry = oracle.ENTRIES[activation.name]
+    assert dict(activation.parameters) == entry["parameters"]
+    assert (activation.formula, activation.derivative_formula) == (
+        entry["formula"],
+        entry["derivative_formula"],
+    )
     assert all(isinstance(k, float) for k in activation.kinks)
     for forward, derivative in activation.max_ulp.values():
         assert 0 < forward <= 1.5
@@ -48,7 +48,7 @@ def test_about_the_row(activation: fa.Activation) -> None:
         activation.parameters["new"] = 1  # type: ignore[index]
 
 
-def test_help_contains_the_row(activation: fa.Activation) -> None:
+def test_help_contains_the_entry(activation: fa.Activation) -> None:
     text = inspect.getdoc(activation)
     for part in (activation.formula, activation.derivative_formula, *activation.parameters):
         assert part in text
@@ -112,7 +112,7 @@ def test_get_with_parameters(activation: fa.Activation) -> None:
         assert fa.get(activation.name, **{key: 0.75}).parameters[key] == 0.75
 
 
-def test_repr_tells_name_and_what_is_bound(activation: fa.Activation) -> None:
+def test_repr_shows_the_name_and_what_is_bound(activation: fa.Activation) -> None:
     assert repr(activation) == f"<fastact.{activation.name}>"
     for key, value in bound(activation).parameters.items():
         assert f"{key}={value!r}" in repr(bound(activation))

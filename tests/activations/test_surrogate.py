@@ -1,6 +1,6 @@
 """``fa.surrogate``: the value of one activation, the gradient of another, in every direction, bit for bit.
 
-Pairs of rows of the table, each row once on either side; does not know any.
+Every entry of the table is once on either side.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Citizens of NumPy: genuine ufuncs, and callables that follow the same rules.
-
-Knows NumPy's protocols; does not know any activation.
-"""
+"""NumPy's rules hold: genuine ufuncs, and activations that follow the same rules."""
 
 from __future__ import annotations
 
@@ -162,7 +159,7 @@ def test_masked_arrays(call: helpers.Call) -> None:
 
 
 def test_array_ufunc_protocol(call: helpers.Call) -> None:
-    """Anything with __array_ufunc__ is asked, and gets the ufunc itself."""
+    """Objects with __array_ufunc__ get the ufunc itself."""
     seen = []
 
     class Duck:
@@ -184,7 +181,7 @@ def parameters_of(call: helpers.Call) -> tuple[float, ...]:
 
 
 def test_methods_of_ufuncs(activation: fa.Activation) -> None:
-    """`at`, which works in place by index, has no parameters to give: one-operand rows only."""
+    """`at` computes in place by index, for activations without parameters."""
     if activation.parameters:
         return
     x = np.array([-1.5, 0.25, 2.0])

@@ -1,7 +1,5 @@
 """Arrays of any kind of number, in any layout, give the bits of their conversion by NumPy; and results too
 large for the caches give the bits of short ones.
-
-Knows NumPy's dtypes and layouts; does not know any activation or true value.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Any layout of any operand gives the bits of fresh contiguous arrays, and nothing else is written.
-
-Knows NumPy's layouts; does not know any activation or true value.
-"""
+"""Any layout of any operand gives the bits of fresh contiguous arrays, and nothing else is written."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Threads: the same bits for any number of them, the limits obeyed, forks and nesting survived.
 
-Knows what limits exist; does not know how work is shared out, nor any activation.
+Must not depend on how work is shared out.
 """
 
 from __future__ import annotations
