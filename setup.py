@@ -23,6 +23,7 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "tools"))
 import declarations  # noqa: E402
+import stub  # noqa: E402
 import table  # noqa: E402
 
 CSRC = Path("fastact/csrc")
@@ -44,16 +45,18 @@ def read_flags() -> dict[str, list[str]]:
 # Files made from the table ------------------------------------------------------------------------
 
 
-def read_aliases() -> list[str]:
-    """The names of peer_names.py, which needs nothing that is not built yet."""
-    return [alias.name for alias in runpy.run_path(str(ROOT / "fastact/activations/aliases.py"))["ALIASES"]]
+def read_aliases() -> dict[str, str]:
+    """The entry of each alias, from aliases.py, which needs nothing that is not built yet."""
+    listed = runpy.run_path(str(ROOT / "fastact/activations/aliases.py"))["ALIASES"]
+    return {alias.name: alias.entry for alias in listed}
 
 
-def write_stub(names: list[str]) -> None:
-    """fastact/__init__.pyi: the template, with one line per activation and alias."""
-    lines = "\n".join(f"{name}: Final[Activation]" for name in names)
+def write_stub() -> None:
+    """fastact/__init__.pyi: the template, with the activations and aliases."""
+    entries = {entry.name: list(entry.parameters) for entry in table.read()}
     template = (ROOT / "fastact/__init__.pyi.in").read_text()
-    (ROOT / "fastact/__init__.pyi").write_text(template.replace("# ROWS", lines))
+    made = template.replace("# ACTIVATIONS", stub.activations(entries, read_aliases()))
+    (ROOT / "fastact/__init__.pyi").write_text(made)
 
 
 def write_pxd() -> None:
@@ -128,7 +131,7 @@ def extension(name: str, *sources: str) -> Extension:
 
 
 if __name__ == "__main__":
-    write_stub([entry.name for entry in table.read()] + read_aliases())
+    write_stub()
     write_pxd()
     copy_headers()
     modules = cythonize([extension("_core"), extension("_dense"), extension("evaluation._measure", "fastact/evaluation/measure.c")])  # type: ignore[no-untyped-call]

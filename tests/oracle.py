@@ -22,7 +22,7 @@ from fastact.activations.formula import compile_formula
 from fastact.evaluation.accuracy import errors as measured
 from fastact.evaluation.accuracy.truth import Truth, decided, parts
 
-ENTRIES = {entry["name"]: entry for entry in _core.rows()}
+ENTRIES = {entry["name"]: entry for entry in _core.entries()}
 PRECISION = 400  # bits of mpmath
 SURE_BITS = 200  # of every truth
 ON_THE_WAY = tuple(1024 * mpf(k) for k in ("1", "1.1", "2", "5", "9", "16"))  # all exponentials still differ

@@ -17,7 +17,7 @@ from fastact import _dense, errors
 from fastact._dense import Saved
 from fastact.activations.base import Activation
 from fastact.activations.registry import get
-from fastact.activations.builtin import UNBOUND, Row
+from fastact.activations.builtin import UNBOUND, Builtin
 from fastact.dense.saving import KINDS, bit_values, check_saved, kind_to_save
 
 Array = NDArray[Any]
@@ -210,7 +210,7 @@ class Layer:
 
     def _parameters(self) -> tuple[Array, ...] | None:
         """Values of the activation's parameters as C takes them: one, or one for each column; else None."""
-        if not isinstance(self.activation, Row):
+        if not isinstance(self.activation, Builtin):
             return None
         found = []
         for name, value in self.activation.parameters.items():
@@ -251,7 +251,7 @@ class Layer:
         backward: bool,
         kind: str,
         parameters: tuple[Array, ...],
-        activation: Row | None = None,
+        activation: Builtin | None = None,
         accumulate: bool = False,
         **arrays: Array | None,
     ) -> None:

@@ -17,12 +17,12 @@ from fastact._dense import Prepared, Saved
 from fastact.activations.base import Activation
 from fastact.activations.formula import compile_formula
 from fastact.activations.registry import get
-from fastact.activations.builtin import Row
+from fastact.activations.builtin import Builtin
 
 KINDS = {"nothing": 0, "input": 1, "output": 2, "bits": 3}  # fa_saving
 _FLOAT32_OVERFLOWS = 2.0**128 - 2.0**103  # the least that rounds to infinity
 _by_name: dict[str, Prepared] = {}
-_by_activation: WeakKeyDictionary[Row, Prepared | None] = WeakKeyDictionary()
+_by_activation: WeakKeyDictionary[Builtin, Prepared | None] = WeakKeyDictionary()
 
 
 def prepared(activation: Any) -> Prepared | None:
@@ -37,14 +37,14 @@ def prepared(activation: Any) -> Prepared | None:
                 return None
             _by_name[activation] = found
         return _by_name[activation]
-    if not isinstance(activation, Row):
+    if not isinstance(activation, Builtin):
         return None
     if activation not in _by_activation:
         _by_activation[activation] = _prepare(activation)
     return _by_activation[activation]
 
 
-def _prepare(activation: Row) -> Prepared | None:
+def _prepare(activation: Builtin) -> Prepared | None:
     values = activation.parameter_values
     if not all(type(v) in (int, float) and not abs(v) >= _FLOAT32_OVERFLOWS for v in values):
         return None
@@ -72,7 +72,7 @@ def same_activation(a: Any, b: Any) -> bool:
     return all(np.array_equal(value, b.parameters[name]) for name, value in a.parameters.items())
 
 
-def kind_to_save(function: str, activation: Row, wanted: str | None) -> str:
+def kind_to_save(function: str, activation: Builtin, wanted: str | None) -> str:
     """The kind to save: what is wanted, if possible, or by default the least without loss."""
     if wanted is None:
         return _least_kind(activation)
@@ -85,7 +85,7 @@ def kind_to_save(function: str, activation: Row, wanted: str | None) -> str:
     return wanted
 
 
-def bit_values(function: str, activation: Row) -> tuple[float, float]:
+def bit_values(function: str, activation: Builtin) -> tuple[float, float]:
     """The two values that the derivative has; TypeError where it has others."""
     numbers = all(np.ndim(v) == 0 for v in activation.parameter_values)
     values = _leaves(ast.parse(activation.derivative_formula, mode="eval").body)
@@ -104,7 +104,7 @@ def _leaves(node: ast.expr) -> list[str]:
     return [ast.unparse(node)]
 
 
-def _least_kind(activation: Row) -> str:
+def _least_kind(activation: Builtin) -> str:
     if activation.learned or not follows_exactly(activation):
         return "input"
     try:
@@ -114,7 +114,7 @@ def _least_kind(activation: Row) -> str:
     return "output"
 
 
-def follows_exactly(activation: Row) -> bool:
+def follows_exactly(activation: Builtin) -> bool:
     """Whether the derivative from the output equals the derivative from the input, bit for bit.
 
     It does where its formula is the derivative's with y in place of x, and x stands in nothing but strict

@@ -1,6 +1,6 @@
 """``fa.surrogate``: the value of one activation, the gradient of another, in every direction, bit for bit.
 
-Pairs of rows of the table, each row once on either side; does not know any.
+Every entry of the table is once on either side.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import copy
 import inspect
 import pickle
 import pydoc
+import re
 
 import dask.array as da
 import helpers
@@ -73,6 +74,10 @@ def test_learned_parameters_are_those_of_the_value(pair: tuple[fa.Activation, fa
     x, grad_y = np.nan_to_num(x, posinf=3, neginf=-3), np.nan_to_num(grad_y, posinf=1, neginf=1)
     x, grad_y = np.clip(x, -5, 5), np.clip(grad_y, -5, 5)
     assert list(s.learned) == [f"forward_{name}" for name in f.learned]
+    if not f.learned:
+        with pytest.raises(TypeError, match=rf"{re.escape(s.name)}.parameter_gradients: (it|none)"):
+            s.parameter_gradients(grad_y, x)
+        return
     want = f.parameter_gradients(grad_y, x)
     got = s.parameter_gradients(grad_y, x, **{f"backward_{k}": v for k, v in g.parameters.items()})
     assert got == {f"forward_{name}": value for name, value in want.items()}
@@ -108,7 +113,7 @@ def test_about(pair: tuple[fa.Activation, fa.Activation]) -> None:
     assert fa.get(s) is s
     assert not hasattr(s, "ufunc")
     assert not hasattr(s, "backward_from_output_ufunc")
-    assert len({s: 1, fa.surrogate(f, g): 2}) == 2
+    assert len({s: 1, fa.surrogate(f, g): 2}) == 1
 
 
 def test_copies_and_pickles(pair: tuple[fa.Activation, fa.Activation]) -> None:
@@ -186,6 +191,35 @@ def test_lists_integers_and_dask(pair: tuple[fa.Activation, fa.Activation]) -> N
     ):
         assert isinstance(got, da.Array)
         oracle.assert_same_bits(got.compute(scheduler="synchronous"), want)
+
+
+def test_results_over_array_parameters(dtype: type) -> None:
+    """Of either part, bound or given: the second result is computed from what the parameter was."""
+    x, slopes = np.linspace(-3, 3, 40).astype(dtype), np.linspace(0.1, 2, 40).astype(dtype)
+    s = fa.surrogate("prelu", "leaky_relu")
+    for parameter in s.parameters:
+        want = s.value_and_derivative(x, **{parameter: slopes})
+        for first in range(2):
+            for is_bound in (False, True):
+                memory = slopes.copy()
+                results = [np.empty_like(x), np.empty_like(x)]
+                results[first] = memory
+                if is_bound:
+                    s.bind(**{parameter: memory}).value_and_derivative(x, out=tuple(results))
+                else:
+                    s.value_and_derivative(x, out=tuple(results), **{parameter: memory})
+                for one, expected in zip(results, want, strict=True):
+                    oracle.assert_same_bits(one, expected)
+
+
+def test_spelling_of_the_same_activation() -> None:
+    """The same by value: numbers of any type, arrays by identity."""
+    slope = np.array([0.5, 0.75])
+    y = np.array([-1.0, 2.0])
+    for one, other in ((0.25, np.float64(0.25)), (slope, slope)):
+        f, g = (fa.leaky_relu.bind(negative_slope=v) for v in (one, other))
+        assert fa.surrogate(f, g).output_formula == "where(y > 0, 1, backward_negative_slope)"
+    oracle.assert_same_bits(fa.surrogate(f, g).backward_from_output(y, y), np.array([-0.5, 2.0]))
 
 
 # From the output ------------------------------------------------------------------------------------

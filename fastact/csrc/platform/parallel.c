@@ -2,8 +2,6 @@
  * where threads do not pay. */
 #include "platform/parallel.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdint.h>
 
 #include "platform/team.h"
@@ -12,19 +10,8 @@
 #ifdef _OPENMP
 #include <omp.h>
 
-static atomic_int in_forked_child;
-
-static void after_fork_in_child(void) {
-    atomic_store(&in_forked_child, 1);
-}
-
-/* at load, because a fork ends the OpenMP pool of any library, not only one that this one started */
-__attribute__((constructor)) static void watch_forks(void) {
-    pthread_atfork(0, 0, after_fork_in_child);
-}
-
 int fa__threads_to_share(void) {
-    return atomic_load(&in_forked_child) || omp_in_parallel() ? 1 : fa__num_threads();
+    return omp_in_parallel() ? 1 : fa__num_threads();
 }
 
 void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum) {

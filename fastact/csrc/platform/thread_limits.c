@@ -78,6 +78,17 @@ int fa__cgroup_quota(const char *cgroup_root, const char *membership_file) {
 static pthread_once_t environment_read = PTHREAD_ONCE_INIT;
 static int environment_limit, cgroup_limit;
 static atomic_int set_limit;
+static _Thread_local int thread_limit;
+static atomic_int in_forked_child;
+
+static void after_fork_in_child(void) {
+    atomic_store(&in_forked_child, 1);
+}
+
+/* at load, because a fork ends the OpenMP pool of any library, not only one that this one started */
+__attribute__((constructor)) static void watch_forks(void) {
+    pthread_atfork(0, 0, after_fork_in_child);
+}
 
 static void read_environment(void) {
     int errno_before = errno;
@@ -103,8 +114,9 @@ fa__thread_limits fa__get_thread_limits(void) {
 }
 
 int fa__num_threads(void) {
+    if (atomic_load(&in_forked_child)) return 1;
     fa__thread_limits limits = fa__get_thread_limits();
-    int own = limits.set ? limits.set : limits.environment;
+    int own = thread_limit ? thread_limit : limits.set ? limits.set : limits.environment;
     int n = smaller_limit(smaller_limit(own, limits.openmp), smaller_limit(limits.affinity, limits.cgroup));
     return n < 1 ? 1 : n;
 }
@@ -114,7 +126,15 @@ void fa__set_num_threads(int n) {
 }
 
 int fa__threads_are_off(void) {
-    return atomic_load(&set_limit) == 1;
+    return (thread_limit ? thread_limit : atomic_load(&set_limit)) == 1;
+}
+
+void fa__limit_threads(int n) {
+    thread_limit = n > 0 ? n : 0;
+}
+
+int fa__thread_limit(void) {
+    return thread_limit;
 }
 
 const char *fa__openmp_runtime(void) {

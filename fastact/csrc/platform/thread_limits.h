@@ -12,9 +12,13 @@ typedef struct {
 } fa__thread_limits;
 fa__thread_limits fa__get_thread_limits(void);
 
-int fa__num_threads(void); /* the most that one call may use */
-void fa__set_num_threads(int n); /* 0 for the default */
-int fa__threads_are_off(void); /* whether fa__set_num_threads(1) makes all other limits irrelevant */
+int fa__num_threads(void);       /* the most that one call may use; 1 in a forked child */
+void fa__set_num_threads(int n); /* of the process; 0 for the default */
+int fa__threads_are_off(void);   /* whether a limit of 1 was set, so that no other one matters */
+
+/* The limit of the calling thread, 0 for none: it takes the place of the process-wide one */
+void fa__limit_threads(int n);
+int fa__thread_limit(void);
 
 int fa__cgroup_quota(const char *cgroup_root, const char *membership_file);
 const char *fa__openmp_runtime(void);
