@@ -35,7 +35,7 @@ from fastact.runtime import (
     set_isa,
     set_num_threads,
 )
-from fastact.dense.network import DenseStack
+from fastact.dense.network import Network
 from fastact.activations.surrogate import surrogate
 
 __version__ = _version("fastact")
@@ -48,7 +48,7 @@ del _name
 
 __all__ = [
     "Activation",
-    "DenseStack",
+    "Network",
     "Saved",
     "dense",
     "dense_backward",
