@@ -60,7 +60,7 @@ cdef extern from "elementwise/internal.h" nogil:
     const char *fa__openmp_runtime()
     void fa__parallel_for(void *body, const void *context, size_t n, size_t grain, size_t quantum)
 
-cdef extern from "dense/layer.h" nogil:
+cdef extern from "api/dense.h" nogil:
     ctypedef struct fa__dense_functions:
         pass
     const fa__dense_functions fa__dense_entries

@@ -5,8 +5,10 @@ from fastact cimport (
     fa_blas, fa_dense, fa_gemm_function, fa_get_threads_function, fa_input, fa_result, fa_set_threads_function,
 )
 
-cdef extern from "dense/layer.h" nogil:
+cdef extern from "elementwise/internal.h" nogil:
     enum: FA__MAX_DIMS, FA__MAX_PARAMS
+
+cdef extern from "api/dense.h" nogil:
     ctypedef int (*run_function)(const fa_dense *, size_t, int, void *, size_t) noexcept nogil
     ctypedef size_t (*size_function)(const fa_dense *, size_t, int) noexcept nogil
     ctypedef int (*prefers_function)() noexcept nogil
@@ -60,6 +62,7 @@ cdef int find_blas() except -1:
     from scipy.linalg import cython_blas
 
     capsules = cython_blas.__pyx_capi__
+    found.size = sizeof(fa_blas)
     found.sgemm = <fa_gemm_function>address_of(capsules["sgemm"])
     found.dgemm = <fa_gemm_function>address_of(capsules["dgemm"])
     found.integer_bits = integer_bits(PyCapsule_GetName(capsules["sgemm"]).decode())

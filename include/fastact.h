@@ -63,15 +63,15 @@ FA_API void fa_set_num_threads(int n);
 
 /* A dense layer: y = f(x w + b), and back.
  *
- * x is rows x in, w is in x out, b holds out elements, y is rows x out; dx, dw, db are as x, w, b. Leading
- * ("stack") axes make many layers of one size a single call. fa_dense_forward_f32 reads x, w, b and writes y and
- * saved; fa_dense_backward_f32 reads x, w, saved, grad_y and writes those of dx, dw, db whose data is not 0:
+ * x is rows x in, w is in x out, b holds out elements, y is rows x out; dx, dw, db have the shapes of x, w, b. Leading
+ * axes ("stack") make many layers of one size a single call. fa_dense_forward_f32 reads x, w, b and writes y and
+ * saved. fa_dense_backward_f32 reads x, w, saved, grad_y and writes those of dx, dw, db whose data is not null:
  *
  *   delta = grad_y * f'(x w + b),   dx = delta w^T,   dw = x^T delta,   db = sum of delta's rows.
  *
- * Both compute tile by tile, on a workspace that the caller owns: fa_dense_workspace_f32 tells how many bytes it
- * must have. No result may overlap another array, with these exceptions: y is saved where the output is saved,
- * and dx may be x, or grad_y if in == out. Results have the same bits whatever the number of threads. */
+ * Both compute tile by tile, in a workspace that the caller owns; fa_dense_workspace_f32 returns its size in bytes. No
+ * result may overlap another array, with these exceptions: saved is y where the output is saved, and dx may be x, or
+ * grad_y if in == out. Results have the same bits whatever the number of threads. */
 
 /* Row numbers: FA_gelu, FA_relu ... */
 typedef enum {
@@ -81,10 +81,19 @@ typedef enum {
     FA_ACTIVATIONS
 } fa_activation;
 
-/* sgemm and dgemm of a BLAS with Fortran's interface, cast to these types, and the size of its integers. If it
- * starts threads of its own, the last two tell and set how many, and keep it to one during a call. Where the
- * library's own kernels are faster, they are used instead; without a BLAS, always. */
+/* What the functions below return. If it is not FA_OK, nothing has been written. */
+enum {
+    FA_OK = 0,
+    FA_TOO_SMALL = -1,  /* the workspace has fewer bytes than the call needs */
+    FA_INVALID = -2,    /* a field holds what it must not: see fa_dense */
+    FA_UNSUPPORTED = -3 /* a struct holds fields of a later version of this library that are not 0 */
+};
+
+/* sgemm and dgemm of a BLAS with Fortran's interface, cast to these types, and the size of its integers. If the BLAS
+ * starts threads of its own, the last two get and set their number, and the library keeps it to one during a call; they
+ * may be null. Where the library's own kernels are faster, they are used instead; without a BLAS, always. */
 typedef struct {
+    size_t size; /* sizeof(fa_blas) */
     void (*sgemm)(void);
     void (*dgemm)(void);
     int integer_bits; /* 32 or 64 */
@@ -92,8 +101,8 @@ typedef struct {
     void (*set_threads)(int);
 } fa_blas;
 
-/* Arrays to read and to write: strides count elements; those of stack axes may be 0 to broadcast, and the
- * pointer may be 0 where stack_ndim is. Columns of results are 1 apart. */
+/* Arrays to read and to write. Strides count elements; those of the stack axes may be 0 to broadcast, and `stack` may be
+ * null for an array that has none of these axes. Columns of results are 1 apart. */
 typedef struct {
     const void *data;
     ptrdiff_t row, column;
@@ -105,27 +114,36 @@ typedef struct {
     const ptrdiff_t *stack;
 } fa_result;
 
-/* What the backward pass takes f' from: x w + b, which costs an array as large as y; or y itself, which is then
- * `saved`, and f' must follow from it; or one bit per element, where f' has only two values: then `saved` is of
- * bytes, (out + 7)/8 for each row, the first column in the lowest bit. For inference nothing is saved. */
-typedef enum { FA_SAVE_NOTHING, FA_SAVE_INPUT, FA_SAVE_OUTPUT, FA_SAVE_BITS } fa_saving;
+/* What `saved` holds for the backward pass: nothing, for inference, and for training where f' is constant (identity, step,
+ * sign); x w + b, in an array as large as y; y itself, if f' follows from it; or, if f' has only two values, one
+ * bit per element: bytes, (out + 7)/8 for each row, the first column in the lowest bit. */
+typedef enum { FA_SAVE_NOTHING, FA_SAVE_INPUT, FA_SAVE_OUTPUT, FA_SAVE_BIT_MASK } fa_saving;
 
+/* A layer. Fields that a call does not read may hold anything, and its arrays that have no elements may be null.
+ *
+ * FA_INVALID: a null pointer to an array that has elements; an unknown activation or saving; another number of
+ * parameters than the activation has; saving that the activation does not allow; b or parameters that have rows, or
+ * b whose columns are not 1 apart; y or saved with a stride of 0 along a stack axis, or a result whose rows overlap; more
+ * than 64 stack axes; an array with more than 2^55 bytes, or with strides that reach as far, where arrays
+ * are counted with the stack axes that they broadcast along, and an extent of 0 counts as 1; a size that is smaller than
+ * that of the first version of a struct, not a multiple of its alignment, or larger than 4096. */
 typedef struct {
+    size_t size; /* sizeof(fa_dense) */
     size_t rows, in, out;
-    int stack_ndim;
+    size_t stack_ndim;
     const size_t *stack_shape;
-    fa_activation activation;
-    fa_input parameters[4]; /* in the order of the row: one value (strides 0), or one for each column */
-    fa_saving saving;
-    double bit_values[2]; /* f' where a bit is 0, and where it is 1 */
-    fa_input x, w, b; /* b.data may be 0; its columns are 1 apart */
-    fa_input grad_y;
+    int activation;             /* an id: FA_gelu ... */
+    int saving;                 /* an fa_saving */
+    const fa_input *parameters; /* in the activation's order: one value (column 0), or one for each column */
+    size_t n_parameters;        /* the activation's number of them, or 0: its defaults */
+    double mask_values[2];      /* f' where a bit is 0, and where it is 1 */
+    fa_input x, w, b, grad_y;   /* b.data may be null; the columns of b are 1 apart */
     fa_result y, saved, dx, dw, db;
     int accumulate; /* add to dx, dw, db, instead of overwriting them */
     const fa_blas *blas;
 } fa_dense;
 
-/* 0, or -1 if the workspace is too small, or -2 if a field holds what it cannot; then nothing is written */
+/* The workspace's functions return 0 for an invalid layer */
 FA_API int fa_dense_forward_f32(const fa_dense *layer, void *workspace, size_t bytes);
 FA_API int fa_dense_forward_f64(const fa_dense *layer, void *workspace, size_t bytes);
 FA_API int fa_dense_backward_f32(const fa_dense *layer, void *workspace, size_t bytes);
@@ -133,8 +151,9 @@ FA_API int fa_dense_backward_f64(const fa_dense *layer, void *workspace, size_t 
 FA_API size_t fa_dense_workspace_f32(const fa_dense *layer, int backward);
 FA_API size_t fa_dense_workspace_f64(const fa_dense *layer, int backward);
 
-/* A network in one call: `count` layers one after the other, backward in descending order. The caller has set
- * each layer's x to the y of the one before, and each grad_y to the dx of the one after. All share a workspace. */
+/* A network in one call: `count` layers one after the other, backward in descending order. The size of the first
+ * layer's struct is that of all. The caller has set each layer's x to the y of the previous one, and each grad_y to the
+ * dx of the next. All layers share a workspace. */
 FA_API int fa_network_forward_f32(const fa_dense *layers, size_t count, void *workspace, size_t bytes);
 FA_API int fa_network_forward_f64(const fa_dense *layers, size_t count, void *workspace, size_t bytes);
 FA_API int fa_network_backward_f32(const fa_dense *layers, size_t count, void *workspace, size_t bytes);

@@ -1,55 +1,21 @@
-/* Dense layers from C alone: results against plain loops, with and without a BLAS of either integer size, on a
- * workspace of exactly the size that is asked for; what is refused; networks.
- * Knows the public API; does not know any row but the two it uses.
+/* Dense layers from C alone: results against plain loops, with and without a BLAS of either integer size; in place; what
+ * may be saved; networks. It uses the public API only.
  *
- * It runs with the instruction set that FASTACT_ISA names, or the best. The closing line is
- * "N passed, N failed"; the exit status tells the same.
+ * It runs with the instruction set that FASTACT_ISA names, or the best. The closing line is "N passed, N failed"; the
+ * exit status says the same.
  */
 #include <math.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include "fastact.h"
-
-static int passed, failed;
-
-static void check(int holds, const char *what, const fa_dense *l) {
-    if (holds) {
-        passed++;
-    } else {
-        failed++;
-        printf("FAILED %s: %zu x %zu x %zu\n", what, l->rows, l->in, l->out);
-    }
-}
-
-/* Numbers of either type --------------------------------------------------------------------------- */
-
-static double get(const void *array, size_t size, ptrdiff_t i) {
-    return size == sizeof(float) ? (double)((const float *)array)[i] : ((const double *)array)[i];
-}
-
-static void put(void *array, size_t size, ptrdiff_t i, double value) {
-    if (size == sizeof(float))
-        ((float *)array)[i] = (float)value;
-    else
-        ((double *)array)[i] = value;
-}
-
-static void *random_array(size_t n, size_t size) {
-    static uint64_t state = 1;
-    void *array = calloc(n + 1, size);
-    for (size_t i = 0; i < n; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        put(array, size, (ptrdiff_t)i, (double)(state >> 11) * 0x1p-52 - 1);
-    }
-    return array;
-}
+#include "dense_layers.h"
 
 /* A BLAS that Fortran would recognise, which counts its calls --------------------------------------- */
 
-static int blas_calls, blas_threads = 5, threads_seen;
+static int blas_calls, blas_threads = 5, threads_seen, wait_inside;
+static sem_t is_inside, may_leave;
 
 #define GEMM(name, integer, T)                                                                             \
     static void name(const char *ta, const char *tb, const integer *m, const integer *n, const integer *k, \
@@ -57,6 +23,10 @@ static int blas_calls, blas_threads = 5, threads_seen;
                      const T *beta, T *c, const integer *ldc) {                                            \
         blas_calls++;                                                                                      \
         threads_seen = blas_threads;                                                                       \
+        if (wait_inside) {                                                                                 \
+            sem_post(&is_inside);                                                                          \
+            sem_wait(&may_leave);                                                                          \
+        }                                                                                                  \
         for (integer j = 0; j < *n; j++)                                                                   \
             for (integer i = 0; i < *m; i++) {                                                             \
                 double sum = 0;                                                                            \
@@ -78,55 +48,12 @@ static int get_threads(void) {
 static void set_threads(int n) {
     blas_threads = n;
 }
-static const fa_blas blas_32 = {(void (*)(void))sgemm_32, (void (*)(void))dgemm_32, 32, get_threads,
-                                set_threads};
-static const fa_blas blas_64 = {(void (*)(void))sgemm_64, (void (*)(void))dgemm_64, 64, get_threads,
-                                set_threads};
+static const fa_blas blas_32 = {
+    sizeof(fa_blas), (void (*)(void))sgemm_32, (void (*)(void))dgemm_32, 32, get_threads, set_threads};
+static const fa_blas blas_64 = {
+    sizeof(fa_blas), (void (*)(void))sgemm_64, (void (*)(void))dgemm_64, 64, get_threads, set_threads};
 
 /* One layer ---------------------------------------------------------------------------------------- */
-
-/* in memory of exactly this size, with a guard behind it */
-static int run(const fa_dense *l, size_t size, int backward) {
-    int f32 = size == sizeof(float);
-    size_t bytes = f32 ? fa_dense_workspace_f32(l, backward) : fa_dense_workspace_f64(l, backward);
-    unsigned char *workspace = malloc(bytes + 64);
-    memset(workspace, 0xa5, bytes + 64);
-    int answer = backward ? (f32 ? fa_dense_backward_f32 : fa_dense_backward_f64)(l, workspace, bytes)
-                          : (f32 ? fa_dense_forward_f32 : fa_dense_forward_f64)(l, workspace, bytes);
-    for (int i = 0; i < 64; i++)
-        check(workspace[bytes + (size_t)i] == 0xa5, "written beyond the workspace", l);
-    free(workspace);
-    return answer;
-}
-
-typedef struct {
-    fa_dense layer;
-    void *arrays[10];
-} owned;
-
-static owned new_layer(size_t rows, size_t in, size_t out, size_t size, const fa_blas *blas) {
-    const size_t sizes[10] = {rows * in,  in * out,  out,      rows * out, rows * out,
-                              rows * out, rows * in, in * out, out};
-    owned o = {.layer = {.rows = rows, .in = in, .out = out, .activation = FA_tanh, .saving = FA_SAVE_INPUT}};
-    for (int i = 0; i < 9; i++) o.arrays[i] = random_array(sizes[i], size);
-    fa_dense *l = &o.layer;
-    ptrdiff_t inputs = (ptrdiff_t)in, outputs = (ptrdiff_t)out;
-    l->x = (fa_input){o.arrays[0], inputs, 1, 0};
-    l->w = (fa_input){o.arrays[1], outputs, 1, 0};
-    l->b = (fa_input){o.arrays[2], 0, 1, 0};
-    l->grad_y = (fa_input){o.arrays[3], outputs, 1, 0};
-    l->y = (fa_result){o.arrays[4], outputs, 0};
-    l->saved = (fa_result){o.arrays[5], outputs, 0};
-    l->dx = (fa_result){o.arrays[6], inputs, 0};
-    l->dw = (fa_result){o.arrays[7], outputs, 0};
-    l->db = (fa_result){o.arrays[8], 0, 0};
-    l->blas = blas;
-    return o;
-}
-
-static void free_layer(owned *o) {
-    for (int i = 0; i < 10; i++) free(o->arrays[i]);
-}
 
 /* largest difference from plain loops in double, of y, dx, dw, db */
 static double largest_error(const fa_dense *l, size_t size) {
@@ -204,29 +131,40 @@ static void test_in_place(void) {
         }
 }
 
-/* Refusals and networks ---------------------------------------------------------------------------- */
+/* What is saved ------------------------------------------------------------------------------------ */
 
-static void test_refusals(void) {
-    owned o = new_layer(300, 40, 50, sizeof(float), 0);
+/* gradients from one kind of saved array are those from x w + b */
+static void compare_saving(int activation, int saving, size_t size) {
+    owned o = new_layer(37, 20, 13, size, 0);
     fa_dense *l = &o.layer;
-    float *before = malloc(300 * 40 * sizeof(float));
-    memcpy(before, l->dx.data, 300 * 40 * sizeof(float));
-    static char small[64];
-    check(fa_dense_backward_f32(l, small, sizeof small) == -1, "workspace too small", l);
-    l->saving = FA_SAVE_NOTHING;
-    check(fa_dense_backward_f32(l, small, sizeof small) == -2, "nothing saved", l);
-    l->saving = FA_SAVE_OUTPUT;
-    l->activation = FA_gelu;
-    check(fa_dense_backward_f32(l, small, sizeof small) == -2, "gelu from its output", l);
-    l->activation = FA_leaky_relu;
-    check(fa_dense_forward_f32(l, small, sizeof small) == -2, "no parameters", l);
-    l->activation = FA_ACTIVATIONS;
-    check(fa_dense_forward_f32(l, small, sizeof small) == -2, "no such activation", l);
-    check(fa_dense_workspace_f32(l, 0) == 0, "workspace of no such activation", l);
-    check(memcmp(before, l->dx.data, 300 * 40 * sizeof(float)) == 0, "written in spite of an error", l);
-    free(before);
+    size_t bytes = 20 * 13 * size;
+    l->activation = activation;
+    check(run(l, size, 0) == FA_OK && run(l, size, 1) == FA_OK, "from x w + b", l);
+    void *dw = malloc(bytes);
+    memcpy(dw, l->dw.data, bytes);
+    memset(l->dw.data, 0, bytes);
+    l->saving = saving;
+    l->mask_values[1] = 1;
+    if (saving == FA_SAVE_OUTPUT) l->saved = l->y;
+    if (saving == FA_SAVE_BIT_MASK) l->saved.row = 2;
+    if (saving == FA_SAVE_NOTHING) l->saved.data = 0;
+    check(run(l, size, 0) == FA_OK && run(l, size, 1) == FA_OK, "from less", l);
+    check(memcmp(dw, l->dw.data, bytes) == 0, "gradients from less", l);
+    free(dw);
     free_layer(&o);
 }
+
+static void test_saving(void) {
+    for (size_t size = sizeof(float); size <= sizeof(double); size *= 2) {
+        compare_saving(FA_relu, FA_SAVE_OUTPUT, size);
+        compare_saving(FA_relu, FA_SAVE_BIT_MASK, size);
+        compare_saving(FA_identity, FA_SAVE_NOTHING, size);
+        compare_saving(FA_step, FA_SAVE_NOTHING, size);
+        compare_saving(FA_sign, FA_SAVE_NOTHING, size);
+    }
+}
+
+/* Networks ----------------------------------------------------------------------------------------- */
 
 static void test_network(void) {
     enum { LAYERS = 4, ROWS = 30, WIDTH = 24 };
@@ -267,11 +205,44 @@ static void test_network(void) {
     free(workspace);
 }
 
+/* Forks -------------------------------------------------------------------------------------------- */
+
+static void *forward_in_thread(void *layer) {
+    run(layer, sizeof(float), 0);
+    return 0;
+}
+
+/* A child forked while another thread keeps the BLAS to one thread: its first call restores the number of threads */
+static void test_fork(void) {
+    if (blas_calls == 0) return; /* this instruction set does not use it */
+    owned o = new_layer(20, 20, 20, sizeof(float), &blas_32);
+    pthread_t thread;
+    sem_init(&is_inside, 0, 0);
+    sem_init(&may_leave, 0, 0);
+    wait_inside = 1;
+    pthread_create(&thread, 0, forward_in_thread, &o.layer);
+    sem_wait(&is_inside);
+    wait_inside = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        int limited = blas_threads == 1;
+        run(&o.layer, sizeof(float), 0);
+        _exit(limited && threads_seen == 1 && blas_threads == 5 ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    check(status == 0, "threads of the BLAS in a child", &o.layer);
+    sem_post(&may_leave);
+    pthread_join(thread, 0);
+    check(blas_threads == 5, "threads of the BLAS in the parent", &o.layer);
+    free_layer(&o);
+}
+
 int main(void) {
     test_results();
     test_in_place();
-    test_refusals();
+    test_saving();
     test_network();
-    printf("%d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    test_fork();
+    return closing_line();
 }

@@ -115,7 +115,6 @@ typedef struct {
 typedef struct {
     const char *isa;
     const fa__kernels *of_dtype[2];
-    const struct fa__micro *micro[2];   /* kernels of matrix products (products.h) */
     const struct fa__movers *movers[2]; /* between arrays and buffers (movers.h) */
     fa__streamer *stream;
 } fa__kernel_set;

@@ -1,23 +1,21 @@
-/* THE MATRIX KERNELS: blocks of a product in registers, packing, sums of columns, for one element type and one
- * instruction set. Compiled once for each pair, as loops.c is: FA_REAL is float or double, FA_MICRO the name of
- * the resulting fa__micro.
- * Knows vectors and cache lines; does not know layers, activations, threads or when it is worth being called.
+/* The micro-kernels: blocks of a product in registers, packing, and sums of columns. Compiled once for each instruction
+ * set and element type (platform/kernel.h). Must not depend on layers, activations or threads.
  *
- * A. Each element of C is one sum over k in ascending order, cut only at multiples of a depth: its bits do not
- *    depend on the numbers of rows and columns, hence not on how rows are shared out among threads.
- * B. A block of ROWS x (VECTORS vectors) of C stays in registers; per k it takes VECTORS loads of B, ROWS
- *    broadcasts of A and ROWS*VECTORS fused multiply-adds. Register files: 32 (AVX-512, NEON): 6 x 4 + 4 + 1;
- *    16: 6 x 2 + 2 + 1.
- * C. While a packed panel of B is used, the next one is fetched into the second-level cache, some bytes per step
- *    of k: from further away it comes too slowly. Fetching beyond the last one is harmless.
+ * A. Each element of C is one sum over k in ascending order, divided only at multiples of a fixed depth. So its bits
+ *    do not depend on the numbers of rows and columns, nor on how rows are divided among threads.
+ * B. A block of ROWS x (VECTORS vectors) of C stays in registers. Each step of k takes VECTORS loads of B, ROWS
+ *    broadcasts of A and ROWS*VECTORS fused multiply-adds. Registers needed: 6 x 4 + 4 + 1 of 32 (AVX-512, NEON);
+ *    6 x 2 + 2 + 1 of 16.
+ * C. While a packed panel of B is used, the next one is prefetched into the second-level cache, a few bytes per step
+ *    of k, because memory further away is too slow. Prefetching beyond the last panel is harmless.
  */
 #include <stdint.h>
 #include <string.h>
 
-#include "gemm/gemm.h"
+#include "gemm/micro_kernel.h"
 #include "platform/vectors.h"
 
-/* without a fused multiply-add every BLAS that picks its kernels by CPU is faster */
+/* Without fused multiply-adds, a BLAS that chooses its kernels by CPU is faster */
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
 #define PREFER_BLAS 0
 #else
@@ -25,24 +23,24 @@
 #endif
 
 #define ROWS 6
-#define TALL (2 * ROWS) /* of blocks one vector wide: enough sums to keep the multipliers busy */
-/* rows of a panel at a time, to stay in cache: fewer where they are not packed, and may be a page apart */
+#define TALL (2 * ROWS) /* of blocks one vector wide, which need as many sums to keep the multipliers busy */
+/* rows of a panel at a time, to stay in cache; fewer for panels that are not packed, whose rows may be a page apart */
 #define DEPTH 256
 #define DEPTH_PACKED 512
-/* of B, from which on panels that are not packed begin with a cache line */
+/* columns of B from which on panels that are not packed begin at a cache line */
 #define COLUMNS_WORTH_ALIGNING 256
 #define COLUMNS (VECTORS * LANES)
 
 /* Blocks ------------------------------------------------------------------------------------------- */
 
-/* where a block's sums start; C itself is added at the end, since it may have to come from memory */
+/* where a block's sums start; C itself is added at the end, since loading it may take long */
 typedef enum { FROM_ZERO, FROM_BIAS, FROM_C } beginning;
 
 typedef struct {
     size_t k, last; /* last: valid lanes of the last vector */
     const real *a, *b, *bias;
     real *c;
-    const char *ahead; /* to be fetched */
+    const char *ahead; /* to be prefetched */
     ptrdiff_t a_row, a_column, b_row, ldc, ahead_step;
     beginning begin;
 } block;
@@ -79,7 +77,7 @@ INLINE void multiply_block(const int m, const int v, const int ragged, const blo
         a += a_column;
         b += b_row;
     }
-    /* or GCC computes all addresses before the loop, and spills them */
+    /* otherwise GCC computes all addresses before the loop, and spills them */
     __asm__ volatile("" : "+r"(c), "+r"(ldc));
     UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < v; j++) {
         real *to = c + i * ldc + LANES * j;
@@ -120,8 +118,8 @@ BLOCKS(2)
 static block_function *const functions[VECTORS + 1][TALL + 1][2] = {{{0}}, {TALL_ENTRIES(1)}, {ENTRIES(2)}};
 #endif
 
-/* All rows of one panel. Where A is packed, blocks are its panels, a_panel apart; else (0) there are as few as
- * can be, of heights as equal as can be. Where B is packed, the next panel is b_panel further per column. */
+/* All rows of one panel. If A is packed, the blocks are its panels, a_panel apart. If not (a_panel is 0), there are as
+ * few blocks as possible, of heights as equal as possible. If B is packed, the next panel is b_panel further per column. */
 static void multiply_panel(block p, size_t m, size_t columns, ptrdiff_t a_panel, ptrdiff_t b_panel) {
     const size_t vectors = (columns + LANES - 1) / LANES;
     const size_t most = !a_panel && vectors == 1 ? TALL : ROWS, blocks = (m + most - 1) / most;
@@ -138,15 +136,15 @@ static void multiply_panel(block p, size_t m, size_t columns, ptrdiff_t a_panel,
     }
 }
 
-/* Columns of the first panel, so that the next begin with a cache line: where B is read from the second-level
- * cache, vectors that cross lines cost a fifth. COLUMNS where that cannot be, or does not pay. */
-static size_t first_columns(const fa__product *p, ptrdiff_t b_panel) {
+/* The width of the first panel, chosen so that the next ones begin at a cache line: where B is read from the
+ * second-level cache, vectors that cross cache lines cost a fifth. COLUMNS where that is impossible or does not pay. */
+static size_t first_columns(const fa__gemm *p, ptrdiff_t b_panel) {
     size_t misplaced = (uintptr_t)p->b / sizeof(real) % LANES;
     int can = b_panel == 1 && p->b_row % LANES == 0 && p->n >= COLUMNS_WORTH_ALIGNING;
     return can && misplaced ? LANES - misplaced : COLUMNS;
 }
 
-static void multiply(const fa__product *p, ptrdiff_t b_panel) {
+static void multiply(const fa__gemm *p, ptrdiff_t b_panel) {
     const real *a = p->a, *b = p->b, *bias = p->bias;
     const size_t most = b_panel == 1 ? DEPTH : DEPTH_PACKED;
     size_t depth = 0;
@@ -176,7 +174,7 @@ static void multiply(const fa__product *p, ptrdiff_t b_panel) {
 
 /* Packing ------------------------------------------------------------------------------------------ */
 
-/* a panel of B with columns 1 apart: copy rows */
+/* pack a panel of B whose columns are 1 apart: copy rows */
 static void pack_rows(const real *b, ptrdiff_t b_row, size_t k, size_t columns, real *to) {
     size_t vectors = (columns + LANES - 1) / LANES, last = columns - (vectors - 1) * LANES;
     for (; k > 0; k--, b += b_row, to += COLUMNS) {
@@ -188,7 +186,7 @@ static void pack_rows(const real *b, ptrdiff_t b_row, size_t k, size_t columns, 
     }
 }
 
-/* `count` columns of B, LANES at most, with rows 1 apart: transpose squares */
+/* pack up to LANES columns of B whose rows are 1 apart: transpose squares */
 static void pack_square_columns(const real *b, ptrdiff_t b_column, size_t k, size_t count, real *to) {
     while (k > 0) {
         size_t height = k < LANES ? k : LANES;
@@ -216,7 +214,7 @@ static void pack_any(const real *b, ptrdiff_t b_row, ptrdiff_t b_column, size_t 
         for (size_t j = 0; j < COLUMNS; j++) to[j] = j < columns ? b[(ptrdiff_t)j * b_column] : 0;
 }
 
-static void pack(const fa__product *p, void *packed, size_t first, size_t last) {
+static void pack(const fa__gemm *p, void *packed, size_t first, size_t last) {
     for (size_t panel = first; panel < last; panel++) {
         size_t start = panel * COLUMNS, columns = p->n - start < COLUMNS ? p->n - start : COLUMNS;
         const real *b = (const real *)p->b + (ptrdiff_t)start * p->b_column;
@@ -233,10 +231,10 @@ static void pack(const fa__product *p, void *packed, size_t first, size_t last) 
     }
 }
 
-/* rows [first, first + GROUP) of A at a time, whose elements then fill whole cache lines */
+/* rows of A that are packed at a time; the elements of so many rows fill whole cache lines */
 #define GROUP (16 * ROWS)
 
-static void pack_left(const fa__product *p, void *packed) {
+static void pack_left(const fa__gemm *p, void *packed) {
     for (size_t first = 0; first < p->m; first += GROUP) {
         size_t rows = p->m - first < GROUP ? p->m - first : GROUP;
         const real *a = (const real *)p->a + (ptrdiff_t)first * p->a_row;
@@ -253,9 +251,9 @@ static void pack_left(const fa__product *p, void *packed) {
 
 /* Dot products ------------------------------------------------------------------------------------- */
 
-/* C[0..rows) x [0..columns) with rows*columns = LANES sums in registers, each over all k, a vector at a time;
- * columns that B lacks are computed from its last one and not stored */
-INLINE void dot_block(const int rows, const int columns, const fa__product *p, size_t row, size_t column) {
+/* A rows x columns block of C with rows*columns = LANES sums in registers, each over all k, a vector at a time.
+ * Columns that B lacks are computed from its last one and not stored. */
+INLINE void dot_block(const int rows, const int columns, const fa__gemm *p, size_t row, size_t column) {
     const real *a[LANES], *b[LANES];
     vector sum[LANES];
     UNROLL for (int i = 0; i < rows; i++) a[i] = (const real *)p->a + (ptrdiff_t)(row + (size_t)i) * p->a_row;
@@ -287,7 +285,7 @@ INLINE void dot_block(const int rows, const int columns, const fa__product *p, s
 }
 
 #define DOT_ROWS (LANES >= 16 ? 4 : LANES >= 8 ? 2 : 1)
-static void dot(const fa__product *p) {
+static void dot(const fa__gemm *p) {
     size_t row = 0;
     for (; row + DOT_ROWS <= p->m; row += DOT_ROWS)
         for (size_t column = 0; column < p->n; column += LANES / DOT_ROWS)
@@ -298,7 +296,7 @@ static void dot(const fa__product *p) {
 
 /* Sums of columns ---------------------------------------------------------------------------------- */
 
-/* rows are added in ascending order; the few sums of a tile go to double */
+/* even and odd rows are summed separately, in ascending order; their sum is added in float64 */
 static void add_columns(const void *array, ptrdiff_t ld, size_t m, size_t first, size_t last, double *sums) {
     for (size_t j = first; j < last; j += LANES) {
         size_t count = last - j < LANES ? last - j : LANES;
@@ -316,7 +314,7 @@ static void add_columns(const void *array, ptrdiff_t ld, size_t m, size_t first,
     }
 }
 
-const fa__micro FA__KERNEL_NAME(fa__micro) = {
+const fa__micro_kernel FA__KERNEL_NAME(fa__micro_kernel) = {
     .rows = ROWS,
     .columns = COLUMNS,
     .lanes = LANES,

@@ -7,7 +7,6 @@
 #include "fastact.h"
 #include "elementwise/internal.h"
 #include "elementwise/convert.h"
-#include "gemm/gemm.h"
 
 /* __builtin_cpu_supports also checks that the operating system saves the wider registers. The lists are
  * those of the x86-64 psABI levels v3 and v4 as far as compilers can ask for them. */
@@ -35,7 +34,6 @@ static int has_neon(void) {
 #define FA__DECLARE(isa)                                                         \
     extern const fa__kernels fa__kernels_##isa##_float[FA__ROWS];                \
     extern const fa__kernels fa__kernels_##isa##_double[FA__ROWS];               \
-    extern const fa__micro fa__micro_##isa##_float, fa__micro_##isa##_double;    \
     extern const fa__movers fa__movers_##isa##_float, fa__movers_##isa##_double; \
     fa__streamer fa__stream_##isa;
 FA__EACH_ISA(FA__DECLARE)
@@ -43,7 +41,6 @@ FA__EACH_ISA(FA__DECLARE)
 #define FA__SET(isa)                                          \
     {#isa,                                                    \
      {fa__kernels_##isa##_float, fa__kernels_##isa##_double}, \
-     {&fa__micro_##isa##_float, &fa__micro_##isa##_double},   \
      {&fa__movers_##isa##_float, &fa__movers_##isa##_double}, \
      fa__stream_##isa},
 static const fa__kernel_set sets[] = {FA__EACH_ISA(FA__SET)};

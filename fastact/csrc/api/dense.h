@@ -1,0 +1,15 @@
+/* The dense functions as a table, for another extension module that shares this library. */
+#ifndef FA_API_DENSE_H
+#define FA_API_DENSE_H
+
+#include "fastact.h"
+
+/* by dtype, FA__F32 or FA__F64 */
+typedef struct {
+    int (*run[2])(const fa_dense *layers, size_t count, int backward, void *workspace, size_t bytes);
+    size_t (*workspace[2])(const fa_dense *layers, size_t count, int backward);
+    int (*prefers_blas)(void); /* whether a BLAS would be used */
+} fa__dense_functions;
+extern const fa__dense_functions fa__dense_entries;
+
+#endif
