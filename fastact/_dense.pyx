@@ -133,11 +133,15 @@ cdef void set_input(fa_input *to, cnp.ndarray array, int core, int stack_ndim=0,
 
 cdef void set_result(fa_result *to, cnp.ndarray array, int core, int stack_ndim=0,
                      ptrdiff_t *stack=NULL) noexcept:
-    """The same for an array to write to, whose columns are adjacent."""
+    """The same for an array to write to, whose columns are adjacent; where there is one row, its stride may be
+    anything."""
     cdef fa_input as_input
+    cdef int ndim = cnp.PyArray_NDIM(array)
     set_input(&as_input, array, core, stack_ndim, stack)
     to.data = <void *>as_input.data
     to.row = as_input.row
+    if core == 2 and cnp.PyArray_DIM(array, ndim - 2) <= 1:
+        to.row = cnp.PyArray_DIM(array, ndim - 1)
     to.stack = as_input.stack
 
 
@@ -223,6 +227,7 @@ def run(Prepared prepared, bint backward, str saving, tuple parameters, tuple st
     read_from(&layer.x, arrays, "x", 2, ndim, &strides[0])
     read_from(&layer.w, arrays, "w", 2, ndim, &strides[1])
     read_from(&layer.b, arrays, "b", 1, ndim, &strides[2])
+    layer.b.column = 1
     read_from(&layer.grad_y, arrays, "grad_y", 2, ndim, &strides[3])
     write_to(&layer.y, arrays, "y", 2, ndim, &strides[4])
     write_to(&layer.saved, arrays, "saved", 2, ndim, &strides[5])

@@ -166,7 +166,7 @@ cdef class Passes:
     cdef int check(self, cnp.ndarray array, size_t rows, size_t i) except -1:
         """Arrays can be reshaped in place between two passes."""
         if not is_plain(array, 2, self.number) or not has_sizes(array, rows, self.width(i)):
-            raise ValueError(f"fastact.Network: an array has shape {array.shape}; expected {(rows, self.width(i))}")
+            raise ValueError(f"fastact.Network: an array is not of shape {(rows, self.width(i))}, or not aligned")
         return 0
 
     def forward(self, cnp.ndarray x, tuple parameters, bint keep):

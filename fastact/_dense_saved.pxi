@@ -100,7 +100,8 @@ cdef checked_array(str kind, array, tuple shape, dtype):
             raise ValueError("fastact.Saved: array is given; expected None for kind 'nothing'")
         return None
     if kind == "bit_mask":
-        shape, dtype = (*shape[:-1], (shape[-1] + 7) // 8), np.dtype(np.uint8)
+        *rows, columns = shape
+        shape, dtype = (*rows, (columns + 7) // 8), np.dtype(np.uint8)
     if type(array) is not np.ndarray and type(array) is not np.memmap:
         raise TypeError(f"fastact.Saved: array is of type {type(array).__name__}; expected an ndarray")
     if array.shape != shape or array.dtype.newbyteorder("=") != dtype:
