@@ -86,16 +86,15 @@ class Passes:
         self, prepared: tuple[Prepared, ...], weights: tuple[Array, ...], biases: tuple[Array | None, ...]
     ) -> None: ...
     def forward(
-        self, x: Array, parameters: tuple[tuple[Array, ...], ...] | None, keep: bool
-    ) -> tuple[Array, Kept | None]: ...
+        self, x: Any, parameters: tuple[tuple[Array, ...], ...] | None, keep: bool
+    ) -> tuple[Array, Kept | None] | None: ...
     def backward(
         self,
-        kept: Kept,
-        x: Array,
-        grad_y: Array,
+        kept: Any,
+        x: Any,
+        grad_y: Any,
         parameters: tuple[tuple[Array, ...], ...] | None,
-        dx: Array | None,
-        dw: tuple[Array, ...],
-        db: tuple[Array | None, ...],
-        accumulate: bool,
-    ) -> None: ...
+        gradients: tuple[Any, ...] | None,
+        need_dx: bool,
+        accumulate: bool = False,
+    ) -> tuple[Any, ...] | None: ...

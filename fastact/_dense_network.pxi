@@ -64,7 +64,7 @@ cdef class Passes:
     ----------
     prepared : tuple of Prepared
     weights, biases : tuple of ndarray
-        Contiguous, of one float dtype; biases of shape (o,), or None. They belong to this object.
+        Contiguous, of one float dtype; biases of shape (o,) or (1, o), or None.
     """
 
     cdef tuple prepared, weights, biases
@@ -163,26 +163,25 @@ cdef class Passes:
     cdef size_t workspace(self, Block block, bint backward) noexcept:
         return library.workspace[self.number == cnp.NPY_DOUBLE](<fa_dense *>block.data, self.count, backward)
 
-    cdef int check(self, cnp.ndarray array, size_t rows, size_t i) except -1:
-        """Arrays can be reshaped in place between two passes."""
-        if not is_plain(array, 2, self.number) or not has_sizes(array, rows, self.width(i)):
-            raise ValueError(f"fastact.Network: an array is not of shape {(rows, self.width(i))}, or not aligned")
-        return 0
+    cdef bint takes(self, object array, size_t rows, size_t i) noexcept:
+        """Whether this is a plain matrix of the width of layer i's input. (Arrays can be reshaped in place.)"""
+        return is_plain(array, 2, self.number) and has_sizes(array, rows, self.width(i))
 
-    def forward(self, cnp.ndarray x, tuple parameters, bint keep):
-        """(y, kept), kept being None unless it is wanted."""
+    def forward(self, x, tuple parameters, bint keep):
+        """(y, kept), kept being None unless it is wanted; None for an x that is not a plain matrix that fits."""
         cdef cnp.npy_intp shape[2]
         cdef size_t workspace = 0
         cdef Kept kept = None
-        self.check(x, <size_t>cnp.PyArray_DIM(x, 0), 0)
-        shape[0], shape[1] = cnp.PyArray_DIM(x, 0), <cnp.npy_intp>self.width(self.count)
+        if not is_plain(x, 2, self.number) or not self.takes(x, <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, 0), 0):
+            return None
+        shape[0], shape[1] = cnp.PyArray_DIM(<cnp.ndarray>x, 0), <cnp.npy_intp>self.width(self.count)
         cdef cnp.ndarray y = cnp.PyArray_EMPTY(2, shape, self.number, 0)
         if keep:
             kept = Kept()
             kept.pool, kept.rows = self.free, <size_t>shape[0]
             kept.block = take(self.free, self.lay_out(kept.rows, NULL, NULL))
         while True:
-            block = self.begin(<size_t>shape[0], x, parameters, workspace)
+            block = self.begin(<size_t>shape[0], <cnp.ndarray>x, parameters, workspace)
             self.set_forward(block, kept, y)
             if self.execute(block, <size_t>shape[0], False) == 0:
                 break
@@ -202,21 +201,31 @@ cdef class Passes:
         set_result(&layers[self.count - 1].y, y, 2)
         self.connect(layers)
 
-    def backward(self, Kept kept, cnp.ndarray x, cnp.ndarray grad_y, tuple parameters, dx, tuple dw, tuple db,
-                 bint accumulate):
-        """Write gradients to arrays, of which dx may be None."""
+    def backward(self, kept_, x, grad_y, tuple parameters, tuple gradients, bint need_dx, bint accumulate=False):
+        """(dx, dw, db), in new arrays or in `gradients`, which have been checked; None for an x or grad_y that is
+        not a plain matrix that fits, or what another network kept."""
         cdef size_t workspace = 0
+        cdef Kept kept
+        if type(kept_) is not Kept:
+            return None
+        kept = kept_
         if kept.block is None or kept.pool is not self.free:
-            raise ValueError("fastact.Network: what was kept belongs to another network")
-        self.check(x, kept.rows, 0)
-        self.check(grad_y, kept.rows, self.count)
+            return None
+        if not self.takes(x, kept.rows, 0) or not self.takes(grad_y, kept.rows, self.count):
+            return None
+        if gradients is None:
+            gradients = ((like(x, self.number) if need_dx else None),
+                         tuple([like(w, self.number) for w in self.weights]),
+                         tuple([None if b is None else like(b, self.number) for b in self.biases]))
+        dx, dw, db = gradients
         while True:
-            block = self.begin(kept.rows, x, parameters, workspace)
-            self.set_backward(block, kept, grad_y, dx, dw, db, accumulate)
+            block = self.begin(kept.rows, <cnp.ndarray>x, parameters, workspace)
+            self.set_backward(block, kept, <cnp.ndarray>grad_y, dx, <tuple>dw, <tuple>db, accumulate)
             if self.execute(block, kept.rows, True) == 0:
                 break
             workspace = self.workspace(block, True)
         give_back(self.scratch, block)
+        return gradients
 
     cdef void set_backward(self, Block block, Kept kept, cnp.ndarray grad_y, dx, tuple dw, tuple db,
                            bint accumulate) noexcept:
@@ -238,3 +247,7 @@ cdef class Passes:
         set_input(&layers[self.count - 1].grad_y, grad_y, 2)
         if dx is not None:
             set_result(&layers[0].dx, <cnp.ndarray>dx, 2)
+
+
+cdef object like(object array, int number):
+    return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(<cnp.ndarray>array), cnp.PyArray_DIMS(<cnp.ndarray>array), number, 0)

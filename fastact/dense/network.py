@@ -119,7 +119,7 @@ class Network:
            [-0.3]])
     """
 
-    __slots__ = ("__weakref__", "_layers", "_parameters", "_passes", "_prepared")
+    __slots__ = ("__weakref__", "_layers", "_parameters", "_passes", "_prepared", "_uniform")
 
     def __init__(self, layers: Sequence[tuple[Any, Any, Any]]) -> None:
         self._parameters, self._layers = make_layers(layers)
@@ -127,8 +127,9 @@ class Network:
         self._prepared = tuple(f[1] for f in found if f is not None)
         self._passes: _dense.Passes | None = None
         if len(self._prepared) == len(found):
-            rows = (None if layer._b is None else layer._b.reshape(-1) for layer in self._layers)
-            self._passes = _dense.Passes(self._prepared, tuple(layer._w for layer in self._layers), tuple(rows))
+            weights, biases = tuple(l._w for l in self._layers), tuple(l._b for l in self._layers)
+            self._passes = _dense.Passes(self._prepared, weights, biases)
+        self._uniform = self._passes is not None and all(form.numbers for form in self._prepared)
 
     @property
     def parameters(self) -> Array:
@@ -168,14 +169,16 @@ class Network:
         ValueError, TypeError
             For another number of columns, and for what is not real numbers.
         """
+        direct = self._passes.forward(x, None, False) if self._passes and self._uniform else None
+        if direct is not None:
+            return direct[0]
         batch = self._batch("predict", x)
-        parameters = self._array_parameters(batch)
-        if self._passes is None or parameters is None:
-            for layer in self._layers:
-                batch = dense(batch, layer._w, layer._b, activation=layer.activation)
-            return batch  # type: ignore[no-any-return]
-        y, _ = self._passes.forward(_matrix(batch), parameters, False)
-        return y.reshape(*batch.shape[:-1], y.shape[1]) if batch.ndim != 2 else y
+        found = self._forward_in_c(batch, False)
+        if found is not None:
+            return found[0]
+        for layer in self._layers:
+            batch = dense(batch, layer._w, layer._b, activation=layer.activation)
+        return batch  # type: ignore[no-any-return]
 
     __call__ = predict
 
@@ -200,14 +203,23 @@ class Network:
         ValueError, TypeError
             As :meth:`predict`.
         """
+        direct = self._passes.forward(x, None, True) if self._passes and self._uniform else None
+        if direct is not None:
+            return direct[0], _saved(self, x, direct[0].shape, direct[1])
         batch = self._batch("forward", x)
+        found = self._forward_in_c(batch, True)
+        if found is None:
+            return self._forward_by_layer(batch)
+        return found[0], _saved(self, batch, found[0].shape, found[1])
+
+    def _forward_in_c(self, batch: Any, keep: bool) -> tuple[Array, Any] | None:
+        """The result and what is kept; None where the pass goes layer by layer."""
         parameters = self._array_parameters(batch)
         if self._passes is None or parameters is None:
-            return self._forward_by_layer(batch)
-        y, kept = self._passes.forward(_matrix(batch), parameters, True)
-        if batch.ndim != 2:
-            y = y.reshape(*batch.shape[:-1], y.shape[1])
-        return y, _saved(self, batch, y.shape, kept)
+            return None
+        found = self._passes.forward(_matrix(batch), parameters, keep)
+        assert found is not None
+        return found[0].reshape(*batch.shape[:-1], found[0].shape[1]), found[1]
 
     def _forward_by_layer(self, batch: Any) -> tuple[Any, NetworkSaved]:
         kept: list[tuple[Any, Saved]] = []
@@ -260,6 +272,11 @@ class Network:
         TypeError
             For what is not real numbers, and what is not a `saved`.
         """
+        if self._passes and self._uniform and out is None and not (accumulate or need_parameters):
+            if type(saved) is NetworkSaved:
+                direct = self._passes.backward(saved._kept, saved._x, grad_y, None, None, need_dx)
+                if direct is not None:
+                    return direct
         if not isinstance(saved, NetworkSaved):
             message = f"{_BACKWARD}: saved is of type {type(saved).__name__}"
             raise TypeError(f"{message}; expected what forward returned")
@@ -295,9 +312,10 @@ class Network:
             if given is not None:  # new arrays overlap nothing
                 others.append(found.array)
             targets.append(found)
-        dx, *rest = (None if t is None else _matrix(t.array) for t in targets)
-        dw, db = tuple(rest[: len(self)]), tuple(None if a is None else a.reshape(-1) for a in rest[len(self) :])
-        self._passes.backward(saved._kept, x, grad_y, parameters, dx, dw, db, accumulate)
+        dx, dw, db = self._grouped([None if t is None else t.array for t in targets])
+        gradients = (None if dx is None else _matrix(dx), dw, db)
+        if self._passes.backward(saved._kept, x, grad_y, parameters, gradients, need_dx, accumulate) is None:
+            raise ValueError(f"{_BACKWARD}: x has changed its shape since the forward pass")
         return self._grouped([None if t is None else t.finish() for t in targets])
 
     def _gradient_shapes(self, batch: Any, need_dx: bool) -> list[tuple[int, ...] | None]:
@@ -346,7 +364,7 @@ class Network:
         if is_container(x):
             found = containers.as_dtype(blame, "x", x, self.dtype)
         else:
-            found = arguments.as_readable(arguments.as_real(blame, "x", x), self.dtype).view()
+            found = arguments.as_readable(arguments.as_real(blame, "x", x), self.dtype)
         columns = self._layers[0]._w.shape[0]
         if np.ndim(found) < 1 or np.shape(found)[-1] != columns:
             raise ValueError(f"{blame}: x has shape {np.shape(found)}; expected (..., {columns})")
