@@ -218,28 +218,41 @@ cdef class Passes:
                          tuple([like(w, self.number) for w in self.weights]),
                          tuple([None if b is None else like(b, self.number) for b in self.biases]))
         dx, dw, db = gradients
+        cdef Block zeros = self.zeros(kept.rows) if accumulate else None
         while True:
             block = self.begin(kept.rows, <cnp.ndarray>x, parameters, workspace)
-            self.set_backward(block, kept, <cnp.ndarray>grad_y, dx, <tuple>dw, <tuple>db, accumulate)
+            self.set_backward(block, kept, <cnp.ndarray>grad_y, dx, <tuple>dw, <tuple>db, zeros)
             if self.execute(block, kept.rows, True) == 0:
                 break
             workspace = self.workspace(block, True)
         give_back(self.scratch, block)
+        if zeros is not None:
+            give_back(self.scratch, zeros)
         return gradients
 
+    cdef Block zeros(self, size_t rows):
+        """For dx of each layer but the first: C adds to these, too, where it adds to gradients."""
+        cdef size_t bytes_ = self.count * self.between(rows)
+        cdef Block block = take(self.scratch, bytes_)
+        memset(block.data, 0, bytes_)
+        return block
+
     cdef void set_backward(self, Block block, Kept kept, cnp.ndarray grad_y, dx, tuple dw, tuple db,
-                           bint accumulate) noexcept:
+                           Block zeros) noexcept:
         cdef fa_dense *layers = <fa_dense *>block.data
         cdef size_t i
         self.lay_out(kept.rows, kept.block.data, layers)
         self.connect(layers)
         for i in range(self.count):
-            layers[i].accumulate = accumulate
+            layers[i].accumulate = zeros is not None
             set_result(&layers[i].dw, <cnp.ndarray>dw[i], 2)
             if db[i] is not None:
                 layers[i].db.data = cnp.PyArray_DATA(<cnp.ndarray>db[i])
             if i > 0:
-                layers[i].dx.data = block.data + self.header() + (i % 2) * self.between(kept.rows)
+                if zeros is None:
+                    layers[i].dx.data = block.data + self.header() + (i % 2) * self.between(kept.rows)
+                else:
+                    layers[i].dx.data = zeros.data + i * self.between(kept.rows)
                 layers[i].dx.row = self.width(i)
                 layers[i - 1].grad_y.data = layers[i].dx.data
                 layers[i - 1].grad_y.row = layers[i].dx.row

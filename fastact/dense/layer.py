@@ -28,6 +28,8 @@ class Layer:
         self.function = function
         self.activation = activation
         shapes = {name: a.shape for name, a in arrays.items() if name != "grad_y"}
+        if saved is not None and saved.shape[-1:] != shapes["w"][-1:]:
+            raise ValueError(f"{function}: saved has shape {saved.shape}, w {shapes['w']}; expected equal last axes")
         if saved is not None and saved.b_shape is not None:
             shapes["b"] = saved.b_shape
         self.form: Geometry = arguments.geometry(function, shapes)
