@@ -179,7 +179,7 @@ class Layer:
                 raise TypeError(f"{self.function}: accumulate=True, but out has no array for {name}")
             blame = f"{self.function}: out for {name}"
             results[name] = found = target(blame, given, shape, self.dtype, others, keep=accumulate)
-            others.append(found.array)
+            others += found
         return results
 
     def _check_gradient(self) -> None:

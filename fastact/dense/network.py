@@ -310,7 +310,7 @@ class Network:
             if len(shape) != 2 and not found.array.flags.c_contiguous:
                 found = Target(found.array.copy(), given)
             if given is not None:  # new arrays overlap nothing
-                others.append(found.array)
+                others += found
             targets.append(found)
         dx, dw, db = self._grouped([None if t is None else t.array for t in targets])
         gradients = (None if dx is None else _matrix(dx), dw, db)

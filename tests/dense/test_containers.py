@@ -192,7 +192,7 @@ def test_dask_network(dask_array: ModuleType) -> None:
     net = fa.Network([(case.w, case.b, "gelu"), (case.w.T, None, "relu")])
     x = dask_array.from_array(case.x, chunks=(5, 5))
     want, _ = net.forward(case.x)
-    for got in (net.predict(x), net.forward(x)[0], x.map_blocks(net.predict)):
+    for got in (net.predict(x), net.forward(x)[0], x.map_blocks(net.predict, dtype=x.dtype)):
         assert isinstance(got, dask_array.Array)
         assert np.allclose(got, want)
     y, saved = net.forward(x)
