@@ -65,16 +65,17 @@ def read_table() -> list[Row]:
 # Files made from the table ------------------------------------------------------------------------
 
 
-def read_aliases() -> list[str]:
-    """The names of peer_names.py, which needs nothing that is not built yet."""
-    return [alias.name for alias in runpy.run_path(str(ROOT / "fastact/activations/aliases.py"))["ALIASES"]]
+def read_aliases() -> dict[str, str]:
+    """The entry of each alias, from aliases.py, which needs nothing that is not built yet."""
+    listed = runpy.run_path(str(ROOT / "fastact/activations/aliases.py"))["ALIASES"]
+    return {alias.name: alias.entry for alias in listed}
 
 
-def write_stub(names: list[str]) -> None:
-    """fastact/__init__.pyi: the template, with one line per activation and alias."""
-    lines = "\n".join(f"{name}: Final[Activation]" for name in names)
+def write_stub(entries: dict[str, list[str]], aliases: dict[str, str]) -> None:
+    """fastact/__init__.pyi: the template, with the activations and aliases."""
+    lines = runpy.run_path(str(ROOT / "tools/stub.py"))["activations"](entries, aliases)
     template = (ROOT / "fastact/__init__.pyi.in").read_text()
-    (ROOT / "fastact/__init__.pyi").write_text(template.replace("# ROWS", lines))
+    (ROOT / "fastact/__init__.pyi").write_text(template.replace("# ACTIVATIONS", lines))
 
 
 def pxd_functions(row: Row) -> list[str]:
@@ -168,7 +169,7 @@ def extension(name: str, *sources: str) -> Extension:
 
 if __name__ == "__main__":
     table = read_table()
-    write_stub([row.name for row in table] + read_aliases())
+    write_stub({row.name: list(row.parameters) for row in table}, read_aliases())
     write_pxd(table)
     copy_headers()
     modules = cythonize([extension("_core"), extension("_dense"), extension("evaluation._measure", "fastact/evaluation/measure.c")])  # type: ignore[no-untyped-call]

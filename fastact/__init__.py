@@ -1,12 +1,8 @@
-"""fastact: neural-network activations, forward and backward, on the CPU, from NumPy or from C.
+"""Neural-network activations, forward and backward, on the CPU, from NumPy or from C.
 
-Every activation is an attribute, such as ``fastact.gelu``: an object that behaves as a ufunc does and has
-``backward``, ``derivative``, ``value_and_derivative`` and more. ``fastact.names()`` lists them, and
-``fastact.aliases()`` what other libraries call them, which are attributes too. This file only gathers names;
-it does not know any activation.
+Every activation is an attribute, such as ``fastact.gelu``. It is called as a ufunc is, and its methods
+compute gradients:
 
-Examples
---------
 >>> import numpy as np
 >>> import fastact as fa
 >>> x = np.float32([-1, 0, 1])
@@ -14,46 +10,64 @@ Examples
 array([0., 0., 1.], dtype=float32)
 >>> fa.relu.backward(np.float32([5, 5, 5]), x)
 array([0., 0., 5.], dtype=float32)
+
+Activations
+    f(x), f.derivative(x), f.backward(grad_y, x), f.backward_from_output(grad_y, y),
+    f.value_and_derivative(x), f.derivative_by(parameter, x), f.parameter_gradients(grad_y, x),
+    f.bind(**parameters); f.parameters, f.formula, f.kinks, f.range, f.max_ulp, f.learned
+    names()        their names
+    aliases()      what other libraries call them; aliases are attributes too
+    get(name)      one by name
+    surrogate(f, g), mixed([f, g, ...])    the value of f with the gradient of g; one for each unit
+    ufuncs         the NumPy ufuncs behind them
+Dense layers
+    dense, dense_forward, dense_backward, Network
+Settings
+    isa, isas, set_isa                            the instruction set
+    get_num_threads, set_num_threads, num_threads    limits on threads
+For C
+    get_include, get_library
+
+``help(fastact.gelu)`` shows one activation: formula, parameters, kinks, range, error bounds, source.
 """
 
-from importlib.metadata import version as _version
+from fastact import ufuncs as ufuncs
+from fastact._dense import Saved as Saved
+from fastact._version import __version__ as __version__
+from fastact.activations.base import Activation as Activation
+from fastact.activations.mixed import mixed as mixed
+from fastact.activations.registry import aliases as aliases
+from fastact.activations.registry import get as get
+from fastact.activations.registry import names as names
+from fastact.activations.surrogate import surrogate as surrogate
+from fastact.dense.functions import dense as dense
+from fastact.dense.functions import dense_backward as dense_backward
+from fastact.dense.functions import dense_forward as dense_forward
+from fastact.dense.network import Network as Network
+from fastact.runtime import check_environment as _check_environment
+from fastact.runtime import get_include as get_include
+from fastact.runtime import get_library as get_library
+from fastact.runtime import get_num_threads as get_num_threads
+from fastact.runtime import isa as isa
+from fastact.runtime import isas as isas
+from fastact.runtime import num_threads as num_threads
+from fastact.runtime import set_isa as set_isa
+from fastact.runtime import set_num_threads as set_num_threads
 
-from fastact import ufuncs
-from fastact._dense import Saved
-from fastact.activations.base import Activation
-from fastact.dense.functions import dense, dense_backward, dense_forward
-from fastact.activations.mixed import mixed
-from fastact.activations.registry import aliases, get, names
-from fastact.runtime import (
-    check_environment,
-    get_include,
-    get_library,
-    get_num_threads,
-    isa,
-    isas,
-    num_threads,
-    set_isa,
-    set_num_threads,
-)
-from fastact.dense.network import Network
-from fastact.activations.surrogate import surrogate
+_check_environment()
 
-__version__ = _version("fastact")
-check_environment()
-del check_environment
+# `from fastact import *` binds nothing: abs, exp and others would hide names of Python and of NumPy. It also
+# keeps help(fastact) to the text above
+__all__: list[str] = []
 
-for _name in (*names(), *aliases()):
-    globals()[_name] = get(_name)
-del _name
-
-__all__ = [
+_PUBLIC = [
     "Activation",
     "Network",
     "Saved",
+    "aliases",
     "dense",
     "dense_backward",
     "dense_forward",
-    "aliases",
     "get",
     "get_include",
     "get_library",
@@ -68,4 +82,10 @@ __all__ = [
     "surrogate",
     "ufuncs",
     *names(),
+    *aliases(),
 ]
+globals().update({name: get(name) for name in (*names(), *aliases())})
+
+
+def __dir__() -> list[str]:
+    return [*_PUBLIC, *(name for name in globals() if name.startswith("__"))]

@@ -1,7 +1,4 @@
-"""``python -m fastact COMMAND``: finds the command's module and runs it.
-
-Knows the commands' names; does not know what any of them does.
-"""
+"""``python -m fastact COMMAND``: finds the command's module and runs it."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
-"""The skin between Python and the C library: arguments in, one C call, result out.
+"""The interface between Python and the C library: arguments in, one C call, result out.
 
-Knows NumPy's C API and the C library's entry points. Does not know any activation, formula or message:
-what it cannot pass straight to C it hands to the ufunc, which follows NumPy's rules for everything.
+Calls with plain arrays of numbers go straight to C. Everything else goes to the ufunc, so that NumPy's rules
+for it hold. Must not depend on any Python module of fastact.
 """
 
-from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
-from cpython.long cimport PyLong_CheckExact
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_Check
+from cpython.long cimport PyLong_Check
 from cpython.pycapsule cimport PyCapsule_New
 from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport malloc
@@ -16,112 +16,22 @@ cnp.import_array()
 cnp.import_ufunc()
 
 include "_core_c.pxi"
+include "_core_table.pxi"
+include "_core_settings.pxi"
+include "_core_arrays.pxi"
 
-# for other extension modules, so that all use one copy of the C library and of its settings
+# Other extension modules use the copy of the C library, and its settings, that this module contains
 dense_entries = PyCapsule_New(<void *>&fa__dense_entries, "fastact._core.dense_entries", NULL)
 parallel_for = PyCapsule_New(<void *>&fa__parallel_for, "fastact._core.parallel_for", NULL)
 
-
-# The table ---------------------------------------------------------------------------------------
-
-
-def rows():
-    """Every row of the compiled table as a dict, in its order."""
-    found = []
-    for number in range(FA__ROWS):
-        row = &fa__rows[number]
-        found.append({
-            "number": number,
-            "name": row.name.decode(),
-            "parameters": {
-                row.param_names[i].decode(): row.param_defaults[i] for i in range(row.n_params)
-            },
-            "learned": {
-                row.param_names[i].decode(): row.param_derivatives[i].decode()
-                for i in range(row.n_params) if row.param_derivatives[i][0]
-            },
-            "formula": row.formula.decode(),
-            "derivative_formula": row.derivative_formula.decode(),
-            "kinks": row.kinks.decode(),
-            "from_output": bool(row.from_output),
-            "output_formula": row.output_formula.decode(),
-            "condition": row.condition.decode(),
-            "max_ulp": {
-                "float32": (row.ulp_f32, row.ulp_f32),
-                "float64": (row.ulp_f64, row.ulp_f64_derivative),
-            },
-            "about": row.about.decode(),
-        })
-    return found
-
-
-# Ufuncs ------------------------------------------------------------------------------------------
-
-FORWARD = FA__FORWARD
-DERIVATIVE = FA__DERIVATIVE
-BACKWARD = FA__BACKWARD
-BACKWARD_FROM_OUTPUT = FA__BACKWARD_FROM_OUTPUT
-BY_PARAMETER = FA__BY_PARAMETER  # parameter 0; the others follow
-
-ctypedef struct loop_data:
-    int row
-    direction_t direction
-    dtype_t dtype
-
-cdef void inner_loop(char **args, const cnp.npy_intp *dims, const cnp.npy_intp *steps,
-                     void *data) noexcept nogil:
-    cdef loop_data *what = <loop_data *>data
-    fa__execute_1d(what.row, what.direction, what.dtype, args, <const ptrdiff_t *>steps,
-                   <size_t>dims[0])
-
-cdef list _texts = []  # names and documentation, to which ufuncs keep bare pointers
-
-
-def make_ufunc(int row, int direction, str name, str doc):
-    """A genuine ufunc for one row and direction, with loops for float16, float32 and float64.
-
-    The loops stand in the order e, f, d: it is what makes integers resolve as for ``np.exp`` and keeps a
-    float32 array with a Python float parameter float32.
-    """
-    cdef int inputs = fa__arities[direction].inputs + fa__rows[row].n_params
-    cdef int operands = inputs + 1
-    # NumPy keeps these pointers for as long as the ufunc lives, which is for ever
-    cdef cnp.PyUFuncGenericFunction *functions = <cnp.PyUFuncGenericFunction *>malloc(
-        3 * sizeof(cnp.PyUFuncGenericFunction))
-    cdef void **data = <void **>malloc(3 * sizeof(void *))
-    cdef loop_data *what = <loop_data *>malloc(3 * sizeof(loop_data))
-    cdef char *types = <char *>malloc(3 * operands)
-    if not (functions and data and what and types):
-        raise MemoryError()
-    cdef int i, k, number
-    for i in range(3):
-        number = cnp.NPY_FLOAT16 if i == 0 else cnp.NPY_FLOAT if i == 1 else cnp.NPY_DOUBLE
-        what[i].row = row
-        what[i].direction = <direction_t>direction
-        what[i].dtype = <dtype_t>(FA__F16 if i == 0 else FA__F32 if i == 1 else FA__F64)
-        functions[i] = <cnp.PyUFuncGenericFunction>inner_loop
-        data[i] = &what[i]
-        for k in range(operands):
-            types[i * operands + k] = <char>number
-    name_bytes, doc_bytes = name.encode(), doc.encode()
-    _texts.extend((name_bytes, doc_bytes))
-    return cnp.PyUFunc_FromFuncAndData(functions, data, types, 3, inputs, 1, -1, name_bytes,
-                                       doc_bytes, 0)
-
-
-# The direct path ---------------------------------------------------------------------------------
-
 cdef enum:
-    RELEASE_GIL_ABOVE = 2048  # elements: below, giving the lock away costs more than it frees
-
-
-include "_core_arrays.pxi"
+    RELEASE_GIL_ABOVE = 2048  # elements; for fewer, releasing the lock costs more than it gains
 
 
 cdef class Elementwise:
-    """One row with values for its parameters: the fast way in, with the ufuncs behind it.
+    """One entry of the table with values for its parameters, and the ufuncs for what C does not take directly.
 
-    Subclassed in Python; everything here is about getting plain float arrays into C quickly.
+    A base class: ``fastact.activations.builtin.Builtin`` adds everything but the computation.
     """
 
     cdef readonly int number
@@ -131,9 +41,9 @@ cdef class Elementwise:
     cdef readonly object derivative_ufunc
     cdef readonly object backward_ufunc
     cdef readonly object backward_from_output_ufunc
-    cdef public bint output_known_to_suffice  # for parameter_values; set by check_from_output
+    cdef bint output_suffices  # for parameter_values, which are numbers; set by allow_from_output
     cdef double fixed[2][FA__MAX_PARAMS]  # parameter_values as kernels read them: float32, float64
-    cdef int fits_fixed[2]  # bit i: parameter i is a Python number that fits
+    cdef int fits_fixed[2]  # bit i: parameter i is a number that fits
     cdef dict __dict__
 
     def __init__(self, int number, tuple names, tuple values, tuple ufuncs):
@@ -142,7 +52,7 @@ cdef class Elementwise:
         self.parameter_values = values
         (self.ufunc, self.derivative_ufunc, self.backward_ufunc,
          self.backward_from_output_ufunc) = ufuncs
-        self.output_known_to_suffice = False
+        self.output_suffices = False
         cdef int i, wide, fits
         for wide in range(2):
             self.fits_fixed[wide] = 0
@@ -150,34 +60,40 @@ cdef class Elementwise:
                 fits = fix(value, cnp.NPY_DOUBLE if wide else cnp.NPY_FLOAT, &self.fixed[wide][i])
                 self.fits_fixed[wide] |= fits << i
 
-    def __call__(self, x, /, out=None, **kwargs):
+    def __call__(self, x, /, *extra, out=None, **kwargs):
+        if extra:
+            self.refuse_positional("__call__", extra)
         cdef object found = self.quick(FA__FORWARD, x, x, out, kwargs)
         if found is not None:
             return found
         return self.run(FA__FORWARD, (x,), out, kwargs, self.ufunc)
 
-    def derivative(self, x, /, out=None, **kwargs):
-        """f'(x), elementwise; arguments as for calling the activation itself."""
+    def derivative(self, x, /, *extra, out=None, **kwargs):
+        """f'(x), element by element; arguments as for calling the activation itself."""
+        if extra:
+            self.refuse_positional("derivative", extra)
         cdef object found = self.quick(FA__DERIVATIVE, x, x, out, kwargs)
         if found is not None:
             return found
         return self.run(FA__DERIVATIVE, (x,), out, kwargs, self.derivative_ufunc)
 
-    def backward(self, grad_y, x, /, out=None, **kwargs):
+    def backward(self, grad_y, x, /, *extra, out=None, **kwargs):
         """grad_y * f'(x) in one pass: the gradient with respect to the input.
 
-        Where f'(x) is 0 the result is 0, even for an infinite or NaN grad_y. Bit for bit it is
-        ``grad_y * derivative(x)`` elsewhere.
+        Where f'(x) is 0 the result is 0, even for an infinite or NaN grad_y. Elsewhere it equals
+        ``grad_y * derivative(x)``, bit for bit.
         """
+        if extra:
+            self.refuse_positional("backward", extra)
         cdef object found = self.quick(FA__BACKWARD, grad_y, x, out, kwargs)
         if found is not None:
             return found
         return self.run(FA__BACKWARD, (grad_y, x), out, kwargs, self.backward_ufunc)
 
-    def backward_from_output(self, grad_y, y, /, out=None, **kwargs):
+    def backward_from_output(self, grad_y, y, /, *extra, out=None, **kwargs):
         """grad_y * f'(x) from y = f(x) alone, where y determines f'(x).
 
-        Near saturation y has lost what f' needs: the error is bounded in absolute terms only, by
+        Near saturation y holds too few digits for an accurate f'. The error is bounded in absolute terms:
         4 eps of the dtype times the largest abs(f').
 
         Raises
@@ -186,25 +102,34 @@ cdef class Elementwise:
             If the output does not determine the derivative, for this activation or these parameters.
         """
         cdef object found
-        if not kwargs and self.output_known_to_suffice:
+        if extra:
+            self.refuse_positional("backward_from_output", extra)
+        if not kwargs and self.output_suffices:
             found = self.quick(FA__BACKWARD_FROM_OUTPUT, grad_y, y, out, kwargs)
             if found is not None:
                 return found
-        cdef dict params = self.check_from_output(kwargs)
-        return self.run(FA__BACKWARD_FROM_OUTPUT, (grad_y, y), out, params,
+        self.check_from_output(kwargs)
+        return self.run(FA__BACKWARD_FROM_OUTPUT, (grad_y, y), out, kwargs,
                         self.backward_from_output_ufunc)
 
-    def value_and_derivative(self, x, /, out=None, **kwargs):
+    def value_and_derivative(self, x, /, *extra, out=None, **kwargs):
         """(f(x), f'(x)) in one pass; `out`, if given, is a pair of arrays."""
-        cdef object found = self.quick_pair(x, out, kwargs)
+        if extra:
+            self.refuse_positional("value_and_derivative", extra)
+        cdef object found = self.quick_value_and_derivative(x, out, kwargs)
         if found is not None:
             return found
         cdef tuple results = self.run_direct(FA__VALUE_AND_DERIVATIVE, (x,), out, kwargs)
         if results is not None:
             return results
-        return self.both_by_ufunc(x, out, kwargs)
+        apply_thread_limit()
+        return self.value_and_derivative_by_ufuncs(x, out, kwargs)
 
-    # The shortest way: plain C-contiguous arrays of one shape, parameters that are numbers
+    def allow_from_output(self):
+        """Record that the output determines the derivative for the bound parameters, all of them numbers."""
+        self.output_suffices = True
+
+    # The shortest path: plain C-contiguous arrays of one shape, parameters that are numbers
 
     cdef object quick(self, int direction, object first, object last, object out, dict kwargs):
         """The result, or None where the arguments are anything else. `first` is `last` if there is one input."""
@@ -227,7 +152,7 @@ cdef class Elementwise:
         self.execute(direction, number, base, <size_t>cnp.PyArray_SIZE(<cnp.ndarray>first))
         return result
 
-    cdef object quick_pair(self, object x, object out, dict kwargs):
+    cdef object quick_value_and_derivative(self, object x, object out, dict kwargs):
         """The same for value_and_derivative."""
         cdef char *base[FA__MAX_OPERANDS]
         cdef int number = packed_type(x)
@@ -270,6 +195,7 @@ cdef class Elementwise:
     cdef void execute(self, int direction, int number, char **base, size_t n) noexcept:
         cdef dtype_t dtype = dtype_of(number)
         if n > RELEASE_GIL_ABOVE:
+            apply_thread_limit()
             with nogil:
                 fa__execute_contiguous(self.number, <direction_t>direction, dtype, base, n)
         else:
@@ -281,10 +207,11 @@ cdef class Elementwise:
         cdef tuple results = self.run_direct(direction, inputs, out, kwargs)
         if results is not None:
             return results[0]
+        apply_thread_limit()
         return self.by_ufunc(ufunc, inputs, out, kwargs)
 
     cdef tuple run_direct(self, int direction, tuple inputs, object out, dict kwargs):
-        """The results, or None where only the ufunc can know what to do."""
+        """The results, or None where the ufunc must take over."""
         cdef tuple results
         cdef double fixed[FA__MAX_PARAMS]
         cdef fa__call call
@@ -310,6 +237,7 @@ cdef class Elementwise:
         for d in range(call.ndim):
             n *= call.shape[d]
         if n > RELEASE_GIL_ABOVE:
+            apply_thread_limit()
             with nogil:
                 fa__execute(&call)
         else:
@@ -360,7 +288,7 @@ cdef class Elementwise:
                         call.stride[i][d] = cnp.PyArray_STRIDE(array, d - offset)
             elif i < n_inputs:
                 return False
-            else:  # a Python number: weakly typed, so it takes the arrays' type
+            else:  # a number: it takes the dtype of the arrays
                 call.base[i] = <char *>&fixed[i - n_inputs]
                 call.source[i] = <source_t>(FA__F64 if number[0] == cnp.NPY_DOUBLE else FA__F32)
                 if not fix(operand, number[0], &fixed[i - n_inputs]):
@@ -389,7 +317,7 @@ cdef class Elementwise:
             for d in range(call.ndim):
                 call.stride[len(operands) + i][d] = (
                     cnp.PyArray_STRIDE(array, d) if call.shape[d] != 1 else 0)
-        if count == 2 and unsafe_overlap(made[0], made[1]) or (count == 2 and made[0] is made[1]):
+        if count == 2 and (made[0] is made[1] or unsafe_overlap(made[0], made[1])):
             return None
         return tuple(made)
 
@@ -432,40 +360,3 @@ cdef class Elementwise:
                 values[i] = kwargs[name]
                 taken += 1
         return tuple(values) if taken == len(kwargs) else None
-
-
-# Process-wide settings ---------------------------------------------------------------------------
-
-
-def isa():
-    """Name of the instruction set in use."""
-    return fa_isa().decode()
-
-
-def isas():
-    """Names of the instruction sets that this machine can run, worst first."""
-    return tuple(fa_isas().decode().split(","))
-
-
-def set_isa(str name):
-    """0, or the C library's negative answer for a name it does not have (-1) or cannot run (-2)."""
-    return fa_set_isa(name.encode())
-
-
-def num_threads():
-    return fa_num_threads()
-
-
-def set_num_threads(int n):
-    fa_set_num_threads(n)
-
-
-def thread_limits():
-    """What bounds the number of threads, 0 where a source sets no bound."""
-    limits = fa__get_thread_limits()
-    return {"set_num_threads": limits.set, "FASTACT_NUM_THREADS": limits.environment,
-            "OpenMP": limits.openmp, "CPU affinity": limits.affinity, "cgroup quota": limits.cgroup}
-
-
-def openmp_runtime():
-    return fa__openmp_runtime().decode()

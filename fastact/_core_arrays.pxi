@@ -1,5 +1,5 @@
-# Questions about arrays, and what C is told of their elements. Part of _core.pyx.
-# Knows NumPy's C API; does not know activations.
+# Dtypes, layouts and overlaps of arrays, and numbers as the kernels read them. Part of _core.pyx.
+# Must not depend on activations.
 
 cdef inline int element_type(object array) noexcept:
     """NPY_HALF, NPY_FLOAT or NPY_DOUBLE for a plain native array of it, else -1."""
@@ -12,8 +12,8 @@ cdef inline int element_type(object array) noexcept:
 
 
 cdef bint find_source(cnp.ndarray array, source_t *source, int *number) noexcept:
-    """What C is to read the elements as, and the least result that NumPy's rules give them: its type number, of
-    NPY_HALF, NPY_FLOAT, NPY_DOUBLE. False where only the ufunc can know."""
+    """The type that C reads the elements as, and the number of the float type that ``np.exp`` computes them in:
+    NPY_HALF, NPY_FLOAT or NPY_DOUBLE. False for dtypes that are left to the ufunc."""
     cdef int found = cnp.PyArray_TYPE(array), size = <int>cnp.PyArray_ITEMSIZE(array)
     cdef bint swapped = not cnp.PyArray_ISNOTSWAPPED(array), signed = cnp.PyTypeNum_ISSIGNED(found)
     if found == cnp.NPY_FLOAT:
@@ -109,7 +109,7 @@ cdef inline bint same_shape(object a, object b) noexcept:
 
 
 cdef inline bint apart(object a, object b) noexcept:
-    """Whether C-contiguous arrays are the same memory or have none in common; not anything between."""
+    """Whether C-contiguous arrays occupy the same memory or have none in common."""
     cdef char *a_low = cnp.PyArray_BYTES(<cnp.ndarray>a)
     cdef char *b_low = cnp.PyArray_BYTES(<cnp.ndarray>b)
     return (a_low == b_low or a_low + cnp.PyArray_NBYTES(<cnp.ndarray>a) <= b_low
@@ -126,14 +126,29 @@ cdef inline object like(object x, int number):
     return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(<cnp.ndarray>x), cnp.PyArray_DIMS(<cnp.ndarray>x), number, 0)
 
 
-cdef bint fix(object value, int number, double *to) except -1:
-    """Store a Python number, rounded to the type, as kernels for it read it; False where it is none, or too large."""
-    cdef double wide
-    if PyFloat_CheckExact(value):
-        wide = PyFloat_AS_DOUBLE(value)
-    elif PyLong_CheckExact(value):
-        wide = <double>value
+from numpy import generic  # the base class of NumPy's scalars
+
+
+cdef bint read_number(object value, double *to) except -1:
+    """Store a Python or NumPy number; False for anything else, and for integers too large for a double."""
+    if PyFloat_Check(value):  # np.float64 is a subclass
+        to[0] = PyFloat_AS_DOUBLE(value)
+    elif PyLong_Check(value):  # bool is a subclass
+        try:
+            to[0] = <double>value
+        except OverflowError:
+            return False
+    elif isinstance(value, generic) and value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:
+        to[0] = <double>value.item()
     else:
+        return False
+    return True
+
+
+cdef bint fix(object value, int number, double *to) except -1:
+    """Store a number, rounded to the type, as kernels for it read it; False where it is none, or too large."""
+    cdef double wide
+    if not read_number(value, &wide):
         return False
     if number == cnp.NPY_DOUBLE:
         to[0] = wide

@@ -58,6 +58,8 @@ cdef extern from "elementwise/internal.h" nogil:
         int set, environment, openmp, affinity, cgroup
     fa__thread_limits fa__get_thread_limits()
     const char *fa__openmp_runtime()
+    void fa__limit_threads(int n)
+    int fa__thread_limit()
     void fa__parallel_for(void *body, const void *context, size_t n, size_t grain, size_t quantum)
 
 cdef extern from "api/dense.h" nogil:

@@ -1,13 +1,13 @@
-"""Turns what NumPy says of bad input into what the caller needs: the argument, what it was, what was
-expected.
+"""Errors that name the argument, what it was and what was expected, in place of NumPy's.
 
-Mostly called once something has failed. Does not know any activation.
+Must not depend on any activation.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -21,11 +21,18 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; nearest: {', '.join(close)}" if close else ""
 
 
-def unknown_keyword(function: str, word: str, parameters: Iterable[str]) -> TypeError:
-    """For a keyword that is neither a parameter nor known to ufuncs."""
-    names = list(parameters)
-    expected = f"its parameters are {', '.join(names)}" if names else "it has no parameters"
-    return TypeError(f"{function}: unexpected keyword {word!r}; {expected}{nearest(word, names)}")
+def only_by_keyword(function: str, data: Sequence[str], extra: int, keywords: Sequence[str]) -> TypeError:
+    """For positional arguments beyond the data arrays.
+
+    Examples
+    --------
+    >>> print(only_by_keyword("fastact.prelu", ["x"], 1, ["weight", "out"]))
+    fastact.prelu takes 1 positional argument (x) but 2 were given; expected weight= or out= by keyword
+    """
+    plural = "s" if len(data) > 1 else ""
+    taken = f"{function} takes {len(data)} positional argument{plural} ({', '.join(data)})"
+    listed = " or ".join(f"{name}=" for name in keywords)
+    return TypeError(f"{taken} but {len(data) + extra} were given; expected {listed} by keyword")
 
 
 def _describe(operand: Any) -> np.dtype[Any] | None:
@@ -40,6 +47,9 @@ def _describe(operand: Any) -> np.dtype[Any] | None:
 
 def _check_dtypes(function: str, operands: Mapping[str, Any], error: Exception) -> None:
     for argument, operand in operands.items():
+        if isinstance(operand, int) and not -(2**63) <= operand < 2**64:
+            message = f"{function}: {argument} is an integer of {operand.bit_length()} bits"
+            raise TypeError(f"{message}; expected at most 64, or a float") from error
         dtype = _describe(operand)
         if dtype is None:
             message = f"{function}: {argument} is not an array of numbers; expected {REAL_NUMBERS}"
@@ -81,20 +91,47 @@ def check_pair(function: str, out: Any) -> None:
         raise TypeError(f"{function}: out is {type(out).__name__}; expected a pair of arrays")
 
 
-def explain(function: str, operands: Mapping[str, Any], out: Any, error: Exception) -> NoReturn:
-    """Raise a clearer error in place of `error`, where the cause can be told; else `error` itself.
+_LAYOUTS = ("K", "A", "C", "F")
+_CASTING = ("no", "equiv", "safe", "same_kind", "unsafe")
+
+
+def _check_keywords(function: str, keywords: Mapping[str, Any], error: Exception) -> None:
+    for name, known, meaning in (
+        ("order", _LAYOUTS, "a memory layout, as for ufuncs"),
+        ("casting", _CASTING, "a casting rule"),
+    ):
+        value = keywords.get(name, known[0])
+        if value not in known and str(value).upper() not in known:
+            listed = ", ".join(map(repr, known))
+            message = f"{function}: {name} is {value!r}; expected {meaning}: one of {listed}"
+            raise (ValueError if isinstance(value, str) else TypeError)(message) from error
+
+
+def explain(
+    function: str,
+    operands: Mapping[str, Any],
+    out: Any,
+    error: Exception,
+    keywords: Mapping[str, Any] = MappingProxyType({}),
+) -> NoReturn:
+    """Raise a clearer error in place of `error`, where the cause is clear; else `error` itself.
 
     Parameters
     ----------
     function : str
-        The name to blame, such as ``"fastact.gelu.backward"``.
+        The name for the message, such as ``"fastact.gelu.backward"``.
     operands : mapping
         Argument names and values, in order.
     out : array, tuple of arrays or None
         As passed by the caller.
     error : Exception
         What NumPy raised.
+    keywords : mapping
+        The ufunc keywords that the caller passed.
     """
+    _check_keywords(function, keywords, error)
+    if any(hasattr(type(o), "__array_ufunc__") and not isinstance(o, np.ndarray) for o in operands.values()):
+        raise error  # from the library to which NumPy gave the call
     _check_dtypes(function, operands, error)
     shape = common_shape(function, {k: np.shape(v) for k, v in operands.items()}, error)
     if out is not None:

@@ -1,18 +1,20 @@
-"""Process-wide settings: instruction set and threads.
-
-Knows their names and checks them; does not know how either is used.
-"""
+"""Settings: the instruction set of the process, and limits on threads for the process or a ``with`` block."""
 
 from __future__ import annotations
 
+import operator
 import os
+import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from fastact import _core
 
 ISAS = ("sse2", "avx2", "avx512", "neon")
+_MOST_THREADS = 2**31 - 1  # an int of C
 
 
 def isa() -> str:
@@ -31,7 +33,7 @@ def isa() -> str:
 
 
 def isas() -> tuple[str, ...]:
-    """Names of the instruction sets that this machine can run, worst first."""
+    """Names of the instruction sets that this machine can run, slowest first."""
     found: tuple[str, ...] = _core.isas()
     return found
 
@@ -65,16 +67,20 @@ def check_environment() -> None:
     if wanted:
         _set_isa(wanted, "environment variable FASTACT_ISA")
     threads = os.environ.get("FASTACT_NUM_THREADS", "")
-    if threads and not (threads.strip().isdigit() and int(threads) > 0):
+    if threads and not (re.fullmatch("0*[1-9][0-9]{0,9}", threads.strip()) and int(threads) <= _MOST_THREADS):
         message = f"environment variable FASTACT_NUM_THREADS is {threads!r}"
-        raise ValueError(f"{message}; expected a positive whole number")
+        raise ValueError(f"{message}; expected a positive whole number up to {_MOST_THREADS}")
+
+
+# Threads --------------------------------------------------------------------------------------------
 
 
 def get_num_threads() -> int:
     """The most threads that one call may use.
 
-    The smallest of ``OMP_NUM_THREADS``, ``FASTACT_NUM_THREADS`` or what :func:`set_num_threads` set, the
-    CPUs this process may run on, its cgroup's CPU quota, and any limit set by threadpoolctl.
+    The smallest of ``OMP_NUM_THREADS``, the CPUs that this process may run on, its cgroup's CPU quota, any
+    limit set by threadpoolctl, and the limit set by the innermost :func:`num_threads` block, else by
+    :func:`set_num_threads`, else by ``FASTACT_NUM_THREADS``. In a forked child it is 1.
     """
     return int(_core.num_threads())
 
@@ -90,19 +96,70 @@ def set_num_threads(n: int | None) -> None:
     Raises
     ------
     ValueError
-        If n is not a whole number of at least 1.
+        If n is not a whole number from 1 to 2147483647.
     """
-    if n is None:
-        _core.set_num_threads(0)
-        return
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-        raise ValueError(f"fastact.set_num_threads: n is {n!r}; expected a whole number of at least 1")
-    _core.set_num_threads(n)
+    _core.set_num_threads(0 if n is None else _count("fastact.set_num_threads", n))
+
+
+def _count(function: str, n: object) -> int:
+    """n as an int, or a ValueError."""
+    try:
+        found = 0 if isinstance(n, bool) else operator.index(n)  # type: ignore[arg-type]
+    except TypeError:
+        found = 0
+    if not 1 <= found <= _MOST_THREADS:
+        expected = f"a whole number of at least 1 and at most {_MOST_THREADS}"
+        raise ValueError(f"{function}: n is {n!r}; expected {expected}")
+    return found
+
+
+class _Block:
+    """One ``with`` block: its limit, until it is left."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.open = True
+
+
+# Blocks that were entered in this context, innermost last. Blocks of generators and tasks overlap in any
+# order, so a block that is left is marked and removed, and the innermost open one applies
+_blocks: ContextVar[tuple[_Block, ...]] = ContextVar("fastact.num_threads", default=())
+_lock = threading.Lock()
+_open_blocks: set[_Block] = set()
+
+
+def _limit_of_context() -> int:
+    return next((block.limit for block in reversed(_blocks.get()) if block.open), 0)
+
+
+_core.use_context_limit(_limit_of_context)
+
+
+def _keep(block: _Block, is_open: bool) -> None:
+    """Enter or leave a block in the calling context."""
+    block.open = is_open
+    _blocks.set(tuple(other for other in _blocks.get() if other.open) + ((block,) if is_open else ()))
+    with _lock:
+        (_open_blocks.add if is_open else _open_blocks.discard)(block)
+        _core.count_blocks(len(_open_blocks))
 
 
 @contextmanager
 def num_threads(n: int) -> Iterator[None]:
-    """Limit the threads within a ``with`` block.
+    """Limit the threads that one call may use, within a ``with`` block.
+
+    The limit holds for calls from the thread, or the asyncio task, that entered the block. Blocks may be
+    nested; the innermost applies.
+
+    Parameters
+    ----------
+    n : int
+        At least 1.
+
+    Raises
+    ------
+    ValueError
+        If n is not a whole number from 1 to 2147483647.
 
     Examples
     --------
@@ -111,16 +168,16 @@ def num_threads(n: int) -> Iterator[None]:
     ...     fa.get_num_threads()
     1
     """
-    before = _core.thread_limits()["set_num_threads"]
-    set_num_threads(n)
+    block = _Block(_count("fastact.num_threads", n))
+    _keep(block, True)
     try:
         yield
     finally:
-        _core.set_num_threads(before)
+        _keep(block, False)
 
 
 def get_include() -> str:
-    """The folder to put on a C compiler's include path for ``fastact.h``."""
+    """Path of the folder that contains ``fastact.h``, for a C compiler's include path."""
     return str(Path(__file__).parent / "include")
 
 

@@ -1,9 +1,11 @@
-"""The genuine NumPy ufuncs of every activation: NAME, NAME_derivative, NAME_backward and, where the
-output determines the derivative, NAME_backward_from_output; for each learned parameter also
-NAME_derivative_PARAMETER, which is df/dPARAMETER.
+"""The NumPy ufuncs behind the activations.
 
-Parameters are ordinary inputs that follow the arrays, without defaults. Each ufunc pickles by its name
-in this module. Knows how ufuncs are named and documented; does not know any activation.
+For every activation NAME there are ``NAME``, ``NAME_derivative``, ``NAME_backward`` and, where the output
+determines the derivative, ``NAME_backward_from_output``; for each learned parameter also
+``NAME_derivative_PARAMETER``, which is df/dPARAMETER.
+
+Parameters are ordinary inputs that follow the arrays, without defaults. Each ufunc pickles by its name in
+this module.
 
 Examples
 --------
@@ -35,11 +37,11 @@ _DIRECTIONS = {
 }
 
 
-def _make(row: dict[str, Any], suffix: str, direction: int, inputs: str, meaning: str) -> np.ufunc:
-    name = row["name"] + suffix
-    arguments = ", ".join([inputs, *row["parameters"]])
-    doc = f"{name}({arguments})\n\n{meaning.format(**row)}\n\n{row['about']}"
-    ufunc: np.ufunc = _core.make_ufunc(row["number"], direction, name, doc)
+def _make(entry: dict[str, Any], suffix: str, direction: int, inputs: str, meaning: str) -> np.ufunc:
+    name = entry["name"] + suffix
+    arguments = ", ".join([inputs, *entry["parameters"]])
+    doc = f"{name}({arguments})\n\n{meaning.format(**entry)}\n\n{entry['about']}"
+    ufunc: np.ufunc = _core.make_ufunc(entry["number"], direction, name, doc)
     if hasattr(ufunc, "__dict__"):  # NumPy 2.2 and later; earlier ones find the module by searching
         ufunc.__module__ = __name__
     return ufunc
@@ -47,15 +49,15 @@ def _make(row: dict[str, Any], suffix: str, direction: int, inputs: str, meaning
 
 def _all() -> dict[str, np.ufunc]:
     made = {}
-    for row in _core.rows():
+    for entry in _core.entries():
         for suffix in _DIRECTIONS:
-            if row["from_output"] or suffix != "_backward_from_output":
-                made[row["name"] + suffix] = _make(row, suffix, *_DIRECTIONS[suffix])
-        for i, parameter in enumerate(row["parameters"]):
-            if parameter in row["learned"]:
-                meaning = f"df/d{parameter} = {row['learned'][parameter]}"
+            if entry["from_output"] or suffix != "_backward_from_output":
+                made[entry["name"] + suffix] = _make(entry, suffix, *_DIRECTIONS[suffix])
+        for i, parameter in enumerate(entry["parameters"]):
+            if parameter in entry["learned"]:
+                meaning = f"df/d{parameter} = {entry['learned'][parameter]}"
                 suffix = f"_derivative_{parameter}"
-                made[row["name"] + suffix] = _make(row, suffix, _core.BY_PARAMETER + i, "x", meaning)
+                made[entry["name"] + suffix] = _make(entry, suffix, _core.BY_PARAMETER + i, "x", meaning)
     return made
 
 
@@ -66,3 +68,7 @@ def __getattr__(name: str) -> np.ufunc:
 _made = _all()
 globals().update(_made)
 __all__ = list(_made)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]

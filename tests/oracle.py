@@ -1,8 +1,8 @@
-"""The truth of the tests: every row's formula text in ball arithmetic, errors in ULP, and where to look.
+"""The truth of the tests: every entry's formula text in ball arithmetic, errors in ULP, and where to look.
 
 Balls (flint) hold the exact value and say how well it is known, however much cancels; mpmath, which does
-not, is the second opinion. Knows both, IEEE formats and how to find what is special about a function by
-searching for it. Does not know any activation, nor how the library computes.
+not, is the second opinion. What is special about a function is found by searching for it. Must not depend on
+how the library computes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fastact.activations.formula import compile_formula
 from fastact.evaluation.accuracy import errors as measured
 from fastact.evaluation.accuracy.truth import Truth, decided, parts
 
-ROWS = {row["name"]: row for row in _core.rows()}
+ENTRIES = {entry["name"]: entry for entry in _core.entries()}
 PRECISION = 400  # bits of mpmath
 SURE_BITS = 200  # of every truth
 ON_THE_WAY = tuple(1024 * mpf(k) for k in ("1", "1.1", "2", "5", "9", "16"))  # all exponentials still differ
@@ -38,9 +38,9 @@ Real = mpf | None
 
 @lru_cache(None)
 def compiled(name: str, key: str, arithmetic: str = "mpmath", argument: str = "x") -> Callable[..., Any]:
-    """A formula text of a row, such as its ``"derivative_formula"``, as a function of numbers."""
-    row = ROWS[name]
-    return compile_formula(row[key], (argument, *row["parameters"]), arithmetic)
+    """A formula text of an entry, such as its ``"derivative_formula"``, as a function of numbers."""
+    entry = ENTRIES[name]
+    return compile_formula(entry[key], (argument, *entry["parameters"]), arithmetic)
 
 
 def evaluate(function: Callable[..., Any], *arguments: mpf) -> Real:
@@ -81,7 +81,7 @@ def truths(name: str, key: str, x: np.ndarray, parameters: tuple[float, ...]) ->
 
 def defaults(name: str, dtype: type = np.float64) -> tuple[float, ...]:
     """Default parameters as an array of the dtype holds them."""
-    return tuple(float(dtype(value)) for value in ROWS[name]["parameters"].values())
+    return tuple(float(dtype(value)) for value in ENTRIES[name]["parameters"].values())
 
 
 def limit(name: str, key: str, sign: int, parameters: tuple[float, ...]) -> Real:

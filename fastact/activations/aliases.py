@@ -1,10 +1,10 @@
-"""What other libraries call the rows of the table, where it is another name or another function.
+"""What other libraries call the entries of the table, where it is another name or another function.
 
 The one list of aliases: :func:`fastact.get`, attributes of :mod:`fastact`, its type stub and the help texts
-follow from it. A name that differs only in case or underscores needs no entry to be found by
-:func:`fastact.get`; it has one to be an attribute. Where a library means another function or other parameters
-by a name of a row, the alias is ``LIBRARY_NAME``, and `theirs` is the name. setup.py runs this file alone, so
-it imports nothing of fastact and does not know what a row computes.
+follow from it. A name that differs only in case, spaces, hyphens or underscores needs no alias to be found
+by :func:`fastact.get`; it has one to be an attribute. Where a library means another function or other
+parameters by a name of an entry, the alias is ``LIBRARY_NAME``, and `theirs` is the name. The build runs this
+file alone: it must not import anything of fastact.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ _NONE: Mapping[str, float] = MappingProxyType({})
 
 
 class Alias(NamedTuple):
-    """A name that others use for a row of the table.
+    """A name that others use for an entry of the table.
 
     Parameters
     ----------
     name : str
         The attribute of :mod:`fastact`.
-    row : str
-        The row that computes it.
+    entry : str
+        The entry that computes it.
     libraries : str
-        Who calls it so.
+        The libraries that use the name.
     parameters : mapping
-        Those of the row that differ from its defaults.
+        Those of the entry that differ from its defaults.
     theirs : str
         Their name for it, where `name` had to be another one.
     """
 
     name: str
-    row: str
+    entry: str
     libraries: str
     parameters: Mapping[str, float] = _NONE
     theirs: str = ""
@@ -44,6 +44,7 @@ ALIASES: tuple[Alias, ...] = (
     Alias("linear", "identity", "Keras"),
     Alias("relu_k", "clipped_relu", "Thinc"),
     Alias("bounded_relu", "clipped_relu", "oneDNN 2"),
+    Alias("lrelu", "leaky_relu", "papers"),
     Alias("tensorflow_leaky_relu", "leaky_relu", "TensorFlow", {"negative_slope": 0.2}, "leaky_relu"),
     Alias("keras_leaky_relu", "leaky_relu", "Keras, the function", {"negative_slope": 0.2}, "leaky_relu"),
     Alias("keras_layer_leaky_relu", "leaky_relu", "Keras, the layer", {"negative_slope": 0.3}, "LeakyReLU"),
@@ -86,5 +87,11 @@ ALIASES: tuple[Alias, ...] = (
 
 
 def plain(name: str) -> str:
-    """A name without case and underscores, in which spellings such as LeakyReLU and leaky_relu agree."""
-    return name.replace("_", "").lower()
+    """A name in lower case without separators: the same for "LeakyReLU", "leaky-relu" and "leaky_relu".
+
+    Examples
+    --------
+    >>> plain("Leaky ReLU") == plain("leaky_relu")
+    True
+    """
+    return "".join(c for c in name.lower() if c not in " -_")

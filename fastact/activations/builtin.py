@@ -1,77 +1,86 @@
-"""The rows of the table as activations: each a name, parameters, and the ufuncs behind both.
+"""The entries of the table as activations: each a name, parameters, and the ufuncs that compute it.
 
-Knows what follows from a row of the table. Does not know any row, nor how arrays reach C (that is
-``_core.Elementwise``, the base that computes).
+Must not name any activation. How arrays reach C is ``_core.Elementwise``, the base class that computes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from fastact import _core, errors, ufuncs
-from fastact.activations import help_text
-from fastact.activations.base import UFUNC_KEYWORDS, Activation
+from fastact.activations import help_text, parameters
+from fastact.activations.base import Activation, data_only
+from fastact.activations.containers import as_operand, detached, shape_of, without_labels
 from fastact.activations.formula import compile_formula
+from fastact.activations.gradients import gradient
 from fastact.activations.value_range import Interval, range_of
 
-_ROWS: Mapping[str, dict[str, Any]] = {row["name"]: row for row in _core.rows()}
+_ENTRIES: Mapping[str, dict[str, Any]] = {entry["name"]: entry for entry in _core.entries()}
+_SUFFIXES = ("", "_derivative", "_backward", "_backward_from_output")
 
 
-class Row(_core.Elementwise, Activation):
-    """A row of the table, with values for its parameters.
+class Builtin(_core.Elementwise, Activation):
+    """An entry of the table, with values for its parameters.
 
     Parameters
     ----------
     name : str
-        Of the row.
+        Of the entry.
     **parameters : float or array_like
         Values other than the defaults.
     """
 
-    def __init__(self, name: str, **parameters: Any) -> None:
-        row = _ROWS[name]
-        values = {**row["parameters"], **parameters}
-        suffixes = ("", "_derivative", "_backward", "_backward_from_output")
-        found = tuple(getattr(ufuncs, name + s) if name + s in ufuncs.__all__ else None for s in suffixes)
-        super().__init__(row["number"], tuple(values), tuple(values.values()), found)
-        self._row = row
-        self.__name__ = self.__qualname__ = name
-        self.__signature__ = help_text.signature(values)
+    _entry: Mapping[str, Any]
+    _parameters: Mapping[str, Any]
+
+    def __init__(self, name: str, **given: Any) -> None:
+        entry = _ENTRIES[name]
+        values = {**entry["parameters"], **given}
+        found = tuple(getattr(ufuncs, name + s) if name + s in ufuncs.__all__ else None for s in _SUFFIXES)
+        super().__init__(entry["number"], tuple(values), tuple(values.values()), found)
+        self.__dict__.update(
+            _entry=entry,
+            _parameters=MappingProxyType(values),
+            __name__=name,
+            __qualname__=name,
+            __signature__=help_text.signature(values),
+        )
 
     # About -----------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
-        name: str = self._row["name"]
+        name: str = self._entry["name"]
         return name
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        return MappingProxyType(dict(zip(self.parameter_names, self.parameter_values, strict=True)))
+        return self._parameters
 
     @property
     def formula(self) -> str:
-        return str(self._row["formula"])
+        return str(self._entry["formula"])
 
     @property
     def derivative_formula(self) -> str:
-        return str(self._row["derivative_formula"])
+        return str(self._entry["derivative_formula"])
 
     @property
     def output_formula(self) -> str | None:
-        return str(self._row["output_formula"]) if self._row["from_output"] else None
+        return str(self._entry["output_formula"]) if self._entry["from_output"] else None
 
     @property
     def kinks(self) -> tuple[float, ...]:
-        text = self._row["kinks"]
+        text = self._entry["kinks"]
         if not text:
             return ()
-        at = compile_formula(f"({text},)", self.parameter_names, "numpy")
+        at = _compiled(f"({text},)", self.parameter_names)
         with np.errstate(all="ignore"):  # a slope of 0 has its kinks at infinity
             found = at(*(np.asarray(value, np.float64) for value in self.parameter_values))
         flat = [float(kink) for each in found for kink in np.ravel(each)]
@@ -80,39 +89,41 @@ class Row(_core.Elementwise, Activation):
     @property
     def range(self) -> Interval:
         for name, value in self.parameters.items():
-            if np.ndim(value):
-                message = f"fastact.{self.name}.range: {name} has shape {np.shape(value)}; expected a number"
+            if not parameters.is_number(value):
+                message = f"fastact.{self.name}.range: {name} has shape {shape_of(value)}; expected a number"
                 raise ValueError(message)
         return range_of(self)
 
     @property
     def max_ulp(self) -> Mapping[str, tuple[float, float]]:
-        return MappingProxyType(self._row["max_ulp"])
+        return MappingProxyType(self._entry["max_ulp"])
 
     def documentation(self) -> str:
-        """What ``help`` shows: the row, whatever is bound."""
-        return _documentation(self.name)
+        """What ``help`` shows."""
+        return _documentation(self) if self._numbers_only() else help_text.of_entry(self._entry, self)
 
     def described(self) -> str:
-        bound = {k: v for k, v in self.parameters.items() if v is not self._row["parameters"][k]}
-        listed = ", ".join(f"{k}={v!r}" for k, v in bound.items())
+        listed = parameters.described(self.parameters, self._entry["parameters"])
         return self.name + (f" with {listed}" if listed else "")
 
-    # Other parameters ------------------------------------------------------------------------------
+    def _numbers_only(self) -> bool:
+        return all(isinstance(value, float) for value in self.parameter_values)
 
-    def bind(self, **parameters: Any) -> Row:
-        for name, value in parameters.items():
-            if name not in self.parameter_names:
-                raise errors.unknown_keyword(f"fastact.{self.name}", name, self.parameter_names)
-            if np.asarray(value).dtype.kind not in "biuf":
-                message = f"fastact.{self.name}: {name} is {value!r}; expected real numbers"
-                raise TypeError(message)
-        if not parameters:
+    # As objects ------------------------------------------------------------------------------------
+
+    def key(self) -> tuple[Any, ...]:
+        return (self.name, *map(parameters.key, self.parameter_values))
+
+    def bind(self, **given: Any) -> Builtin:
+        if not given:
             return self
-        return Row(self.name, **{**self.parameters, **parameters})
+        blame = f"fastact.{self.name}"
+        self.split_keywords("__call__", given, frozenset())
+        values = {name: parameters.checked(blame, name, value) for name, value in given.items()}
+        return Builtin(self.name, **{**self.parameters, **values})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        defaults = self._row["parameters"]
+        defaults = self._entry["parameters"]
         bound = {k: v for k, v in self.parameters.items() if v is not defaults[k]}
         return rebuild, (self.name, bound)
 
@@ -120,117 +131,127 @@ class Row(_core.Elementwise, Activation):
 
     @property
     def learned(self) -> Mapping[str, str]:
-        return MappingProxyType(self._row["learned"])
+        return MappingProxyType(self._entry["learned"])
 
-    def derivative_by(self, parameter: str, x: Any, /, out: Any = None, **kwargs: Any) -> Any:
-        if parameter not in self.learned:
-            known = ", ".join(self.learned) or "none"
-            message = f"fastact.{self.name}.derivative_by: {parameter!r} is not a learned parameter"
-            raise TypeError(f"{message}; those are: {known}")
+    def learned_elsewhere(self) -> list[str]:
+        mine = _without_names(self._entry)
+        same = [entry for entry in _ENTRIES.values() if entry["learned"] and _without_names(entry) == mine]
+        return [f"{entry['name']}'s {parameter}" for entry in same for parameter in entry["learned"]]
+
+    @data_only
+    def derivative_by(self, parameter: str, x: Any, /, *, out: Any = None, **kwargs: Any) -> Any:
+        self.require_learned("derivative_by", parameter)
         ufunc = getattr(ufuncs, f"{self.name}_derivative_{parameter}")
-        return self.by_ufunc(ufunc, (x,), out, kwargs)
+        return self.by_ufunc(ufunc, (x,), out, kwargs, "derivative_by")
 
-    def parameter_gradients(self, grad_y: Any, x: Any, /, **parameters: Any) -> dict[str, Any]:
-        values = {**self.parameters, **parameters}
-        return {
-            name: _sum_to_shape(
-                np.multiply(grad_y, self.derivative_by(name, x, **parameters)), np.shape(values[name])
-            )
-            for name in self.learned
-        }
+    @data_only
+    def parameter_gradients(
+        self, grad_y: Any, x: Any, /, *, dtype: Any = None, **given: Any
+    ) -> dict[str, Any]:
+        method = "parameter_gradients"
+        self.require_learned(method)
+        self.split_keywords(method, given, frozenset())
+        bare, _ = without_labels(self.blame(method), {"grad_y": as_operand(grad_y), "x": as_operand(x)})
+        values = {**self.parameters, **given}
+        try:
+            slopes = {name: self.derivative_by(name, bare["x"], **given) for name in self.learned}
+            return {
+                name: gradient(bare["grad_y"], slope, shape_of(values[name]), dtype)
+                for name, slope in slopes.items()
+            }
+        except (TypeError, ValueError) as error:
+            errors.explain(self.blame(method), {**bare, **given}, None, error)
 
-    # What _core hands back ---------------------------------------------------------------------------
+    # What _core leaves to NumPy ----------------------------------------------------------------------
 
-    def by_ufunc(self, ufunc: np.ufunc, inputs: tuple[Any, ...], out: Any, kwargs: dict[str, Any]) -> Any:
-        """Everything that is not plain float arrays: NumPy's rules for all of it."""
-        values = dict(self.parameters)
-        keywords = {}
-        for key, value in kwargs.items():
-            if key in values:
-                values[key] = value
-            elif key in UFUNC_KEYWORDS:
-                keywords[key] = value
-            else:
-                raise errors.unknown_keyword(self._blame(ufunc), key, self.parameter_names)
+    def by_ufunc(
+        self, ufunc: np.ufunc, inputs: tuple[Any, ...], out: Any, kwargs: dict[str, Any], method: str = ""
+    ) -> Any:
+        """The ufunc's result for arguments other than plain arrays of numbers, by NumPy's rules."""
+        method = method or ufunc.__name__[len(self.name) + 1 :] or "__call__"
+        given, keywords = self.split_keywords(method, kwargs)
+        values = {**self.parameters, **given}
         if out is not None:
             keywords["out"] = out
         try:
-            return ufunc(*inputs, *_typed(inputs, values.values()), **keywords)
-        except (TypeError, ValueError) as error:
-            second = "y" if ufunc.__name__.endswith("from_output") else "x"
-            names = ("x",) if len(inputs) == 1 else ("grad_y", second)
-            operands = {**dict(zip(names, inputs, strict=True)), **values}
-            errors.explain(self._blame(ufunc), operands, out, error)
+            return ufunc(
+                *inputs, *parameters.typed(inputs, values.values(), keywords.get("dtype")), **keywords
+            )
+        except (TypeError, ValueError, OverflowError) as error:
+            self._explain(method, inputs, values, keywords, error)
 
-    def both_by_ufunc(self, x: Any, out: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
-        """value_and_derivative by two ufuncs."""
+    def _explain(
+        self,
+        method: str,
+        inputs: tuple[Any, ...],
+        values: Mapping[str, Any],
+        keywords: Mapping[str, Any],
+        error: Exception,
+    ) -> NoReturn:
+        names = ("x",) if len(inputs) == 1 else ("grad_y", "y" if method.endswith("output") else "x")
+        operands = {**dict(zip(names, inputs, strict=True)), **values}
+        errors.explain(self.blame(method), operands, keywords.get("out"), error, keywords)
+
+    def value_and_derivative_by_ufuncs(self, x: Any, out: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        """Both results, one after the other."""
+        method = "value_and_derivative"
         if out is None:
             return (
-                self.by_ufunc(self.ufunc, (x,), None, kwargs),
-                self.by_ufunc(self.derivative_ufunc, (x,), None, kwargs),
+                self.by_ufunc(self.ufunc, (x,), None, kwargs, method),
+                self.by_ufunc(self.derivative_ufunc, (x,), None, kwargs, method),
             )
-        blame = f"fastact.{self.name}.value_and_derivative"
+        blame = self.blame(method)
         errors.check_pair(blame, out)
-        held = np.array(x, subok=True)  # the first result may overwrite x
-        given = {key: kwargs[key] for key in ("where", *self.parameter_names) if key in kwargs}
-        operands = {"x": held, **self.parameters, **given}
-        shape = errors.common_shape(blame, {key: np.shape(value) for key, value in operands.items()})
-        errors.check_out(blame, out, shape)  # of both, before the first one is written
-        value = self.by_ufunc(self.ufunc, (held,), out[0], kwargs)
-        return value, self.by_ufunc(self.derivative_ufunc, (held,), out[1], kwargs)
+        given, keywords = self.split_keywords(method, kwargs)
+        # the first result may overwrite what the second one is computed from
+        operands = {"x": as_operand(x), **self.parameters, **given, "where": keywords.get("where", True)}
+        operands = {name: detached(operand, out) for name, operand in operands.items()}
+        shape = errors.common_shape(blame, {name: shape_of(value) for name, value in operands.items()})
+        errors.check_out(blame, out, shape)  # both, before the first one is written
+        held = operands.pop("x")
+        keywords = {**keywords, **operands}
+        value = self.by_ufunc(self.ufunc, (held,), out[0], keywords, method)
+        return value, self.by_ufunc(self.derivative_ufunc, (held,), out[1], keywords, method)
 
-    def check_from_output(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        own = kwargs.keys().isdisjoint(self.parameter_names)
-        if own and self.output_known_to_suffice:  # evaluating the condition costs as much as 10,000 elements
-            return kwargs
-        blame = f"fastact.{self.name}.backward_from_output"
-        if not self._row["from_output"]:
-            raise TypeError(f"{blame}: the output does not determine it: {self._row['output_formula']}")
-        condition = self._row["condition"]
+    def check_from_output(self, kwargs: Mapping[str, Any]) -> None:
+        blame = self.blame("backward_from_output")
+        if not self._entry["from_output"]:
+            raise TypeError(f"{blame}: the output does not determine it: {self._entry['output_formula']}")
+        values = {name: kwargs.get(name, value) for name, value in self.parameters.items()}
+        condition = self._entry["condition"]
         if condition != "True":
-            values = {**self.parameters, **{k: v for k, v in kwargs.items() if k in self.parameter_names}}
             try:
-                holds = compile_formula(condition, tuple(values), "numpy")(*map(np.asarray, values.values()))
+                holds = np.all(_compiled(condition, tuple(values))(*map(np.asarray, values.values())))
             except (TypeError, ValueError) as error:
                 errors.explain(blame, values, None, error)
-            if not np.all(holds):
+            if not holds:
                 listed = ", ".join(f"{k}={v!r}" for k, v in values.items())
                 raise TypeError(f"{blame}: the output does not determine it for {listed}; needs {condition}")
-        self.output_known_to_suffice = self.output_known_to_suffice or own
-        return kwargs
-
-    def _blame(self, ufunc: np.ufunc) -> str:
-        return f"fastact.{self.name}{ufunc.__name__[len(self.name) :].replace('_', '.', 1)}"
-
-
-def _sum_to_shape(terms: Any, shape: tuple[int, ...]) -> Any:
-    """Sum over the axes along which something of this shape was broadcast."""
-    lead = terms.ndim - len(shape)
-    stretched = [lead + i for i, n in enumerate(shape) if n == 1 and terms.shape[lead + i] != 1]
-    total = terms.sum(axis=(*range(lead), *stretched), dtype=np.float64, keepdims=True)
-    return total.reshape(shape).astype(terms.dtype)[()]
-
-
-def _typed(inputs: tuple[Any, ...], values: Iterable[Any]) -> list[Any]:
-    """Parameter values as the ufunc is to see them. For integer inputs, Python numbers get the dtype that
-    ``numpy.exp`` would compute in; left untyped they would make every result float64."""
-    dtypes = [getattr(x, "dtype", None) or np.asarray(x).dtype for x in inputs]
-    if not all(isinstance(dtype, np.dtype) and dtype.kind in "biu" for dtype in dtypes):
-        return list(values)
-    result = np.exp.resolve_dtypes((np.result_type(*dtypes), None))[-1]
-    return [result.type(value) if type(value) in (int, float) else value for value in values]
-
-
-UNBOUND: Mapping[str, Row] = MappingProxyType({name: Row(name) for name in _ROWS})
-
-
-def rebuild(name: str, parameters: dict[str, Any]) -> Row:
-    """What pickles of rows call."""
-    return UNBOUND[name].bind(**parameters)
+        if self._numbers_only() and kwargs.keys().isdisjoint(values):
+            self.allow_from_output()  # true for good: the values of arrays may change
 
 
 @lru_cache(None)
-def _documentation(name: str) -> str:
-    unbound = UNBOUND[name]
-    limits = float(unbound(-np.inf)), float(unbound(np.inf))
-    return help_text.of_row(_ROWS[name], unbound.range, limits)
+def _compiled(text: str, names: tuple[str, ...]) -> Callable[..., Any]:
+    return compile_formula(text, names, "numpy")
+
+
+def _without_names(entry: Mapping[str, Any]) -> str:
+    """The formula with parameters numbered."""
+    formula: str = entry["formula"]
+    for number, parameter in enumerate(entry["parameters"]):
+        formula = re.sub(rf"\b{parameter}\b", f"p{number}", formula)
+    return formula
+
+
+UNBOUND: Mapping[str, Builtin] = MappingProxyType({name: Builtin(name) for name in _ENTRIES})
+
+
+def rebuild(name: str, given: dict[str, Any]) -> Builtin:
+    """The activation that a pickle describes."""
+    return UNBOUND[name].bind(**given)
+
+
+@lru_cache(256)
+def _documentation(activation: Builtin) -> str:
+    return help_text.of_entry(activation._entry, activation)

@@ -1,7 +1,6 @@
-"""Activations made of others: what all such have in common.
+"""Composite activations: what those that combine other activations have in common.
 
-Knows that a whole has labelled parts, and how the parts' parameters become its own. Does not know any
-activation, nor what a whole does with its parts.
+Must not depend on any activation nor on how the parts are combined.
 """
 
 from __future__ import annotations
@@ -14,15 +13,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastact import errors
 from fastact.activations import help_text
-from fastact.activations.base import UFUNC_KEYWORDS, Activation
+from fastact.activations.base import UFUNC_KEYWORDS, Activation, data_only
 
 Given = dict[str, dict[str, Any]]  # values of parameters for one call, by the label of the part
 
 
-class Composition(Activation):
-    """An activation made of others.
+class Composite(Activation):
+    """An activation that combines others.
 
     Parameters
     ----------
@@ -30,21 +28,26 @@ class Composition(Activation):
         Activations by label. Parameter ``p`` of the part labelled ``part`` is the whole's ``part_p``.
     """
 
+    parts: Mapping[str, Activation]
     _about: str  # what the whole does with its parts
+    _origin: Mapping[str, tuple[str, str]]  # the part's label and own name of each parameter
 
     def __init__(self, parts: Mapping[str, Activation]) -> None:
-        self.parts = MappingProxyType(dict(parts))
-        self._origin = {
+        origin = {
             f"{label}_{parameter}": (label, parameter)
-            for label, part in self.parts.items()
+            for label, part in parts.items()
             for parameter in part.parameters
         }
-        self.__name__ = self.__qualname__ = self.name
-        self.__signature__ = help_text.signature(self.parameters)
+        self.__dict__.update(parts=MappingProxyType(dict(parts)), _origin=origin)
+        signature = help_text.signature(self.parameters)
+        self.__dict__.update(__name__=self.name, __qualname__=self.name, __signature__=signature)
 
     @abstractmethod
     def rebuilt(self, parts: Mapping[str, Activation]) -> Self:
-        """The same of other parts."""
+        """The same combination of other parts."""
+
+    def key(self) -> tuple[Any, ...]:
+        return tuple(self.parts.items())
 
     # About ------------------------------------------------------------------------------------------
 
@@ -82,36 +85,25 @@ class Composition(Activation):
     # Parameters and keywords --------------------------------------------------------------------------
 
     def bind(self, **parameters: Any) -> Self:
-        given, rest = self.split("bind", parameters)
-        if rest:
-            raise errors.unknown_keyword(self.blame("bind"), next(iter(rest)), self._origin)
         if not parameters:
             return self
+        given, _ = self.split("bind", parameters, frozenset())
         return self.rebuilt({label: part.bind(**given[label]) for label, part in self.parts.items()})
 
-    def split(self, method: str, kwargs: Mapping[str, Any]) -> tuple[Given, dict[str, Any]]:
-        """Values of parameters, by part, and keywords of ufuncs; a TypeError for anything else."""
+    def split(
+        self, method: str, kwargs: Mapping[str, Any], known: frozenset[str] = UFUNC_KEYWORDS
+    ) -> tuple[Given, dict[str, Any]]:
+        """Values of parameters by part, and other known keywords; a TypeError for anything else."""
+        values, keywords = self.split_keywords(method, kwargs, known)
         given: Given = {label: {} for label in self.parts}
-        keywords = {}
-        for key, value in kwargs.items():
-            if key in self._origin:
-                label, own = self._origin[key]
-                given[label][own] = value
-            elif key in UFUNC_KEYWORDS:
-                keywords[key] = value
-            else:
-                raise errors.unknown_keyword(self.blame(method), key, self._origin)
+        for name, value in values.items():
+            label, own = self._origin[name]
+            given[label][own] = value
         return given, keywords
 
-    def blame(self, method: str) -> str:
-        """What error messages begin with."""
-        return f"fastact.{self.name}" + ("" if method == "__call__" else f".{method}")
-
-    def derivative_by(self, parameter: str, x: Any, /, out: Any = None, **kwargs: Any) -> Any:
-        if parameter not in self.learned:
-            known = ", ".join(self.learned) or "none"
-            message = f"{self.blame('derivative_by')}: {parameter!r} is not a learned parameter"
-            raise TypeError(f"{message}; those are: {known}")
+    @data_only
+    def derivative_by(self, parameter: str, x: Any, /, *, out: Any = None, **kwargs: Any) -> Any:
+        self.require_learned("derivative_by", parameter)
         given, keywords = self.split("derivative_by", kwargs)
         label, own = self._origin[parameter]
         return self.derivative_by_own(label, own, x, out, given[label], keywords)
@@ -121,13 +113,3 @@ class Composition(Activation):
         self, label: str, own: str, x: Any, out: Any, given: dict[str, Any], keywords: dict[str, Any]
     ) -> Any:
         """The derivative of the whole by the parameter `own` of the part with this label."""
-
-
-def same_function(f: Activation, g: Activation) -> bool:
-    """Whether two activations are surely the same: of one kind and name, with equal numbers bound."""
-    if f is g:
-        return True
-    if type(f) is not type(g) or f.name != g.name:
-        return False
-    pairs = zip(f.parameters.values(), g.parameters.values(), strict=True)
-    return all(a is b or (type(a) is type(b) is float and repr(a) == repr(b)) for a, b in pairs)

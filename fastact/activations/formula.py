@@ -1,9 +1,7 @@
-"""The formula texts of the table, made into functions: exact (mpmath, flint), NumPy, or pure Python.
+"""The formula texts of the table as functions: exact (mpmath, flint), NumPy, or pure Python.
 
-Knows the few names that a formula may use and what they mean in each arithmetic. Does not know any
-activation, nor the compiled kernels: what it computes is independent of them, so it serves as the
-oracle of the tests (mpmath), as the truth where millions of points are tried (flint), and as the opponent
-in benchmarks (NumPy, pure Python).
+Must not depend on the compiled kernels: these functions are the reference of the tests (mpmath) and of error
+measurements (flint), and what benchmarks compare with (NumPy, pure Python).
 """
 
 from __future__ import annotations
@@ -40,7 +38,7 @@ def _mpmath_names() -> dict[str, Any]:
 
 
 def _flint_names() -> dict[str, Any]:
-    """Balls that hold the exact value, whatever their size says of it (Johansson's Arb).
+    """Balls that contain the exact value (Johansson's Arb).
 
     The exponential functions are taken at no more than 2^40 in size, where a ball would become all numbers:
     exp(2^40) and its inverse are as good as their limits to anything that float64 can hold. Comparisons are
@@ -48,7 +46,7 @@ def _flint_names() -> dict[str, Any]:
     """
     from flint import arb, ctx
 
-    far = arb(2) ** 40
+    limit = arb(2) ** 40
 
     def of_ball(name: str) -> Callable[[Any], Any]:
         method = getattr(arb, name)
@@ -56,7 +54,7 @@ def _flint_names() -> dict[str, Any]:
 
     def growing(name: str) -> Callable[[Any], Any]:
         method = getattr(arb, name)
-        return lambda x: method(x if abs(x) < far else arb(x).max(-far).min(far))
+        return lambda x: method(x if abs(x) < limit else arb(x).max(-limit).min(limit))
 
     with ctx.workprec(_MOST_BITS):
         pi, root_half = arb.pi(), arb(0.5).sqrt()

@@ -1,6 +1,6 @@
 """``mixed``: different activations for different units along the last axis.
 
-Knows which unit belongs to which activation, and how results are put together. Does not know any activation.
+Must not depend on any activation.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import numpy as np
 
 from fastact import errors
 from fastact.activations import unit_groups
-from fastact.activations.base import Activation
-from fastact.activations.composite import Composition, Given, same_function
-from fastact.activations.value_range import Interval
+from fastact.activations.base import Activation, data_only
+from fastact.activations.composite import Composite, Given
+from fastact.activations.containers import as_operand, is_labelled, shape_of, without_labels
+from fastact.activations.parameters import is_number
 from fastact.activations.registry import get
+from fastact.activations.value_range import Interval
 
 
 def mixed(activations: Iterable[str | Activation]) -> Mixed:
@@ -27,16 +29,17 @@ def mixed(activations: Iterable[str | Activation]) -> Mixed:
     Parameters
     ----------
     activations : iterable of str or Activation
-        One for each unit; the last axis of every input must have that many. Equal neighbours form a group,
-        computed in one call; give units of a kind side by side. Where one object stands for several units
-        in a row, an array that is bound to it has one value for each of them along its last axis, or one.
+        One for each unit; the last axis of every input must have that many. Equal neighbours form a group
+        that is computed in one call, so place units of a kind side by side. Where one activation stands for
+        several neighbours, an array that is bound to it has one value for each along its last axis, or one.
 
     Returns
     -------
     Mixed
-        An activation: every direction gives the bits that each activation gives for its columns by itself,
+        An activation. Every direction gives the bits that each activation gives for its columns alone,
         converted to the widest of their dtypes where array parameters make them differ. Parameter ``p`` of
-        the group that begins at unit k is ``unitk_p``.
+        the group that begins at unit k is ``unitk_p``. Masked and lazy arrays, Series, DataFrames and
+        DataArrays keep their kind.
 
     Raises
     ------
@@ -56,12 +59,12 @@ def mixed(activations: Iterable[str | Activation]) -> Mixed:
     array([1.  , 0.  , 0.25])
     """
     found = [get(activation) for activation in activations]
-    starts = [k for k in range(len(found)) if k == 0 or not same_function(found[k - 1], found[k])]
+    starts = [k for k in range(len(found)) if k == 0 or found[k - 1] != found[k]]
     return Mixed([found[k] for k in starts], [*starts, len(found)])
 
 
-class Mixed(Composition):
-    """What :func:`mixed` makes.
+class Mixed(Composite):
+    """The result of :func:`mixed`.
 
     Parameters
     ----------
@@ -72,6 +75,8 @@ class Mixed(Composition):
     """
 
     _about = "Different activations for different units along the last axis."
+    _edges: tuple[int, ...]
+    _columns: Mapping[str, tuple[int, int]]  # the first unit and the one after the last, by label
 
     def __init__(self, activations: Sequence[Activation], edges: Sequence[int]) -> None:
         if not activations:
@@ -79,15 +84,18 @@ class Mixed(Composition):
         for activation in activations:
             if activation.units is not None:
                 message = f"fastact.mixed: {activation.name} has units of its own"
-                raise ValueError(f"{message}; expected activations that know nothing of units")
-        self._edges = tuple(edges)
-        labels = [f"unit{start}" for start in self._edges[:-1]]
-        self._columns = dict(zip(labels, pairwise(self._edges), strict=True))
+                raise ValueError(f"{message}; expected activations for any number of units")
+        labels = [f"unit{start}" for start in edges[:-1]]
+        groups = dict(zip(labels, pairwise(edges), strict=True))
+        self.__dict__.update(_edges=tuple(edges), _columns=groups)
         super().__init__(dict(zip(labels, activations, strict=True)))
         self._check_parameters("__call__", {})
 
     def rebuilt(self, parts: Mapping[str, Activation]) -> Mixed:
         return Mixed(tuple(parts.values()), self._edges)
+
+    def key(self) -> tuple[Any, ...]:
+        return (self._edges, *super().key())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Mixed, (tuple(self.parts.values()), self._edges)
@@ -161,27 +169,32 @@ class Mixed(Composition):
 
     # Computing --------------------------------------------------------------------------------------
 
-    def __call__(self, x: Any, /, out: Any = None, **kwargs: Any) -> Any:
+    @data_only
+    def __call__(self, x: Any, /, *, out: Any = None, **kwargs: Any) -> Any:
         return self._run("__call__", {"x": x}, (out,), kwargs)[0]
 
-    def derivative(self, x: Any, /, out: Any = None, **kwargs: Any) -> Any:
+    @data_only
+    def derivative(self, x: Any, /, *, out: Any = None, **kwargs: Any) -> Any:
         return self._run("derivative", {"x": x}, (out,), kwargs)[0]
 
-    def backward(self, grad_y: Any, x: Any, /, out: Any = None, **kwargs: Any) -> Any:
+    @data_only
+    def backward(self, grad_y: Any, x: Any, /, *, out: Any = None, **kwargs: Any) -> Any:
         return self._run("backward", {"grad_y": grad_y, "x": x}, (out,), kwargs)[0]
 
-    def backward_from_output(self, grad_y: Any, y: Any, /, out: Any = None, **kwargs: Any) -> Any:
+    @data_only
+    def backward_from_output(self, grad_y: Any, y: Any, /, *, out: Any = None, **kwargs: Any) -> Any:
         """grad_y * f'(x) from y = f(x) alone; a TypeError where some unit's output does not determine it."""
-        kwargs = self.check_from_output(kwargs)
+        self.check_from_output(kwargs)
         return self._run("backward_from_output", {"grad_y": grad_y, "y": y}, (out,), kwargs)[0]
 
-    def value_and_derivative(self, x: Any, /, out: Any = None, **kwargs: Any) -> tuple[Any, Any]:
+    @data_only
+    def value_and_derivative(self, x: Any, /, *, out: Any = None, **kwargs: Any) -> tuple[Any, Any]:
         if out is not None:
             errors.check_pair(self.blame("value_and_derivative"), out)
         value, slope = self._run("value_and_derivative", {"x": x}, out or (None, None), kwargs)
         return value, slope
 
-    def check_from_output(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+    def check_from_output(self, kwargs: Mapping[str, Any]) -> None:
         given, _ = self.split("backward_from_output", kwargs)
         for label, part in self.parts.items():
             try:
@@ -190,31 +203,35 @@ class Mixed(Composition):
                 start, stop = self._columns[label]
                 message = f"{self.blame('backward_from_output')}: units {start} to {stop - 1}: {error}"
                 raise TypeError(message) from error
-        return kwargs
 
-    def parameter_gradients(self, grad_y: Any, x: Any, /, **parameters: Any) -> dict[str, Any]:
-        given, _ = self.split("parameter_gradients", parameters)
-        arrays = self._checked("parameter_gradients", {"grad_y": grad_y, "x": x}, given)
-        return {
-            f"{label}_{name}": gradient
-            for label, part in self.parts.items()
-            for name, gradient in part.parameter_gradients(
-                *(self._of(label, array) for array in arrays.values()), **given[label]
-            ).items()
-        }
+    @data_only
+    def parameter_gradients(
+        self, grad_y: Any, x: Any, /, *, dtype: Any = None, **parameters: Any
+    ) -> dict[str, Any]:
+        self.require_learned("parameter_gradients")
+        given, _ = self.split("parameter_gradients", parameters, frozenset())
+        arrays, _ = self._checked("parameter_gradients", {"grad_y": grad_y, "x": x}, given)
+        found = {}
+        for label, part in self.parts.items():
+            if part.learned:
+                own = (self._of(label, array) for array in arrays.values())
+                for name, gradient in part.parameter_gradients(*own, dtype=dtype, **given[label]).items():
+                    found[f"{label}_{name}"] = gradient
+        return found
 
     def derivative_by_own(
         self, label: str, own: str, x: Any, out: Any, given: dict[str, Any], keywords: dict[str, Any]
     ) -> Any:
         """The derivative by parameter `own` of one group: 0 for all other units."""
-        x = self._checked("derivative_by", {"x": x}, {label: given})["x"]
+        arrays, relabel = self._checked("derivative_by", {"x": x}, {label: given})
         rest = {key: value for key, value in keywords.items() if key != "where"}
-        terms = self.parts[label].derivative_by(own, self._of(label, x), **given, **rest)
+        terms = self.parts[label].derivative_by(own, self._of(label, arrays["x"]), **given, **rest)
         start, stop = self._columns[label]
-        zeros = [np.zeros((*terms.shape[:-1], n), terms.dtype) for n in (start, self.units - stop)]
-        whole = np.concatenate([zeros[0], terms, zeros[1]], axis=-1)
+        left, right = (np.zeros((*terms.shape[:-1], n), terms.dtype) for n in (start, self.units - stop))
+        shape = (*terms.shape[:-1], self.units)
+        whole = unit_groups.join([left, terms, right], [0, start, stop, self.units], shape)
         if out is None:
-            return whole
+            return relabel(whole)
         errors.check_out(self.blame("derivative_by"), out, whole.shape)
         np.copyto(out, whole, where=keywords.get("where", True))
         return out
@@ -227,17 +244,18 @@ class Mixed(Composition):
         """One result of a method for each of `outs`."""
         blame = self.blame(method)
         given, keywords = self.split(method, kwargs)
-        arrays = self._checked(method, inputs, given)
+        arrays, relabel = self._checked(method, inputs, given)
         own = {key: value for key, value in kwargs.items() if key not in keywords}
-        shapes = {argument: unit_groups.shape(array) for argument, array in arrays.items()}
+        shapes = {argument: shape_of(array) for argument, array in arrays.items()}
         shapes["parameters"] = self.shape_of_parameters(own)
-        shapes["where"] = unit_groups.shape(keywords.get("where", True))
+        shapes["where"] = shape_of(keywords.get("where", True))
         shape = errors.common_shape(blame, shapes)
         errors.check_out(blame, outs, shape)
         functions = [partial(getattr(part, method), **given[label]) for label, part in self.parts.items()]
         askable = self._askable(method, given)
         call = unit_groups.Call(functions, askable, self._edges, tuple(arrays.values()), keywords, shape)
-        return call.results(outs, [*self.parameters.values(), *own.values()])
+        results = call.results(outs, [*self.parameters.values(), *own.values()])
+        return [relabel(r) if out is None else r for r, out in zip(results, outs, strict=True)]
 
     def _askable(self, method: str, given: Given) -> list[Callable[..., Any]]:
         """Functions of one element whose results have the dtypes of all: where parameters are plain numbers
@@ -245,7 +263,7 @@ class Mixed(Composition):
         found: list[Callable[..., Any]] = []
         for label, part in self.parts.items():
             values = {**part.parameters, **given[label]}
-            if not found or any(type(value) not in unit_groups.NUMBERS for value in values.values()):
+            if not found or any(not is_number(value) for value in values.values()):
                 single = {name: unit_groups.one(value) for name, value in values.items()}
                 found.append(partial(getattr(part, method), **single))
         return found
@@ -254,25 +272,32 @@ class Mixed(Composition):
         """The columns of an operand that belong to a group."""
         return unit_groups.columns(operand, *self._columns[label], self.units)
 
-    def _checked(self, method: str, inputs: Mapping[str, Any], given: Given) -> dict[str, Any]:
-        """The inputs as arrays, numbers aside, if the last one has one column for each unit."""
+    def _checked(
+        self, method: str, inputs: Mapping[str, Any], given: Given
+    ) -> tuple[dict[str, Any], Callable[[Any], Any]]:
+        """The inputs as arrays, numbers aside, if the last one has one column for each unit; and a function
+        that gives results their labels."""
         blame = self.blame(method)
         try:
-            arrays = {argument: unit_groups.array(value) for argument, value in inputs.items()}
+            operands = {argument: as_operand(value) for argument, value in inputs.items()}
         except ValueError as error:
             errors.explain(blame, inputs, None, error)
+        arrays, relabel = without_labels(blame, operands)
         argument, last = list(arrays.items())[-1]
-        if unit_groups.shape(last)[-1:] != (self.units,):
-            message = f"{blame}: {argument} has shape {unit_groups.shape(last)}"
+        if shape_of(last)[-1:] != (self.units,):
+            message = f"{blame}: {argument} has shape {shape_of(last)}"
             raise ValueError(f"{message}; expected a last axis of {self.units}, one for each unit")
         self._check_parameters(method, given)
-        return arrays
+        return arrays, relabel
 
     def _check_parameters(self, method: str, given: Given) -> None:
         """Raise unless array parameters have as many columns as their group, or one."""
         for label, part in self.parts.items():
             start, stop = self._columns[label]
             for name, value in {**part.parameters, **given.get(label, {})}.items():
-                if unit_groups.shape(value)[-1:] not in ((), (1,), (stop - start,)):
-                    message = f"{self.blame(method)}: {label}_{name} has shape {unit_groups.shape(value)}"
+                message = f"{self.blame(method)}: {label}_{name}"
+                if is_labelled(value):
+                    raise TypeError(f"{message} is a {type(value).__name__}; expected a number or an array")
+                if shape_of(value)[-1:] not in ((), (1,), (stop - start,)):
+                    message = f"{message} has shape {shape_of(value)}"
                     raise ValueError(f"{message}; expected a last axis of {stop - start}, or of 1")

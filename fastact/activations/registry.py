@@ -1,27 +1,23 @@
-"""Activations by name: rows of the table, and what other libraries call them.
-
-Knows how names are looked up. Does not know any name: rows come from the table, aliases from
-``peer_names.py``.
-"""
+"""Activations by name: the entries of the table, and what other libraries call them (``aliases``)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fastact import errors
-from fastact.activations.base import Activation
+from fastact.activations import hints
 from fastact.activations.aliases import ALIASES, Alias, plain
+from fastact.activations.base import Activation
 from fastact.activations.builtin import UNBOUND
 
 _BY_NAME: dict[str, Activation] = {
     **UNBOUND,
-    **{alias.name: UNBOUND[alias.row].bind(**alias.parameters) for alias in ALIASES},
+    **{alias.name: UNBOUND[alias.entry].bind(**alias.parameters) for alias in ALIASES},
 }
 _BY_PLAIN_NAME = {plain(name): activation for name, activation in _BY_NAME.items()}
 
 
 def names() -> list[str]:
-    """Names of all activations, in the order of the table; :func:`aliases` tells other names of them.
+    """Names of all activations, in the order of the table; :func:`aliases` lists other names of them.
 
     Examples
     --------
@@ -33,12 +29,12 @@ def names() -> list[str]:
 
 
 def aliases() -> dict[str, Alias]:
-    """What other libraries call activations: each alias with its row, the libraries, and bound parameters.
+    """What other libraries call activations: each alias with its entry, the libraries, and bound parameters.
 
     Examples
     --------
     >>> import fastact as fa
-    >>> fa.aliases()["expit"].row, fa.expit is fa.sigmoid
+    >>> fa.aliases()["expit"].entry, fa.expit is fa.sigmoid
     ('sigmoid', True)
     >>> fa.tensorflow_leaky_relu
     <fastact.leaky_relu with negative_slope=0.2>
@@ -52,8 +48,8 @@ def get(name: str | Activation, **parameters: Any) -> Activation:
     Parameters
     ----------
     name : str or Activation
-        One of :func:`names` or :func:`aliases`; case and underscores do not matter, so that ``"LeakyReLU"``
-        is found. An activation is taken as it is.
+        One of :func:`names` or :func:`aliases`. Case, spaces, hyphens and underscores do not matter, so that
+        ``"LeakyReLU"`` is found. An activation is taken as it is.
     **parameters : float or array_like
         As for :meth:`Activation.bind`.
 
@@ -76,7 +72,5 @@ def get(name: str | Activation, **parameters: Any) -> Activation:
         return name.bind(**parameters)
     found = _BY_NAME.get(str(name)) or _BY_PLAIN_NAME.get(plain(str(name)))
     if found is None:
-        hint = errors.nearest(str(name), _BY_NAME)
-        message = f"fastact.get: unknown activation {name!r}{hint}; fastact.names() lists all"
-        raise ValueError(f"{message}, fastact.aliases() their other names")
+        raise hints.unknown_activation("fastact.get", name, _BY_NAME)
     return found.bind(**parameters)

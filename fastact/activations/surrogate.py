@@ -1,13 +1,13 @@
 """``surrogate``: the value of one activation with the gradient of another.
 
-Knows how the two are put together, and when the gradient still follows from the output. Does not know any
-activation.
+Must not depend on any activation.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastact import errors
-from fastact.activations.base import Activation
-from fastact.activations.composite import Composition, same_function
-from fastact.activations.value_range import Interval
+from fastact.activations.base import Activation, data_only
+from fastact.activations.composite import Composite
+from fastact.activations.containers import as_operand, detached, shape_of
+from fastact.activations.parameters import is_number
 from fastact.activations.registry import get
+from fastact.activations.value_range import Interval
 
 _POWERS = np.concatenate([2.0 ** np.arange(-148, 128, 4), 2.0 ** np.arange(-1074, 1024, 32)])
 _SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan])
@@ -29,16 +31,16 @@ _AT_ONCE = 2**20  # elements
 def surrogate(forward: str | Activation, backward: str | Activation) -> Surrogate:
     """The value of one activation, the gradient of another.
 
-    For what could not be learned otherwise: spiking and binary networks (``step`` forward, the slope of a
-    smooth function backward), straight-through estimators (``identity`` backward), a relu that cannot die
-    (``leaky_relu`` backward).
+    For functions whose own gradient is of no use in training: spiking and binary networks (``step`` forward,
+    a smooth function backward), straight-through estimators (``identity`` backward), a relu whose units
+    cannot stop learning (``leaky_relu`` backward).
 
     Parameters
     ----------
     forward : str or Activation
         f(x), with its parameters under ``forward_NAME``.
     backward : str or Activation
-        What f'(x) is taken from, with its parameters under ``backward_NAME``.
+        The activation whose derivative is used, with its parameters under ``backward_NAME``.
 
     Returns
     -------
@@ -72,26 +74,27 @@ def surrogate(forward: str | Activation, backward: str | Activation) -> Surrogat
     return Surrogate(get(forward), get(backward))
 
 
-class Surrogate(Composition):
-    """What :func:`surrogate` makes.
+class Surrogate(Composite):
+    """The result of :func:`surrogate`.
 
     Parameters
     ----------
     forward, backward : Activation
-        Where the value and the gradient come from.
+        They give the value and the gradient.
     """
 
     _about = "The value of one activation, the gradient of another."
+    _forward: Activation
+    _backward: Activation
+    _units: int | None
 
     def __init__(self, forward: Activation, backward: Activation) -> None:
         known = {part.units for part in (forward, backward)} - {None}
         if len(known) > 1:
             message = f"fastact.surrogate: forward has {forward.units} units, backward {backward.units}"
             raise ValueError(f"{message}; expected as many")
-        self._units = next(iter(known), None)
-        self._forward, self._backward = forward, backward
+        self.__dict__.update(_units=next(iter(known), None), _forward=forward, _backward=backward)
         super().__init__({"forward": forward, "backward": backward})
-        self._from_output: str | None = None  # how, once it is known
 
     def rebuilt(self, parts: Mapping[str, Activation]) -> Surrogate:
         return Surrogate(**parts)
@@ -116,7 +119,7 @@ class Surrogate(Composition):
 
     @property
     def derivative_formula(self) -> str:
-        """What stands for f'(x)."""
+        """The derivative of `backward`."""
         return self.text("backward", self._backward.derivative_formula)
 
     @property
@@ -140,7 +143,7 @@ class Surrogate(Composition):
 
     @property
     def max_ulp(self) -> Mapping[str, tuple[float, float]]:
-        """Enforced error of f, and of what stands for f', in ULP, by dtype name."""
+        """Enforced error of the value and of the derivative in ULP, by dtype name."""
         f, g = self._forward.max_ulp, self._backward.max_ulp
         return MappingProxyType({dtype: (f[dtype][0], g[dtype][1]) for dtype in f})
 
@@ -156,53 +159,52 @@ class Surrogate(Composition):
 
     # Computing --------------------------------------------------------------------------------------
 
-    def __call__(self, x: Any, /, out: Any = None, **kwargs: Any) -> Any:
+    @data_only
+    def __call__(self, x: Any, /, *, out: Any = None, **kwargs: Any) -> Any:
         given, keywords = self.split("__call__", kwargs)
         return self._forward(x, out=out, **given["forward"], **keywords)
 
-    def derivative(self, x: Any, /, out: Any = None, **kwargs: Any) -> Any:
-        """What stands for f'(x), elementwise."""
+    @data_only
+    def derivative(self, x: Any, /, *, out: Any = None, **kwargs: Any) -> Any:
+        """The derivative of `backward` at x, element by element."""
         given, keywords = self.split("derivative", kwargs)
         return self._backward.derivative(x, out=out, **given["backward"], **keywords)
 
-    def backward(self, grad_y: Any, x: Any, /, out: Any = None, **kwargs: Any) -> Any:
-        """grad_y times what stands for f'(x), in one pass."""
+    @data_only
+    def backward(self, grad_y: Any, x: Any, /, *, out: Any = None, **kwargs: Any) -> Any:
+        """grad_y times the derivative of `backward` at x, in one pass."""
         given, keywords = self.split("backward", kwargs)
         return self._backward.backward(grad_y, x, out=out, **given["backward"], **keywords)
 
-    def value_and_derivative(self, x: Any, /, out: Any = None, **kwargs: Any) -> tuple[Any, Any]:
-        """(f(x), what stands for f'(x)); `out`, if given, is a pair of arrays."""
+    @data_only
+    def value_and_derivative(self, x: Any, /, *, out: Any = None, **kwargs: Any) -> tuple[Any, Any]:
+        """(f(x), the derivative of `backward` at x); `out`, if given, is a pair of arrays."""
         if out is None:
             return self(x, **kwargs), self.derivative(x, **kwargs)
         blame = self.blame("value_and_derivative")
-        _, keywords = self.split("value_and_derivative", kwargs)
         errors.check_pair(blame, out)
-        held = np.array(x, subok=True)  # the first result may overwrite x
-        given = {key: value for key, value in kwargs.items() if key not in keywords}
-        shapes = {"x": held.shape, "parameters": self.shape_of_parameters(given)}
-        shape = errors.common_shape(blame, {**shapes, "where": np.shape(keywords.get("where", True))})
-        errors.check_out(blame, out, shape)  # of both, before the first one is written
+        values, keywords = self.split_keywords("value_and_derivative", kwargs)
+        # the first result may overwrite what the second one is computed from
+        read = {"x": as_operand(x), **self.parameters, **values, "where": keywords.get("where", True)}
+        read = {name: detached(operand, out) for name, operand in read.items()}
+        shapes = {"x": shape_of(read["x"]), "parameters": self.shape_of_parameters(values)}
+        shape = errors.common_shape(blame, {**shapes, "where": shape_of(read["where"])})
+        errors.check_out(blame, out, shape)  # both, before the first one is written
+        held = read.pop("x")
+        kwargs = {**keywords, **read}
         return self(held, out=out[0], **kwargs), self.derivative(held, out=out[1], **kwargs)
 
-    def backward_from_output(self, grad_y: Any, y: Any, /, out: Any = None, **kwargs: Any) -> Any:
-        """grad_y times what stands for f'(x), from y = f(x) alone, where y determines it."""
-        given, keywords = self.split("backward_from_output", self.check_from_output(kwargs))
-        compute = self._backward.backward
-        if self._how(given) == "same":
-            compute = self._backward.backward_from_output
+    @data_only
+    def backward_from_output(self, grad_y: Any, y: Any, /, *, out: Any = None, **kwargs: Any) -> Any:
+        """grad_y times the derivative of `backward` at x, from y = f(x) alone, where y determines it."""
+        given, keywords = self.split("backward_from_output", kwargs)
+        how = self._check_from_output(given)
+        compute = self._backward.backward_from_output if how == "same" else self._backward.backward
         return compute(grad_y, y, out=out, **given["backward"], **keywords)
 
-    def check_from_output(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """kwargs, if the derivative follows from the output; else a TypeError that says why not."""
-        given, _ = self.split("backward_from_output", kwargs)
-        how = self._how(given)
-        if how == "same":
-            self._backward.check_from_output(given["backward"])
-        elif how == "not":
-            blame, f, g = self.blame("backward_from_output"), self._forward.name, self._backward.name
-            reason = f"{f}(x) does not tell the slope of {g} at x"
-            raise TypeError(f"{blame}: the output does not determine it: {reason}")
-        return kwargs
+    def check_from_output(self, kwargs: Mapping[str, Any]) -> None:
+        """Raise a TypeError with the reason unless the output determines the derivative."""
+        self._check_from_output(self.split("backward_from_output", kwargs)[0])
 
     def derivative_by_own(
         self, label: str, own: str, x: Any, out: Any, given: dict[str, Any], keywords: dict[str, Any]
@@ -210,30 +212,44 @@ class Surrogate(Composition):
         """The derivative of the forward part by its parameter `own`."""
         return self.parts[label].derivative_by(own, x, out=out, **given, **keywords)
 
-    def parameter_gradients(self, grad_y: Any, x: Any, /, **parameters: Any) -> dict[str, Any]:
+    @data_only
+    def parameter_gradients(
+        self, grad_y: Any, x: Any, /, *, dtype: Any = None, **parameters: Any
+    ) -> dict[str, Any]:
         """Gradients with respect to the learned parameters of the forward part."""
-        given, _ = self.split("parameter_gradients", parameters)
-        found = self._forward.parameter_gradients(grad_y, x, **given["forward"])
+        self.require_learned("parameter_gradients")
+        given, _ = self.split("parameter_gradients", parameters, frozenset())
+        found = self._forward.parameter_gradients(grad_y, x, dtype=dtype, **given["forward"])
         return {f"forward_{name}": gradient for name, gradient in found.items()}
 
     # From the output --------------------------------------------------------------------------------
 
+    def _check_from_output(self, given: Mapping[str, dict[str, Any]]) -> str:
+        how = self._how(given)
+        if how == "same":
+            self._backward.check_from_output(given["backward"])
+        elif how == "not":
+            f, g = self._forward.name, self._backward.name
+            message = f"{self.blame('backward_from_output')}: the output does not determine it"
+            raise TypeError(f"{message}: {f}(x) does not determine the derivative of {g} at x")
+        return how
+
     def _how(self, given: Mapping[str, dict[str, Any]]) -> str:
-        """How the derivative follows from the output: both parts are the "same", or the "slope" at f(x) is
+        """How the output determines the derivative: both parts are the "same", or the "slope" at f(x) is
         that at x; or "not"."""
-        if any(given.values()):
-            f, g = (part.bind(**given[label]) for label, part in self.parts.items())
-            return _how(f, g)
-        if self._from_output is None:
-            self._from_output = _how(self._forward, self._backward)
-        return self._from_output
+        f, g = (part.bind(**given.get(label, {})) for label, part in self.parts.items())
+        numbers = all(is_number(value) for part in (f, g) for value in part.parameters.values())
+        return _how_by_value(f, g) if numbers else _how(f, g)  # the values of arrays may change
 
 
 def _how(f: Activation, g: Activation) -> str:
-    if same_function(f, g):
+    if f == g:
         return "same"
     with np.errstate(all="ignore"):  # the smallest numbers, in float32
         return "slope" if _slope_survives(f, g) else "not"
+
+
+_how_by_value = lru_cache(512)(_how)
 
 
 def _slope_survives(f: Activation, g: Activation) -> bool:
@@ -254,7 +270,7 @@ def _points(f: Activation, g: Activation, shape: tuple[int, ...]) -> Iterator[ND
         between = kinks[:-1] / 2 + kinks[1:] / 2
         beside = [np.nextafter(kinks, dtype(side)) for side in (-np.inf, np.inf)]
         x = np.concatenate([_POINTS.astype(dtype), kinks, between, *beside])
-        step = max(1, _AT_ONCE // int(np.prod(shape)))
+        step = max(1, _AT_ONCE // max(1, int(np.prod(shape))))
         for start in range(0, x.size, step):
             yield x[start : start + step].reshape(-1, *(1 for _ in shape))
 

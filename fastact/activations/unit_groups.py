@@ -1,7 +1,8 @@
-"""Results of several functions side by side: each computes some columns, the last axis being cut into groups.
+"""Results of several functions side by side: each computes the columns of one group of units.
 
-Knows arrays: which memory may be written without a copy, which dtype the whole has, how arrays of other kinds
-are put together. Does not know what the functions compute.
+Columns are along the last axis, which the groups divide. Here it is decided which memory may be written
+without a copy, which dtype the whole has, and how arrays of other kinds are joined. Must not depend on
+activations.
 """
 
 from __future__ import annotations
@@ -13,42 +14,46 @@ from typing import Any
 
 import numpy as np
 
+from fastact.activations.containers import NUMBERS, shape_of
+from fastact.activations.parameters import is_number
+
 Function = Callable[..., Any]
-NUMBERS = (float, int, bool)  # which take the dtype of the arrays beside them
-
-
-def array(value: Any) -> Any:
-    """Something with a shape, that can be sliced, unless it is a plain number."""
-    return value if type(value) in NUMBERS or hasattr(value, "__array_function__") else np.asarray(value)
-
-
-def shape(operand: Any) -> tuple[int, ...]:
-    """The shape of an operand, of whatever kind."""
-    found: tuple[int, ...] = operand.shape if hasattr(operand, "shape") else np.shape(operand)
-    return found
 
 
 def columns(operand: Any, start: int, stop: int, units: int) -> Any:
     """The columns from start to stop; all of the operand where one value serves all units."""
-    return operand[..., start:stop] if shape(operand)[-1:] == (units,) else operand
+    return operand[..., start:stop] if shape_of(operand)[-1:] == (units,) else operand
 
 
 def one(operand: Any) -> Any:
     """One element that stands for an operand where only its dtype matters."""
-    return operand if type(operand) in NUMBERS else np.ones(1, np.asarray(operand).dtype)
+    return operand if is_number(operand) else np.ones(1, np.asarray(operand).dtype)
+
+
+def join(parts: Sequence[Any], edges: Sequence[int], shape: tuple[int, ...]) -> Any:
+    """An array of this shape and of the parts' kind, with the columns of each part between two edges."""
+    lead = shape[:-1]
+    full = [p if p.shape[:-1] == lead else np.broadcast_to(p, (*lead, p.shape[-1])) for p in parts]
+    kind = next((type(p) for p in full if type(p) is not np.ndarray), np.ndarray)
+    if kind is np.ndarray or not issubclass(kind, np.ndarray):
+        return np.concatenate(full, axis=-1)
+    whole = np.empty(shape, np.result_type(*full)).view(kind)  # a subclass, assigned to by its own rules
+    for part, (start, stop) in zip(full, pairwise(edges), strict=True):
+        whole[..., start:stop] = part
+    return whole
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a function that is made of others.
+    """One call of a function that computes each group of columns by another function.
 
     Parameters
     ----------
     functions : sequence of callable
-        One for each group; each takes the group's columns, ``out`` and the keywords, and gives a result or
-        a pair of them.
+        One for each group. Each takes the group's columns, ``out`` and the keywords, and returns a result or
+        a pair of results.
     askable : sequence of callable
-        Functions that tell the dtypes of all results, when called with one element of each array.
+        Functions whose results, for one element of each array, have the dtypes of all results.
     edges : sequence of int
         The first column of each group, and the number of columns.
     arrays : sequence
@@ -74,14 +79,16 @@ class Call:
         outs : tuple
             Arrays to write to, or None.
         read : iterable
-            All that the functions read besides the arrays.
+            Everything that the functions read besides the arrays.
         """
         given = [out for out in outs if out is not None]
         everything = [*self.arrays, *read, *self.keywords.values()]
         numpys = all(type(a) in (np.ndarray, *NUMBERS) for a in (*self.arrays, *given))
         if numpys and all(_may_write(out, everything, outs) for out in given):
             return self._in_place(outs)
-        results = [self._side_by_side(pieces) for pieces in zip(*self._pieces(), strict=True)]
+        groups = zip(self.functions, pairwise(self.edges), strict=True)
+        parts = [self._group(function, start, stop, []) for function, (start, stop) in groups]
+        results = [join(each, self.edges, self.shape) for each in zip(*parts, strict=True)]
         return [self._into(out, result) for out, result in zip(outs, results, strict=True)]
 
     def _group(self, function: Function, start: int, stop: int, outs: list[Any]) -> tuple[Any, ...]:
@@ -112,22 +119,6 @@ class Call:
         """In the memory order of the last operand, where that has the shape of the results."""
         like = self.arrays[-1]
         return np.empty_like(like, dtype) if like.shape == self.shape else np.empty(self.shape, dtype)
-
-    def _pieces(self) -> list[tuple[Any, ...]]:
-        groups = zip(self.functions, pairwise(self.edges), strict=True)
-        return [self._group(function, start, stop, []) for function, (start, stop) in groups]
-
-    def _side_by_side(self, pieces: tuple[Any, ...]) -> Any:
-        """All columns, as an array of the kind that the pieces are."""
-        lead = self.shape[:-1]
-        full = [p if p.shape[:-1] == lead else np.broadcast_to(p, (*lead, p.shape[-1])) for p in pieces]
-        kind = type(full[0])
-        if kind is np.ndarray or not issubclass(kind, np.ndarray):
-            return np.concatenate(full, axis=-1)
-        whole = np.empty(self.shape, np.result_type(*full)).view(kind)  # a subclass, written in its own way
-        for piece, (start, stop) in zip(full, pairwise(self.edges), strict=True):
-            whole[..., start:stop] = piece
-        return whole
 
     def _into(self, out: Any, result: Any) -> Any:
         if out is None:

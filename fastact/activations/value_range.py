@@ -1,7 +1,6 @@
 """The range of an activation: the interval of its values, found from its own values and slopes.
 
-Knows how to look for extremes of a function that has a derivative and a list of kinks. Does not know any
-activation.
+It looks for extremes of a function with a derivative and a list of kinks. Must not depend on any activation.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _POWERS = 2.0 ** (np.arange(-160, 161) / 4)
-_FAR = np.array([np.finfo(np.float64).max, np.inf])
-_GRID = np.concatenate([-_FAR, -_POWERS, np.arange(-12, 12, 1 / 16), _POWERS, _FAR])
+_ENDS = np.array([np.finfo(np.float64).max, np.inf])
+_GRID = np.concatenate([-_ENDS, -_POWERS, np.arange(-12, 12, 1 / 16), _POWERS, _ENDS])
 _NEAR = 2.0**-10  # how far from the edge of a flat tail the slope is looked at
-_TINY = 2.0**-400  # a slope below this, so near to where it is 0, tells that 0 is only its rounding
+_TINY = 2.0**-400  # a slope below this, so near to where it is 0, shows that 0 is only its rounding
 
 
 class Curve(Protocol):

@@ -29,4 +29,4 @@ CFLAGS_neon = -march=armv8-a
 KERNELS = elementwise/loops.c elementwise/convert.c gemm/micro_kernel.c
 
 # Compiled once
-SOURCES = api/activations.c api/dense.c platform/isa.c platform/parallel.c platform/float16.c elementwise/entries.c elementwise/plan.c elementwise/tiles.c elementwise/stream.c gemm/gemm.c gemm/blas.c gemm/kernels.c dense/layer.c dense/bit_mask.c dense/stack.c dense/network.c
+SOURCES = api/activations.c api/dense.c platform/isa.c platform/parallel.c platform/thread_limit.c platform/float16.c elementwise/entries.c elementwise/plan.c elementwise/tiles.c elementwise/stream.c gemm/gemm.c gemm/blas.c gemm/kernels.c dense/layer.c dense/bit_mask.c dense/stack.c dense/network.c

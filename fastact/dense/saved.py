@@ -15,7 +15,7 @@ import numpy as np
 
 from fastact import _dense
 from fastact._dense import Prepared, Saved
-from fastact.activations.builtin import UNBOUND, Row
+from fastact.activations.builtin import UNBOUND, Builtin
 from fastact.activations.formula import compile_formula
 from fastact.activations.registry import get
 from fastact.dense.arguments import Geometry
@@ -36,7 +36,7 @@ def prepared(activation: Any) -> tuple[Any, Prepared] | None:
             return _named(activation)
         except ValueError:
             return None
-    if not isinstance(activation, Row):
+    if not isinstance(activation, Builtin):
         return None
     found = activation.__dict__.get(_ATTRIBUTE)
     if found is None:
@@ -47,11 +47,11 @@ def prepared(activation: Any) -> tuple[Any, Prepared] | None:
 @lru_cache(1024)
 def _named(name: str) -> tuple[Any, Prepared]:
     activation = get(name)
-    assert isinstance(activation, Row)
+    assert isinstance(activation, Builtin)
     return activation, _prepare(activation)
 
 
-def _prepare(activation: Row) -> Prepared:
+def _prepare(activation: Builtin) -> Prepared:
     """Computed in advance, hence rounded to nearest."""
     with _dense.default_environment():
         values = _numbers(activation)
@@ -60,13 +60,13 @@ def _prepare(activation: Row) -> Prepared:
         return Prepared(activation.number, saving, _hidden_kind(activation), values, mask)
 
 
-def _numbers(activation: Row) -> tuple[float, ...] | None:
+def _numbers(activation: Builtin) -> tuple[float, ...] | None:
     """Its parameters, where all are numbers; an array of shape () is not one, since it can change."""
     values = activation.parameter_values
     return tuple(float(v) for v in values) if all(isinstance(v, _NUMBERS) for v in values) else None
 
 
-def with_mask(activation: Row, function: str) -> Prepared:
+def with_mask(activation: Builtin, function: str) -> Prepared:
     """Its form for C with the values of f' that a bit mask tells apart."""
     values = mask_values(function, activation)
     return Prepared(activation.number, "bit_mask", "input", _numbers(activation), values)
@@ -75,7 +75,7 @@ def with_mask(activation: Row, function: str) -> Prepared:
 # Kinds --------------------------------------------------------------------------------------------
 
 
-def kind_to_save(function: str, activation: Row, wanted: str | None) -> str:
+def kind_to_save(function: str, activation: Builtin, wanted: str | None) -> str:
     """The kind to save: what is wanted, where it is possible, or the minimum that needs no memory of y."""
     if wanted is None:
         return default_kind(activation)
@@ -89,7 +89,7 @@ def check_kind(function: str, activation: Any, kind: str) -> None:
     """Raise TypeError unless f' can be computed from what is saved."""
     if kind == "input":
         return
-    if not isinstance(activation, Row):
+    if not isinstance(activation, Builtin):
         raise TypeError(f"{function}: save is {kind!r}; {activation!r} needs its input")
     if kind == "output":  # with its own parameters passed, so that their values are looked at now
         activation.check_from_output(dict(activation.parameters))
@@ -99,7 +99,7 @@ def check_kind(function: str, activation: Any, kind: str) -> None:
         raise TypeError(f"{function}: nothing is saved; the derivative of {activation!r} is not constant")
 
 
-def default_kind(activation: Row) -> str:
+def default_kind(activation: Builtin) -> str:
     """Nothing where f' is constant, a bit mask where it has two values, otherwise the input; always the input
     where parameters are learned."""
     if _is_constant(activation):
@@ -109,7 +109,7 @@ def default_kind(activation: Row) -> str:
     return "bit_mask"
 
 
-def _hidden_kind(activation: Row) -> str:
+def _hidden_kind(activation: Builtin) -> str:
     """The same for a hidden layer of a network, whose result nobody else sees: its output, where that is exact."""
     if _is_constant(activation):
         return "nothing"
@@ -125,7 +125,7 @@ def _hidden_kind(activation: Row) -> str:
 # Facts about an entry, from its formulas ----------------------------------------------------------
 
 
-def mask_values(function: str, activation: Row) -> tuple[float, float]:
+def mask_values(function: str, activation: Builtin) -> tuple[float, float]:
     """f' where a bit is 0, and where it is 1; TypeError where it has other values."""
     texts = _two_values(activation)
     values = _numbers(activation)
@@ -137,11 +137,11 @@ def mask_values(function: str, activation: Row) -> tuple[float, float]:
     return low, high
 
 
-def _is_constant(activation: Row) -> bool:
+def _is_constant(activation: Builtin) -> bool:
     return not re.search(r"\bx\b", activation.derivative_formula)
 
 
-def _two_values(activation: Row) -> tuple[str, str] | None:
+def _two_values(activation: Builtin) -> tuple[str, str] | None:
     """The two texts of f' among which its formula chooses: where a bit is 0, and where it is 1."""
     values = _leaves(ast.parse(activation.derivative_formula, mode="eval").body)
     if len(values) > 2 or any(re.search(r"\bx\b", v) for v in values):
@@ -156,7 +156,7 @@ def _leaves(node: ast.expr) -> list[str]:
     return [ast.unparse(node)]
 
 
-def follows_exactly(activation: Row) -> bool:
+def follows_exactly(activation: Builtin) -> bool:
     """Whether the derivative from the output equals the derivative from the input, bit for bit.
 
     It does where its formula is the derivative's with y in place of x, and x stands in nothing but strict

@@ -1,18 +1,17 @@
 """Bad input: each case raises an ordinary exception that names the argument, what it was and what was
 expected, and changes nothing.
-
-Does not know any activation; finds ones with parameters in the table.
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import helpers
 import numpy as np
+import oracle
 import pytest
-from oracle import ROWS
 
 import fastact as fa
 from fastact.activations.formula import compile_formula
@@ -183,7 +182,7 @@ def test_backward_from_output_gives_the_reason(activation: fa.Activation) -> Non
 
 def test_backward_from_output_tells_the_condition(activation: fa.Activation) -> None:
     """Some parameters out of these must violate any condition that has one to be violated."""
-    condition = ROWS[activation.name]["condition"]
+    condition = oracle.ENTRIES[activation.name]["condition"]
     if activation.output_formula is None or condition == "True":
         return
     y, violated = np.ones(3, np.float32), 0
@@ -204,7 +203,7 @@ def test_backward_from_output_tells_the_condition(activation: fa.Activation) -> 
     assert violated
 
 
-@pytest.mark.parametrize("n", [0, -1, 1.5, "2", np.float64(2), True])
+@pytest.mark.parametrize("n", [0, -1, 1.5, "2", np.float64(2), True, 2**31, 10**30, np.int64(0), [2]])
 def test_set_num_threads(n: object) -> None:
     before = fa.get_num_threads()
     with pytest.raises(ValueError, match=r"n is .*; expected a whole number of at least 1"):
@@ -214,7 +213,9 @@ def test_set_num_threads(n: object) -> None:
     assert fa.get_num_threads() == before
 
 
-@pytest.mark.parametrize("value", ["0", "-2", "two", "1.5"])
+@pytest.mark.parametrize(
+    "value", ["0", "-2", "two", "1.5", "\u00b2", "2147483648", "4294967297", "+2", "1_0"]
+)
 def test_environment_of_threads(value: str) -> None:
     done = helpers.python("import fastact", FASTACT_NUM_THREADS=value)
     assert done.returncode == 1
@@ -240,3 +241,160 @@ def test_unknown_command() -> None:
     )
     assert done.returncode == 2
     assert "unknown command 'nonsense'" in done.stderr
+
+
+# By keyword only -----------------------------------------------------------------------------------
+
+
+def composites() -> list[fa.Activation]:
+    return [fa.surrogate("prelu", "leaky_relu"), fa.mixed(["relu", *["prelu"] * 2])]
+
+
+def test_more_positional_arguments_name_the_keywords(call: helpers.Call) -> None:
+    """And nothing is written to."""
+    activation = helpers.activation_of(call)
+    arrays = [np.ones(3, np.float32)] * call.inputs
+    extra = np.full(3, 0.5, np.float32)
+    expected = " or ".join(f"{name}=" for name in (*activation.parameters, "out"))
+    taken = f"{blamed(call)} takes {call.inputs} positional argument"
+    for more in (1, 2):
+        with pytest.raises(TypeError, match=r"by keyword$") as caught:
+            call(*arrays, *[extra] * more)
+        assert str(caught.value).startswith(taken)
+        assert f"but {call.inputs + more} were given; expected {expected} by keyword" in str(caught.value)
+        assert (extra == 0.5).all()
+
+
+@pytest.mark.parametrize("f", composites(), ids=str)
+def test_composites_take_parameters_by_keyword_only(f: fa.Activation) -> None:
+    x, extra = np.ones(3), np.full(3, 0.5)
+    for method, count in (
+        ("__call__", 1),
+        ("derivative", 1),
+        ("backward", 2),
+        ("backward_from_output", 2),
+        ("value_and_derivative", 1),
+        ("parameter_gradients", 2),
+    ):
+        with pytest.raises(
+            TypeError, match=rf"takes {count} positional .*{next(iter(f.parameters))}=.* by keyword$"
+        ):
+            getattr(f, method)(*[x] * count, extra)
+    with pytest.raises(TypeError, match=r"\(parameter, x\) but 3 were given"):
+        f.derivative_by(next(iter(f.learned)), x, extra)
+    assert (extra == 0.5).all()
+
+
+def test_learned_methods_take_parameters_by_keyword_only() -> None:
+    x, extra = np.ones(3), np.full(3, 0.5)
+    with pytest.raises(TypeError, match=r"prelu.derivative_by takes 2 .*expected weight= or out= by keyword"):
+        fa.prelu.derivative_by("weight", x, extra)
+    with pytest.raises(TypeError, match=r"prelu.parameter_gradients takes 2 .*expected weight= by keyword"):
+        fa.prelu.parameter_gradients(x, x, extra)
+    assert (extra == 0.5).all()
+
+
+# Hints ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "keyword", "hint"),
+    [
+        ("leaky_relu", {"alpha": 0.1}, "use negative_slope="),
+        ("prelu", {"alpha": 0.1}, "use weight="),
+        ("prelu", {"negative_slope": 0.1}, "use weight="),
+        ("hard_sigmoid", {"alpha": 0.2}, "use slope="),
+        ("hard_sigmoid", {"beta": 0.5}, "use offset="),
+        ("hard_tanh", {"min_val": -1}, "use min_value="),
+        ("hard_tanh", {"max_val": 1}, "use max_value="),
+        ("clipped_relu", {"threshold": 6}, "use max_value="),
+        ("soft_shrink", {"lambda_": 1}, "use lambd="),
+        ("gelu", {"approximate": "tanh"}, "fastact.gelu_tanh is its tanh approximation"),
+        ("relu", {"inplace": True}, "out=x computes in place"),
+        ("silu", {"axis": 0}, "an element-wise function has no axis"),
+    ],
+)
+def test_keywords_of_other_libraries(name: str, keyword: dict[str, object], hint: str) -> None:
+    x = np.ones(3)
+    for call in (fa.get(name), fa.get(name).derivative, lambda x, **k: fa.get(name).bind(**k)):
+        with pytest.raises(TypeError, match=rf"unexpected keyword '{next(iter(keyword))}'.*{hint}$"):
+            call(x, **keyword)
+
+
+def test_keywords_of_other_libraries_in_composites() -> None:
+    s = fa.surrogate("step", "leaky_relu")
+    with pytest.raises(TypeError, match=r"use backward_negative_slope=$"):
+        s.bind(backward_alpha=0.1)
+
+
+def test_functions_that_are_not_element_wise() -> None:
+    for name in ("softmax", "LogSoftmax", "log_softmax", "sparsemax"):
+        with pytest.raises(ValueError, match=f"unknown activation '{name}': it is row-wise"):
+            fa.get(name)
+    for name in ("GLU", "geglu", "SwiGLU"):
+        with pytest.raises(ValueError, match=f"unknown activation '{name}': it combines two halves"):
+            fa.get(name)
+
+
+@pytest.mark.parametrize("name", ["Leaky ReLU", "leaky-relu", "LReLU", "lrelu", "LEAKY_RELU"])
+def test_spellings_are_found(name: str) -> None:
+    assert fa.get(name) is fa.leaky_relu
+
+
+# Numbers and keywords of ufuncs ----------------------------------------------------------------------
+
+
+def test_integers_too_large(call: helpers.Call) -> None:
+    huge = 10**400
+    with pytest.raises(
+        TypeError, match=rf"{names_of(call)[-1]} is an integer of 1329 bits; expected at most 64"
+    ):
+        call(*[1.0] * (call.inputs - 1), huge)
+    for parameter in helpers.activation_of(call).parameters:
+        with pytest.raises((TypeError, ValueError), match=rf"{parameter} is an integer"):
+            call(*[np.ones(3)] * call.inputs, **{parameter: huge})
+
+
+def test_binding_integers(activation: fa.Activation) -> None:
+    for parameter in activation.parameters:
+        with pytest.raises(ValueError, match=rf"{parameter} is an integer too large for float64"):
+            activation.bind(**{parameter: 10**400})
+        assert activation.bind(**{parameter: 10**30}).parameters[parameter] == 1e30
+        oracle.assert_same_bits(
+            activation(np.ones(2), **{parameter: 2**80}), activation(np.ones(2), **{parameter: 2.0**80})
+        )
+
+
+def test_keywords_of_ufuncs_with_bad_values(call: helpers.Call) -> None:
+    arrays = [np.ones(3)] * call.inputs
+    with pytest.raises(TypeError, match=rf"{re.escape(call.name)}.*: order is 2; expected a memory layout"):
+        call(*arrays, order=2)
+    with pytest.raises(ValueError, match="casting is 'nonsense'; expected a casting rule: one of 'no'"):
+        call(*arrays, casting="nonsense")
+
+
+# Learned parameters ----------------------------------------------------------------------------------
+
+
+def test_gradients_of_nothing_learned(activation: fa.Activation) -> None:
+    if activation.learned:
+        return
+    reason = rf"none of its parameters \({', '.join(activation.parameters)}\) is learned"
+    with pytest.raises(
+        TypeError, match=reason if activation.parameters else "it has no parameters"
+    ) as caught:
+        activation.parameter_gradients(np.ones(3), np.ones(3))
+    assert str(caught.value).startswith(f"fastact.{activation.name}.parameter_gradients: ")
+    with pytest.raises(TypeError, match=r"fastact\.mixed\.parameter_gradients: "):
+        fa.mixed([activation]).parameter_gradients(np.ones(1), np.ones(1))
+
+
+def test_gradients_of_leaky_relu_name_prelu() -> None:
+    with pytest.raises(TypeError, match=r"\(negative_slope\) is learned; prelu's weight is$"):
+        fa.leaky_relu.parameter_gradients(1.0, 1.0)
+
+
+def test_gradients_take_no_keywords_of_ufuncs() -> None:
+    for keyword in ("where", "out", "order"):
+        with pytest.raises(TypeError, match=f"unexpected keyword '{keyword}'"):
+            fa.prelu.parameter_gradients(np.ones(3), np.ones(3), **{keyword: np.ones(3, bool)})

@@ -1,7 +1,5 @@
-"""The texts of the rows agree with each other: f' is the derivative of f, at kinks one of its two sides or
+"""The texts of the entries agree with each other: f' is the derivative of f, at kinks one of its two sides or
 the subgradient of least norm, and f'(y) is f'(x). All in multiprecision: no kernel is called here.
-
-Does not know any activation.
 """
 
 from __future__ import annotations
@@ -26,8 +24,8 @@ STEP = mpf(2) ** -150
 
 def constants(name: str, parameters: tuple[float, ...]) -> list[float]:
     """Where f may break: zero, every number in the texts, every parameter; both signs and quotients."""
-    row = oracle.ROWS[name]
-    text = f"{row['formula']} {row['derivative_formula']}"
+    entry = oracle.ENTRIES[name]
+    text = f"{entry['formula']} {entry['derivative_formula']}"
     numbers = {float(n) for n in re.findall(r"\d+\.?\d*(?:e-?\d+)?", text)} | set(parameters)
     found = {0.0} | numbers | {a / b for a in numbers for b in numbers if b != 0}
     return sorted({s * n for n in found for s in (1, -1)})
@@ -35,10 +33,10 @@ def constants(name: str, parameters: tuple[float, ...]) -> list[float]:
 
 def kinks_of(name: str, parameters: tuple[float, ...]) -> list[Fraction]:
     """Exactly, as quotients of the parameters need not be floats."""
-    row = oracle.ROWS[name]
+    entry = oracle.ENTRIES[name]
     exact = map(Fraction, parameters)
-    text = f"({row['kinks']},)" if row["kinks"] else "()"
-    found = compile_formula(text, tuple(row["parameters"]), "python")(*exact)
+    text = f"({entry['kinks']},)" if entry["kinks"] else "()"
+    found = compile_formula(text, tuple(entry["parameters"]), "python")(*exact)
     return [Fraction(kink) for kink in found]
 
 
@@ -95,7 +93,7 @@ def test_derivative_text_holds_for_other_parameters(activation: fa.Activation) -
 
 
 def test_derivative_at_a_kink_is_of_one_side_or_of_least_norm(activation: fa.Activation) -> None:
-    """The rows state a convention where f' jumps: that of the formula's own case there, which is a
+    """The entries state a convention where f' jumps: that of the formula's own case there, which is a
     one-sided limit, or the subgradient of least norm. Anything else would be a slip."""
     parameters = oracle.defaults(activation.name)
     for kink in kinks_of(activation.name, parameters):
@@ -141,16 +139,16 @@ def test_output_formula_gives_the_derivative(activation: fa.Activation) -> None:
 
     Exact y still loses digits as f saturates, so agreement is absolute.
     """
-    row = oracle.ROWS[activation.name]
-    if not row["from_output"]:
+    entry = oracle.ENTRIES[activation.name]
+    if not entry["from_output"]:
         assert activation.output_formula is None
-        assert row["output_formula"], "the row must say why not"
+        assert entry["output_formula"], "the entry must say why not"
         return
     from_output = oracle.compiled(activation.name, "output_formula", argument="y")
     default = oracle.defaults(activation.name)
     for scale in (1.0, 0.5, 3.0) if default else (1.0,):
         parameters = tuple(value * scale for value in default)
-        if not condition_holds(row, parameters):
+        if not condition_holds(entry, parameters):
             continue
         beside = [k + s * 2.0**-40 for k in activation.kinks for s in (1, -1)] if scale == 1 else []
         for x in (*POINTS, *beside):
@@ -164,14 +162,14 @@ def test_output_formula_gives_the_derivative(activation: fa.Activation) -> None:
                 )
 
 
-def condition_holds(row: dict[str, Any], parameters: tuple[float, ...]) -> bool:
-    return bool(compile_formula(row["condition"], tuple(row["parameters"]), "python")(*parameters))
+def condition_holds(entry: dict[str, Any], parameters: tuple[float, ...]) -> bool:
+    return bool(compile_formula(entry["condition"], tuple(entry["parameters"]), "python")(*parameters))
 
 
 def test_condition_holds_for_the_default_parameters(activation: fa.Activation) -> None:
-    row = oracle.ROWS[activation.name]
-    if row["from_output"]:
-        assert condition_holds(row, oracle.defaults(activation.name))
+    entry = oracle.ENTRIES[activation.name]
+    if entry["from_output"]:
+        assert condition_holds(entry, oracle.defaults(activation.name))
 
 
 def test_arithmetics_agree(activation: fa.Activation) -> None:

@@ -1,4 +1,4 @@
-"""``help`` of every activation: the range that it tells holds, and what others call it is there.
+"""``help`` of every activation: its range is right, and what other libraries call it is there.
 
 The range comes from the kernels; here it is held against the exact values of the formula. Loops over the
 table; does not know any row.
@@ -115,36 +115,62 @@ def test_intervals_print_their_ends() -> None:
     assert str(Interval(0.0, 1.0, False, True).join(Interval(-2.0, 1.0, False, False))) == "(-2, 1]"
 
 
-def test_help_tells_it_all(activation: fa.Activation) -> None:
+def test_help_contains_the_entry(activation: fa.Activation) -> None:
     text = pydoc.render_doc(activation, renderer=pydoc.plaintext)
-    row = oracle.ROWS[activation.name]
-    for part in (row["formula"], row["derivative_formula"], str(activation.range), *row["learned"].values()):
+    entry = oracle.ENTRIES[activation.name]
+    for part in (
+        entry["formula"],
+        entry["derivative_formula"],
+        str(activation.range),
+        *entry["learned"].values(),
+    ):
         assert part in text
-    assert f"kinks: {row['kinks'] or 'none'}" in text
-    assert re.search(rf"at most {row['max_ulp']['float32'][0]} .* ULP in float32", text)
-    assert row["output_formula"] in text
-    assert " ".join(row["about"].split()) in " ".join(text.split())
+    assert f"kinks: {entry['kinks'] or 'none'}" in text
+    assert re.search(rf"at most {entry['max_ulp']['float32'][0]} .* ULP in float32", text)
+    assert entry["output_formula"] in text
+    assert " ".join(entry["about"].split()) in " ".join(text.split())
     limits = f"f(-inf) = {float(activation(-np.inf)):g}, f(inf) = {float(activation(np.inf)):g}"
     assert limits in text
 
 
 @pytest.mark.parametrize("name", fa.aliases())
-def test_help_tells_what_others_call_it(name: str) -> None:
+def test_help_lists_what_others_call_it(name: str) -> None:
     alias = fa.aliases()[name]
-    told = [fa.get(alias.row).__doc__]
+    shown = [fa.get(alias.entry).__doc__]
     if alias.theirs:
-        told.append(fa.get(alias.theirs).__doc__)
-    for text in told:
+        shown.append(fa.get(alias.theirs).__doc__)
+    for text in shown:
         line = next(line for line in text.splitlines() if f"``{name}``" in line or f".{name}``" in line)
         assert f"({alias.libraries})" in line
         for parameter, value in alias.parameters.items():
             assert f"{parameter} = {value:g}" in line
-    assert (alias.row in line) or fa.get(alias.theirs or alias.row).name == alias.row
+    assert (alias.entry in line) or fa.get(alias.theirs or alias.entry).name == alias.entry
 
 
-def test_help_of_what_is_bound_is_that_of_the_row(activation: fa.Activation) -> None:
+def test_help_shows_the_parameters_at_hand(activation: fa.Activation) -> None:
+    """Numbers as defaults, arrays by their shape; the range and the limits are those for them."""
     for parameter in activation.parameters:
-        assert activation.bind(**{parameter: np.ones(3)}).__doc__ == activation.__doc__
+        shown = activation.bind(**{parameter: 0.875}).__doc__
+        assert f"{parameter}=0.875" in shown.splitlines()[0]
+        assert f"{parameter} : array_like, default 0.875\n" in shown
+        assert str(activation.bind(**{parameter: 0.875}).range) in shown
+        shown = activation.bind(**{parameter: np.ones(3)}).__doc__
+        assert f"{parameter}=<array of shape (3,)>" in shown.splitlines()[0]
+        assert "range: depends on the arrays" in shown
+
+
+def test_help_of_an_alias_shows_its_own_default() -> None:
+    assert "negative_slope : array_like, default 0.2\n" in fa.tensorflow_leaky_relu.__doc__
+    assert "negative_slope : array_like, default 0.01\n" in fa.leaky_relu.__doc__
+
+
+def test_help_of_the_package_fits_two_screens() -> None:
+    """It lists what there is: all functions, and how to see all activations."""
+    shown = pydoc.render_doc(fa, renderer=pydoc.plaintext)
+    assert len(shown.splitlines()) < 100
+    listed = set(re.findall(r"\w+", shown))
+    functions = {name for name in dir(fa) if not isinstance(getattr(fa, name), fa.Activation)}
+    assert {name for name in functions if not name.startswith("__")} - listed <= {"Activation", "Saved"}
 
 
 def test_kinks_of_array_parameters(activation: fa.Activation) -> None:

@@ -1,14 +1,13 @@
-"""Activations as objects: found, bound, described, copied, pickled into other processes, used by dask.
-
-Does not know any activation.
-"""
+"""Activations as objects: found, bound, described, copied, pickled into other processes, used by dask."""
 
 from __future__ import annotations
 
 import copy
 import inspect
 import pickle
+import shutil
 import sys
+from pathlib import Path
 
 import dask.array as da
 import helpers
@@ -29,15 +28,17 @@ def bound(activation: fa.Activation) -> fa.Activation:
 def test_names_and_attributes(name: str) -> None:
     assert fa.get(name) is getattr(fa, name)
     assert fa.get(name).name == name
-    assert name in fa.__all__
     assert len(set(fa.names())) == len(fa.names())
     assert name in dir(fa)
 
 
-def test_about_the_row(activation: fa.Activation) -> None:
-    row = oracle.ROWS[activation.name]
-    assert dict(activation.parameters) == row["parameters"]
-    assert (activation.formula, activation.derivative_formula) == (row["formula"], row["derivative_formula"])
+def test_about_the_entry(activation: fa.Activation) -> None:
+    entry = oracle.ENTRIES[activation.name]
+    assert dict(activation.parameters) == entry["parameters"]
+    assert (activation.formula, activation.derivative_formula) == (
+        entry["formula"],
+        entry["derivative_formula"],
+    )
     assert all(isinstance(k, float) for k in activation.kinks)
     for forward, derivative in activation.max_ulp.values():
         assert 0 < forward <= 1.5
@@ -47,7 +48,7 @@ def test_about_the_row(activation: fa.Activation) -> None:
         activation.parameters["new"] = 1  # type: ignore[index]
 
 
-def test_help_contains_the_row(activation: fa.Activation) -> None:
+def test_help_contains_the_entry(activation: fa.Activation) -> None:
     text = inspect.getdoc(activation)
     for part in (activation.formula, activation.derivative_formula, *activation.parameters):
         assert part in text
@@ -57,9 +58,19 @@ def test_help_contains_the_row(activation: fa.Activation) -> None:
         assert expected in documentation
 
 
+def test_dir_shows_public_names_only() -> None:
+    public = {name for name in dir(fa) if not (name.startswith("__") and name.endswith("__"))}
+    assert not [name for name in public if name.startswith("_")]
+    assert not public & {"errors", "runtime", "activations", "version", "evaluation", "commands"}
+    assert public >= {*fa.names(), *fa.aliases(), "dense", "get", "mixed", "num_threads", "ufuncs"}
+    others = set(dir(fa.ufuncs)) - set(fa.ufuncs.__all__)
+    assert all(name.startswith("__") for name in others)
+
+
 def test_signature(activation: fa.Activation) -> None:
     parameters = inspect.signature(activation).parameters
     assert list(parameters) == ["x", "out", *activation.parameters, "kwargs"]
+    assert parameters["out"].kind is inspect.Parameter.KEYWORD_ONLY
     for key, value in activation.parameters.items():
         assert parameters[key].default == value
         assert parameters[key].kind is inspect.Parameter.KEYWORD_ONLY
@@ -101,7 +112,7 @@ def test_get_with_parameters(activation: fa.Activation) -> None:
         assert fa.get(activation.name, **{key: 0.75}).parameters[key] == 0.75
 
 
-def test_repr_tells_name_and_what_is_bound(activation: fa.Activation) -> None:
+def test_repr_shows_the_name_and_what_is_bound(activation: fa.Activation) -> None:
     assert repr(activation) == f"<fastact.{activation.name}>"
     for key, value in bound(activation).parameters.items():
         assert f"{key}={value!r}" in repr(bound(activation))
@@ -174,8 +185,101 @@ def test_dask_processes() -> None:
     oracle.assert_same_bits(together.compute(scheduler="processes", num_workers=2), want)
 
 
-def test_activations_are_hashable_and_usable_as_keys() -> None:
+def test_equal_by_value(activation: fa.Activation) -> None:
+    """Numbers by value, whatever type they were given in; pickles and copies are equal."""
     assert len({fa.get(name): name for name in fa.names()}) == len(fa.names())
+    assert activation != activation.name
+    for key, value in activation.parameters.items():
+        one = activation.bind(**{key: 0.75})
+        assert one == activation.bind(**{key: np.float32(0.75)}) == activation.bind(**{key: np.float64(0.75)})
+        assert hash(one) == hash(activation.bind(**{key: 0.75}))
+        assert one not in (activation, activation.bind(**{key: 0.5}))
+        assert pickle.loads(pickle.dumps(one)) == one == copy.deepcopy(one)
+        assert activation.bind(**{key: value}) == activation
+        assert activation.bind(**{key: 0.0}) != activation.bind(**{key: -0.0})
+        assert activation.bind(**{key: float("nan")}) == activation.bind(**{key: float("nan")})
+        assert activation.bind(**{key: 1}).parameters[key] == 1.0
+        assert type(activation.bind(**{key: np.float64(0.5)}).parameters[key]) is float
+
+
+def test_array_parameters_are_equal_by_identity(activation: fa.Activation) -> None:
+    for key in activation.parameters:
+        values = np.array([0.5, 0.75])
+        one = activation.bind(**{key: values})
+        assert one == activation.bind(**{key: values})
+        assert hash(one) == hash(activation.bind(**{key: values}))
+        assert one != activation.bind(**{key: values.copy()})
+        assert one.parameters[key] is values
+        assert one != pickle.loads(pickle.dumps(one))
+
+
+def test_composites_are_equal_by_value() -> None:
+    slope = np.array([0.5, 0.75])
+    for make in (
+        lambda v: fa.surrogate("step", fa.get("leaky_relu", negative_slope=v)),
+        lambda v: fa.mixed(["relu", *[fa.get("leaky_relu", negative_slope=v)] * 2]),
+    ):
+        assert make(0.25) == make(np.float64(0.25))
+        assert len({make(0.25), make(0.25), make(0.5)}) == 2
+        assert make(slope) == make(slope) != make(slope.copy())
+        assert pickle.loads(pickle.dumps(make(0.25))) == make(0.25)
+    assert fa.mixed(["relu", "gelu"]) != fa.mixed(["relu", "gelu", "gelu"])
+    assert fa.surrogate("relu", "gelu") != fa.surrogate("gelu", "relu")
+
+
+def test_immutable(activation: fa.Activation) -> None:
+    for one in (activation, fa.surrogate(activation, "relu"), fa.mixed([activation])):
+        for name in ("parameters", "anything", "__name__"):
+            with pytest.raises(AttributeError, match=rf"^fastact\..* is immutable: cannot set '{name}'"):
+                setattr(one, name, 1)
+        with pytest.raises(AttributeError):
+            del one.__signature__
+
+
+def test_lists_are_bound_as_arrays(activation: fa.Activation) -> None:
+    for key in activation.parameters:
+        values = [0.5, 0.75]
+        bound = activation.bind(**{key: values})
+        values[0] = 9.0
+        np.testing.assert_array_equal(bound.parameters[key], [0.5, 0.75])
+
+
+def test_a_bound_array_is_used_as_it_is_at_each_call() -> None:
+    """Nothing that depends on its values is kept."""
+    slope, y = np.array([0.5, 0.5]), np.array([-1.0, 1.0])
+    bound = fa.leaky_relu.bind(negative_slope=slope)
+    for f in (bound, fa.mixed([bound] * 2)):
+        slope[:] = 0.5
+        np.testing.assert_array_equal(f.backward_from_output(y, y), [-0.5, 1.0])
+        slope[:] = 0.25
+        np.testing.assert_array_equal(f.backward_from_output(y, y), [-0.25, 1.0])
+        slope[:] = -0.5
+        with pytest.raises(TypeError, match="does not determine"):
+            f.backward_from_output(y, y)
+    slope[:] = 0.5
+    s, t = fa.surrogate("relu", bound), fa.surrogate(bound, "relu")
+    s.backward_from_output(y, y), t.backward_from_output(y, y)
+    slope[:] = -0.5
+    np.testing.assert_array_equal(s.backward_from_output(y, np.maximum(y, 0)), [0.5, 1.0])
+    with pytest.raises(TypeError, match="does not determine"):
+        t.backward_from_output(y, y)
+
+
+def test_importable_without_metadata(tmp_path: Path) -> None:
+    """Vendored or frozen, the package has no distribution; the version is the one that is installed."""
+    package = Path(fa.__file__).parent
+    ignored = shutil.ignore_patterns("csrc", "*.a", "*.c", "__pycache__")
+    shutil.copytree(package, tmp_path / "fastact", ignore=ignored)
+    code = (
+        "import importlib.metadata as m, sys\n"
+        "def missing(*_): raise m.PackageNotFoundError\n"
+        "m.version = m.distribution = missing\n"
+        f"sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import fastact; print(fastact.__file__, fastact.__version__)"
+    )
+    path, version = helpers.output_of(code, PYTHONPATH=None).split()
+    assert path.startswith(str(tmp_path))
+    assert version == fa.__version__
 
 
 def test_import_is_light() -> None:

@@ -1,7 +1,4 @@
-"""The table as the build reads it, as C compiled it, and the files made from it, all agree.
-
-Knows where these are; does not know any row.
-"""
+"""The table as the build reads it, as C compiled it, and the files made from it, all agree."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ import sys
 from types import ModuleType
 
 import helpers
-from oracle import ROWS
+from oracle import ENTRIES
 
 import fastact as fa
 from fastact import _core
@@ -20,7 +17,7 @@ PACKAGE = helpers.ROOT / "fastact"
 
 
 def test_the_build_reads_what_c_compiled(build: ModuleType) -> None:
-    read, compiled = build.read_table(), _core.rows()
+    read, compiled = build.read_table(), _core.entries()
     assert [r.name for r in read] == [r["name"] for r in compiled] == fa.names()
     for one, other in zip(read, compiled, strict=True):
         assert {k: float(v) for k, v in one.parameters.items()} == other["parameters"]
@@ -28,20 +25,20 @@ def test_the_build_reads_what_c_compiled(build: ModuleType) -> None:
         assert one.from_output == other["from_output"]
 
 
-def test_type_stub_lists_every_row(name: str) -> None:
+def test_type_stub_lists_every_entry(name: str) -> None:
     text = (PACKAGE / "__init__.pyi").read_text()
-    assert re.search(rf"^{name}: Final\[Activation\]$", text, re.MULTILINE)
-    assert "# ROWS" not in text
+    assert re.search(rf"^{name}: Final\[(Activation|_[A-Z]\w*)\]$", text, re.MULTILINE)
+    assert "# ACTIVATIONS" not in text
 
 
 def test_type_stub_lists_every_public_name() -> None:
     text = (PACKAGE / "__init__.pyi").read_text()
-    for public in fa.__all__:
+    for public in (name for name in dir(fa) if not name.startswith("__")):
         assert re.search(rf"\b{public}\b", text), public
 
 
 def test_cython_declarations_are_those_of_the_header(name: str, build: ModuleType, tmp_path: object) -> None:
-    """As the C preprocessor expands fastact.h, name and argument types for each function of the row."""
+    """As the C preprocessor expands fastact.h, name and argument types for each function of the entry."""
     flags = ["-E", "-P", f"-I{helpers.ROOT / 'include'}", str(helpers.ROOT / "include/fastact.h")]
     expanded = subprocess.run(["cc", *flags], capture_output=True, text=True, check=True).stdout
     declared = (PACKAGE / "__init__.pxd").read_text()
@@ -50,10 +47,10 @@ def test_cython_declarations_are_those_of_the_header(name: str, build: ModuleTyp
         found = re.findall(rf"void (fa_{name}(?:_[a-z_]+)?_f(?:32|64))\(([^)]*)\)", text)
         return {f: re.sub(r"\s*([*,])\s*", r"\1", re.sub(r"\s+", " ", a)).strip() for f, a in found}
 
-    row = ROWS[name]
+    entry = ENTRIES[name]
     assert functions(expanded) == functions(declared)
     assert f"fa_{name}_f32" in functions(declared)
-    assert (f"fa_{name}_backward_from_output_f64" in functions(declared)) == row["from_output"]
+    assert (f"fa_{name}_backward_from_output_f64" in functions(declared)) == entry["from_output"]
 
 
 def test_installed_headers_are_the_sources() -> None:
@@ -88,8 +85,8 @@ def test_flags_forbid_what_numerics_forbids(build: ModuleType) -> None:
     assert not forbidden & set(every)
 
 
-def test_every_row_says_what_it_is(name: str) -> None:
-    row = ROWS[name]
-    assert row["about"].endswith(".")
-    assert len(row["about"]) > 1
-    assert row["formula"] != row["derivative_formula"] or "exp" in row["formula"]
+def test_every_entry_says_what_it_is(name: str) -> None:
+    entry = ENTRIES[name]
+    assert entry["about"].endswith(".")
+    assert len(entry["about"]) > 1
+    assert entry["formula"] != entry["derivative_formula"] or "exp" in entry["formula"]

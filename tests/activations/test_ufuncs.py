@@ -1,7 +1,4 @@
-"""Citizens of NumPy: genuine ufuncs, and callables that follow the same rules.
-
-Knows NumPy's protocols; does not know any activation.
-"""
+"""NumPy's rules hold: genuine ufuncs, and activations that follow the same rules."""
 
 from __future__ import annotations
 
@@ -72,14 +69,14 @@ def test_python_numbers_and_lists(activation: fa.Activation) -> None:
     oracle.assert_same_bits(activation([[0.5], [2.0]]), activation(np.array([[0.5], [2.0]])))
 
 
-def test_python_parameters_are_weak(call: helpers.Call) -> None:
-    """A Python number leaves float32 as it is; NumPy's float64, scalar or array, does not."""
+def test_numbers_as_parameters_are_weak(call: helpers.Call) -> None:
+    """A number, Python's or NumPy's, leaves float32 as it is; a float64 array does not."""
     arrays = helpers.arguments(call, 9, np.float32)
     for parameter, default in helpers.activation_of(call).parameters.items():
-        for weak in (float(default), 1):
+        for weak in (float(default), 1, True, np.float64(default), np.int64(1)):
             for result in helpers.each(call(*arrays, **{parameter: weak})):
                 assert result.dtype == np.float32
-        for strong in (np.float64(default), np.full(9, default), np.array(default)):
+        for strong in (np.full(9, default), np.array(default)):
             for result in helpers.each(call(*arrays, **{parameter: strong})):
                 assert result.dtype == np.float64
         narrow = np.float16(default)
@@ -90,13 +87,11 @@ def test_python_parameters_are_weak(call: helpers.Call) -> None:
 def test_parameters_beyond_float32_become_infinite(
     activation: fa.Activation,
 ) -> None:
-    """As NumPy treats a Python float that float32 cannot hold: by its rules, in the ufunc."""
+    """As NumPy treats a Python float that float32 cannot hold, but without its warning."""
     x = np.array([-1, 1], np.float32)
     for parameter in activation.parameters:
-        with np.errstate(over="ignore"):
-            direct = activation(x, **{parameter: 1e300})
-            want = activation(x, **{parameter: np.float32(np.inf)})
-        oracle.assert_same_bits(direct, want)
+        want = activation(x, **{parameter: np.float32(np.inf)})
+        oracle.assert_same_bits(activation(x, **{parameter: 1e300}), want)
 
 
 def test_out(call: helpers.Call, dtype: type) -> None:
@@ -109,7 +104,6 @@ def test_out(call: helpers.Call, dtype: type) -> None:
         oracle.assert_same_bits(got, one)
     if call.results == 1:
         assert call(*arrays, out=out) is out[0]
-        assert call(*arrays, out[0]) is out[0]
         assert call(*arrays, out=(None,)).dtype == dtype
 
 
@@ -165,7 +159,7 @@ def test_masked_arrays(call: helpers.Call) -> None:
 
 
 def test_array_ufunc_protocol(call: helpers.Call) -> None:
-    """Anything with __array_ufunc__ is asked, and gets the ufunc itself."""
+    """Objects with __array_ufunc__ get the ufunc itself."""
     seen = []
 
     class Duck:
@@ -187,7 +181,7 @@ def parameters_of(call: helpers.Call) -> tuple[float, ...]:
 
 
 def test_methods_of_ufuncs(activation: fa.Activation) -> None:
-    """`at`, which works in place by index, has no parameters to give: one-operand rows only."""
+    """`at` computes in place by index, for activations without parameters."""
     if activation.parameters:
         return
     x = np.array([-1.5, 0.25, 2.0])

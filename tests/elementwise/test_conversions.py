@@ -1,7 +1,5 @@
 """Arrays of any kind of number, in any layout, give the bits of their conversion by NumPy; and results too
 large for the caches give the bits of short ones.
-
-Knows NumPy's dtypes and layouts; does not know any activation or true value.
 """
 
 from __future__ import annotations
@@ -142,3 +140,66 @@ def test_results_beyond_the_caches(dtype: type, large: int) -> None:
                     oracle.assert_same_bits(result[begin : begin + 5003], one[: large - begin])
                 assert (whole[: start + 1] == 77).all()
                 assert (whole[start + 1 + large :] == 77).all()
+
+
+PATHS = ({}, {"order": "C"}, {"where": True}, {"subok": False})
+
+
+def test_the_dtype_does_not_depend_on_the_path(activation: fa.Activation) -> None:
+    """Straight to C, or through the ufunc: the same dtype and bits for any two kinds of numbers."""
+    for first in KINDS:
+        for second in KINDS:
+            grad, x = numbers(first, (2, 9)), numbers(second, (2, 9), 1)
+            want = activation.backward(grad, x)
+            for keywords in PATHS:
+                check(activation.backward(grad, x, **keywords), want)
+
+
+def test_parameters_do_not_lose_digits_beside_integers(activation: fa.Activation) -> None:
+    """Beside x of 8 bits and a float32 array parameter, the other parameters are float32, not float16."""
+    values = activation.parameters
+    for kind in ("?", "b", "B"):
+        x = numbers(np.dtype(kind), (1, 20))[0]
+        for name in values:
+            array = np.full(20, values[name], np.float32)
+            others = {key: value * 1.1 + 0.013 for key, value in values.items() if key != name}
+            want = activation(x.astype(np.float32), **{name: array}, **others)
+            for keywords in PATHS:
+                check(activation(x, **{name: array}, **others, **keywords), want)
+                bound = activation.bind(**{name: array}, **others)
+                check(bound(x, **keywords), want)
+
+
+def test_numbers_of_numpy_are_numbers(activation: fa.Activation, dtype: type) -> None:
+    """As parameters, by keyword or bound, straight to C or through the ufunc, alone or in composites."""
+    x = numbers(np.dtype(dtype), (1, 30))[0]
+    for name in activation.parameters:
+        want = activation(x, **{name: 0.1})
+        for number in (np.float64(0.1), np.longdouble(0.1).astype(np.float64)):
+            for keywords in PATHS:
+                check(activation(x, **{name: number}, **keywords), want)
+                check(activation.bind(**{name: number})(x, **keywords), want)
+            mixture = fa.mixed([activation] * 30)
+            check(mixture(x, **{f"unit0_{name}": number}), want)
+            check(mixture.bind(**{f"unit0_{name}": number})(x), want)
+            check(fa.surrogate(activation, "relu")(x, **{f"forward_{name}": number}), want)
+        check(activation(x, **{name: np.int8(1)}), activation(x, **{name: 1.0}))
+
+
+def test_results_over_array_parameters(activation: fa.Activation, dtype: type) -> None:
+    """`out` in the memory of a parameter, element on element, shifted or reversed: as if it were a copy."""
+    x = numbers(np.dtype(dtype), (1, 200))[0]
+    for name, value in activation.parameters.items():
+        values = np.abs(numbers(np.dtype(dtype), (1, 200), 3)[0]) + dtype(value) * dtype(0.5)
+        for shift, step in ((0, 1), (1, 1), (-1, 1), (0, -1)):
+            for method in ("__call__", "derivative", "backward", "value_and_derivative"):
+                arrays = [x] * (2 if method == "backward" else 1)
+                want = helpers.each(getattr(activation, method)(*arrays, **{name: values}))
+                for slot in range(len(want)):
+                    memory = np.zeros(202, dtype)
+                    parameter = memory[1:201]
+                    parameter[...] = values
+                    out = [np.empty_like(x) for _ in want]
+                    out[slot] = memory[1 + shift : 201 + shift][::step]
+                    target = out[0] if len(out) == 1 else tuple(out)
+                    check(getattr(activation, method)(*arrays, **{name: parameter}, out=target), want)

@@ -1,7 +1,4 @@
-"""Any layout of any operand gives the bits of fresh contiguous arrays, and nothing else is written.
-
-Knows NumPy's layouts; does not know any activation or true value.
-"""
+"""Any layout of any operand gives the bits of fresh contiguous arrays, and nothing else is written."""
 
 from __future__ import annotations
 
@@ -245,7 +242,7 @@ def test_fortran_order_is_kept(call: Call, dtype: type) -> None:
 @pytest.mark.parametrize("name", ["relu", "hard_swish", "softsign", "snake"])
 @pytest.mark.parametrize("into", ["elsewhere", "the gradients"])
 def test_arrays_from_memory_get_the_bits_of_short_ones(name: str, into: str) -> None:
-    """What is fetched ahead, step by step or between boxes, and what is streamed, changes no result."""
+    """What is fetched ahead, step by step or between tiles, and what is streamed, changes no result."""
     n, part = 4_000_037, 9_973
     random = np.random.default_rng(3)
     x = (3 * random.standard_normal(n, np.float32)).astype(np.float32)
@@ -254,8 +251,8 @@ def test_arrays_from_memory_get_the_bits_of_short_ones(name: str, into: str) -> 
     starts = (0, 1024 * 1000 - 64, n - part)
     want = [f.backward(grad_y[i : i + part], x[i : i + part]) for i in starts]
     values = [f(x[i : i + part]) for i in starts]
-    y = f(x, np.ones_like(x))
-    got = f.backward(grad_y, x, np.ones_like(x) if into == "elsewhere" else grad_y)
+    y = f(x, out=np.ones_like(x))
+    got = f.backward(grad_y, x, out=np.ones_like(x) if into == "elsewhere" else grad_y)
     for i, one, value in zip(starts, want, values, strict=True):
         oracle.assert_same_bits(got[i : i + part], one)
         oracle.assert_same_bits(y[i : i + part], value)

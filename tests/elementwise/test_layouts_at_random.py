@@ -1,7 +1,4 @@
-"""Random shapes, layouts and overlaps: each call equals itself on fresh contiguous copies.
-
-Knows how to make a view of every kind; does not know any activation.
-"""
+"""Random shapes, layouts and overlaps: each call equals itself on fresh contiguous copies."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def rows_by_line() -> dict[int, str]:
 
 def expected_loops() -> dict[str, int]:
     """One per direction, and another where parameters may vary by element."""
-    return {r["name"]: (4 + r["from_output"]) * (2 if r["parameters"] else 1) for r in _core.rows()}
+    return {r["name"]: (4 + r["from_output"]) * (2 if r["parameters"] else 1) for r in _core.entries()}
 
 
 def report(build: ModuleType, isa: str, real: str, folder: Path) -> str:

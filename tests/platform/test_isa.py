@@ -1,7 +1,4 @@
-"""Instruction sets: each that this machine can run is within the same bounds, and bad names are told.
-
-Does not know which there are, nor any activation.
-"""
+"""Instruction sets: each that this machine can run is within the same bounds, and bad names are refused."""
 
 from __future__ import annotations
 
@@ -64,7 +61,7 @@ def test_the_best_is_chosen_without_it() -> None:
 
 
 @pytest.mark.parametrize("isa", ["sse9", "AVX2", *(i for i in runtime.ISAS if i not in fa.isas())])
-def test_what_cannot_run_is_told(isa: str) -> None:
+def test_what_cannot_run_is_refused(isa: str) -> None:
     """By the function and at import, with the names that can; and nothing changes."""
     reason = "this machine cannot run it" if isa in runtime.ISAS else "unknown"
     expected = f"{isa!r}: {reason}; expected one of {', '.join(fa.isas())}"
@@ -77,5 +74,5 @@ def test_what_cannot_run_is_told(isa: str) -> None:
     assert f"ValueError: environment variable FASTACT_ISA is {expected}" in done.stderr
 
 
-def test_runtime_knows_every_name_of_the_build() -> None:
+def test_runtime_lists_every_name_of_the_build() -> None:
     assert set(fa.isas()) <= set(runtime.ISAS)

@@ -1,12 +1,16 @@
 """Threads: the same bits for any number of them, the limits obeyed, forks and nesting survived.
 
-Knows what limits exist; does not know how work is shared out, nor any activation.
+Must not depend on how work is shared out.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+import threading
 import time
+from collections.abc import Iterator
 from multiprocessing.pool import ThreadPool
 
 import helpers
@@ -93,11 +97,132 @@ def test_set_num_threads() -> None:
 def test_num_threads_restores_what_was_set() -> None:
     fa.set_num_threads(1)
     with fa.num_threads(2):
-        assert _core.thread_limits()["set_num_threads"] == 2
+        assert _core.thread_limits()["num_threads"] == 2
         with pytest.raises(KeyError), fa.num_threads(3):
             raise KeyError
-        assert _core.thread_limits()["set_num_threads"] == 2
+        assert _core.thread_limits()["num_threads"] == 2
+    assert _core.thread_limits()["num_threads"] == 0
     assert fa.get_num_threads() == 1
+
+
+def limit() -> int:
+    """The limit of the calling context, 0 for none."""
+    return _core.thread_limits()["num_threads"]
+
+
+def test_whole_numbers_of_numpy_are_accepted() -> None:
+    with fa.num_threads(np.int64(1)):
+        assert fa.get_num_threads() == 1
+    fa.set_num_threads(np.int8(1))
+    assert fa.get_num_threads() == 1
+    fa.set_num_threads(2**31 - 1)
+    fa.set_num_threads(None)
+
+
+def test_num_threads_belongs_to_its_thread() -> None:
+    """Blocks of two threads that overlap: each sees its own limit, and afterwards there is none."""
+    inside, leave, seen = threading.Barrier(2), threading.Event(), {}
+
+    def work(n: int) -> None:
+        with fa.num_threads(n):
+            inside.wait()
+            fa.gelu(np.ones(MANY, np.float32))
+            seen[n] = limit()
+            leave.wait() if n == 2 else leave.set()
+        seen[-n] = limit()
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == {1: 1, 2: 2, -1: 0, -2: 0}
+    assert limit() == 0
+
+
+def test_num_threads_of_generators_that_overlap() -> None:
+    """Left in the order in which they were entered."""
+
+    def generator(n: int) -> Iterator[int]:
+        with fa.num_threads(n):
+            yield limit()
+
+    first, second = generator(1), generator(2)
+    assert (next(first), next(second)) == (1, 2)
+    first.close()
+    assert limit() == 2
+    second.close()
+    assert limit() == 0
+
+
+def test_num_threads_of_asyncio_tasks() -> None:
+    """A task that waits inside a block leaves no limit to the others on its thread, and finds its own again;
+    what matters is the limit that C has during a call."""
+    x = np.ones(MANY, np.float32)
+
+    async def task(n: int, seen: list[int]) -> None:
+        for _ in range(3):
+            with fa.num_threads(n) if n else contextlib.nullcontext():
+                for call in (fa.gelu, fa.ufuncs.gelu, fa.gelu.derivative):
+                    call(x)
+                    seen.append(_core.limit_of_thread())
+                    await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    async def everything() -> list[list[int]]:
+        seen: list[list[int]] = [[], [], []]
+        await asyncio.gather(*(task(n, seen[n]) for n in range(3)))
+        return seen
+
+    assert asyncio.run(everything()) == [[n] * 9 for n in range(3)]
+    assert limit() == 0
+
+
+def test_a_block_that_is_left_elsewhere_is_left() -> None:
+    """Entered on one thread and left on another: no limit stays on either."""
+    block = fa.num_threads(1)
+    block.__enter__()
+    leaver = threading.Thread(target=block.__exit__, args=(None, None, None))
+    leaver.start()
+    leaver.join()
+    assert limit() == 0
+    fa.gelu(np.ones(MANY, np.float32))
+    assert _core.limit_of_thread() == 0
+
+
+@needs_two_cpus
+def test_num_threads_limits_calls() -> None:
+    """One thread in the block, whatever is called, and several outside."""
+    code = """
+import os, numpy as np, fastact as fa
+x, before = np.zeros((600, 1000), np.float32), len(os.listdir("/proc/self/task"))
+def started():
+    for _ in range(20):
+        fa.gelu(x), fa.ufuncs.gelu(x), fa.prelu(x, weight=x[0])
+    return len(os.listdir("/proc/self/task")) - before
+with fa.num_threads(1):
+    alone = started()
+print(alone, started())
+"""
+    environment = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1", "FASTACT_NUM_THREADS": None}
+    assert helpers.output_of(code, **environment) == "0 1"
+
+
+def test_a_forked_child_uses_one_thread_and_says_so() -> None:
+    code = """
+import os, fastact as fa
+child = os.fork()
+if child == 0:
+    fa.set_num_threads(2)
+    os._exit(fa.get_num_threads())
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert helpers.output_of(code) == "1"
+
+
+@pytest.mark.parametrize("value", ["2147483647", " 2 ", "0002"])
+def test_environment_of_threads_that_is_accepted(value: str) -> None:
+    assert int(helpers.output_of(COUNT, FASTACT_NUM_THREADS=value)) >= 1
 
 
 def test_threadpoolctl_limits_are_honoured() -> None:

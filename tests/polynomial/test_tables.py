@@ -151,7 +151,7 @@ def test_bits_do_not_depend_on_how_many_lie_beyond_a_table(call: helpers.Call, d
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", [r["name"] for r in fa._core.rows() if r["parameters"]])
+@pytest.mark.parametrize("name", [r["name"] for r in fa._core.entries() if r["parameters"]])
 def test_parameters_that_are_sometimes_the_defaults(name: str, dtype: str) -> None:
     """An element with the default parameters gets the same bits beside others as in a call of its own."""
     activation, x = fa.get(name), mixture(2500, dtype)

@@ -108,8 +108,9 @@ fa__thread_limits fa__get_thread_limits(void) {
 }
 
 int fa_num_threads(void) {
+    if (atomic_load(&in_forked_child)) return 1;
     fa__thread_limits limits = fa__get_thread_limits();
-    int own = limits.set ? limits.set : limits.environment;
+    int own = fa__thread_limit() ? fa__thread_limit() : limits.set ? limits.set : limits.environment;
     int n = smaller_limit(smaller_limit(own, limits.openmp), smaller_limit(limits.affinity, limits.cgroup));
     return n < 1 ? 1 : n;
 }
@@ -149,7 +150,7 @@ __attribute__((constructor)) static void watch_forks(void) {
 static atomic_flag region_taken = ATOMIC_FLAG_INIT;
 
 int fa__threads_to_share(void) {
-    return atomic_load(&in_forked_child) || omp_in_parallel() ? 1 : fa_num_threads();
+    return omp_in_parallel() ? 1 : fa_num_threads();
 }
 
 /* Whole numbers all the way: the caller's floating-point flags are not ours to raise */
@@ -313,7 +314,8 @@ void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grai
 
 void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_t sample, size_t worth) {
     size_t left = n - 2 * sample;
-    if (atomic_load(&set_limit) == 1) { /* nothing to find out */
+    int limit = fa__thread_limit() ? fa__thread_limit() : atomic_load(&set_limit);
+    if (limit == 1) { /* nothing to find out */
         body(context, 0, n);
         return;
     }

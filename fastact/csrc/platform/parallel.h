@@ -18,6 +18,10 @@ void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grai
  * threads sleep that are not worth waking for it. n is at least 4 samples. */
 void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_t sample, size_t worth);
 
+/* The limit of the calling thread, 0 for none: it takes the place of the process-wide one (thread_limit.c) */
+void fa__limit_threads(int n);
+int fa__thread_limit(void);
+
 /* What bounds the number of threads: 0 where a source sets no bound */
 typedef struct {
     int set;         /* fa_set_num_threads */
