@@ -21,7 +21,7 @@ Activations
     surrogate(f, g), mixed([f, g, ...])    the value of f with the gradient of g; one for each unit
     ufuncs         the NumPy ufuncs behind them
 Dense layers
-    dense, dense_forward, dense_backward, DenseStack
+    dense, dense_forward, dense_backward, Network
 Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
@@ -43,7 +43,7 @@ from fastact.activations.surrogate import surrogate as surrogate
 from fastact.dense.functions import dense as dense
 from fastact.dense.functions import dense_backward as dense_backward
 from fastact.dense.functions import dense_forward as dense_forward
-from fastact.dense.network import DenseStack as DenseStack
+from fastact.dense.network import Network as Network
 from fastact.runtime import check_environment as _check_environment
 from fastact.runtime import get_include as get_include
 from fastact.runtime import get_library as get_library
@@ -62,7 +62,7 @@ __all__: list[str] = []
 
 _PUBLIC = [
     "Activation",
-    "DenseStack",
+    "Network",
     "Saved",
     "aliases",
     "dense",

@@ -1,61 +1,100 @@
 # Types of the compiled module _dense.pyx.
+from collections.abc import Iterable
+from types import TracebackType
 from typing import Any
 
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+SAVING: dict[str, int]
+
 def integer_bits(signature: str) -> int: ...
+def is_container(value: object) -> bool: ...
+def overlap(array: Array, others: Iterable[Array | None]) -> bool: ...
 def run(
+    prepared: Prepared,
     backward: bool,
-    activation: int,
-    saving: int,
+    saving: str,
     parameters: tuple[Array, ...],
     stack_shape: tuple[int, ...],
-    w: Array,
-    accumulate: bool,
-    bit_values: tuple[float, float],
     arrays: dict[str, Array | None],
+    accumulate: bool = False,
 ) -> None: ...
-def forward(x: Any, w: Any, b: Any, prepared: Prepared, save: bool, out: Any) -> Any: ...
+def forward(x: Any, w: Any, b: Any, prepared: Prepared, activation: Any, save: bool, out: Any) -> Any: ...
 def backward(
-    grad_y: Any,
-    x: Any,
-    w: Any,
-    saved: Any,
-    prepared: Prepared,
-    need_dx: bool,
-    out: tuple[Any, ...] | None,
-    accumulate: bool,
+    grad_y: Any, x: Any, w: Any, saved: Any, need_dx: bool, out: Any, accumulate: bool
 ) -> tuple[Any, Any, Any] | None: ...
+def make_saved(
+    activation: Any,
+    prepared: Prepared | None,
+    kind: str,
+    array: Any,
+    shape: tuple[int, ...],
+    dtype: Any,
+    b_shape: tuple[int, ...] | None,
+    is_result: bool = False,
+) -> Saved: ...
 
-class Saved:
-    activation: Any
-    kind: str
-    array: Array
-    columns: int
-    b_shape: tuple[int, ...] | None
-    def __init__(
-        self, activation: Any, kind: str, array: Array, columns: int, b_shape: tuple[int, ...] | None
+class default_environment:
+    def __enter__(self) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-    @property
-    def nbytes(self) -> int: ...
 
 class Prepared:
-    def __init__(self, activation: Any, kind: str, saving: int, values: tuple[float, ...]) -> None: ...
-
-class Network:
-    rows: int
+    numbers: bool
+    default: str
     def __init__(
         self,
-        prepared: tuple[Prepared, ...],
-        weights: tuple[Array, ...],
-        biases: tuple[Array | None, ...],
-        rows: int,
+        activation: int,
+        saving: str,
+        hidden: str,
+        values: tuple[float, ...] | None,
+        mask_values: tuple[float, float],
     ) -> None: ...
-    def forward(self, x: Array) -> Array: ...
-    def backward(
-        self, grad_y: Array, need_dx: bool
-    ) -> tuple[Array | None, tuple[Array, ...], tuple[Array | None, ...]]: ...
+
+class Saved:
+    @property
+    def activation(self) -> Any: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def array(self) -> Any: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> Any: ...
+    @property
+    def b_shape(self) -> tuple[int, ...] | None: ...
+    def __init__(
+        self,
+        activation: Any,
+        kind: str,
+        array: Any,
+        shape: tuple[int, ...],
+        dtype: Any,
+        b_shape: tuple[int, ...] | None = None,
+    ) -> None: ...
     @property
     def nbytes(self) -> int: ...
+
+class Kept: ...
+
+class Passes:
+    def __init__(
+        self, prepared: tuple[Prepared, ...], weights: tuple[Array, ...], biases: tuple[Array | None, ...]
+    ) -> None: ...
+    def forward(
+        self, x: Any, parameters: tuple[tuple[Array, ...], ...] | None, keep: bool
+    ) -> tuple[Array, Kept | None] | None: ...
+    def backward(
+        self,
+        kept: Any,
+        x: Any,
+        grad_y: Any,
+        parameters: tuple[tuple[Array, ...], ...] | None,
+        gradients: tuple[Any, ...] | None,
+        need_dx: bool,
+        accumulate: bool = False,
+    ) -> tuple[Any, ...] | None: ...

@@ -1,126 +1,266 @@
-# A network of dense layers on arrays that are made once. Part of _dense.pyx.
-# Knows which array is where; does not know how a layer is computed.
+# A network of dense layers in one C call for each pass. Part of _dense.pyx.
+# Which memory each layer reads and writes; arguments have been checked by fastact.dense.network.
 
-# Networks ------------------------------------------------------------------------------------------
+cdef enum:
+    ALIGNMENT = 64
+    MOST_FREE = 16  # blocks that a pool keeps; more are in use only while more passes are
 
-cdef class Network:
-    """Layers one after the other, on arrays made once for a number of rows; the arrays are this object's."""
 
-    cdef fa_dense *layers
-    cdef void *workspace
-    cdef size_t count, bytes_
-    cdef int number
-    cdef tuple given  # what the pointers point to that is not made here
-    cdef list made    # and what is
-    cdef readonly object y, dx
-    cdef readonly tuple dw, db
-    cdef readonly cnp.npy_intp rows
-    cdef object x, grad_y
+cdef class Block:
+    """Memory that one pass uses at a time, and that returns to a pool."""
 
-    def __cinit__(self, tuple prepared, tuple weights, tuple biases, cnp.npy_intp rows):
-        cdef size_t i
-        cdef cnp.npy_intp shape[2]
-        cdef list dw = [], db = []
-        cdef cnp.ndarray w, array
-        cdef fa_dense *layer
-        self.count = len(prepared)
-        self.rows = rows
-        self.number = cnp.PyArray_TYPE(<cnp.ndarray>weights[0])
-        self.layers = <fa_dense *>calloc(self.count, sizeof(fa_dense))
-        if self.layers == NULL:
-            raise MemoryError("fastact.DenseStack: no memory for its layers")
-        shape[0] = rows
-        shape[1] = max(w_.shape[0] for w_ in weights)
-        cdef list between = [cnp.PyArray_EMPTY(2, shape, self.number, 0) for _ in range(min(2, self.count - 1))]
-        self.given = prepared, weights, biases
-        self.made = list(between)
-        for i in range(self.count):
-            layer = &self.layers[i]
-            w = weights[i]
-            shape[0] = rows
-            shape[1] = cnp.PyArray_DIM(w, 0)
-            if i == 0:
-                self.dx = cnp.PyArray_EMPTY(2, shape, self.number, 0)
-            # of x only the sizes are read here; its address and strides are set below, or by each call
-            fill_layer(layer, prepared[i], self.dx if i == 0 else self.y, w, self.number)
-            layer.saving = (<Prepared>prepared[i]).saving
-            layer.x.column = 1
-            if i > 0:
-                layer.x.data = self.layers[i - 1].y.data
-                layer.x.row = self.layers[i - 1].y.row
-            if biases[i] is not None:
-                layer.b.data = cnp.PyArray_DATA(<cnp.ndarray>biases[i])
-                layer.b.column = 1
-            shape[1] = cnp.PyArray_DIM(w, 1)
-            self.y = cnp.PyArray_EMPTY(2, shape, self.number, 0)
-            self.made.append(self.y)
-            fill_new(&layer.y, self.y)
-            layer.saved = layer.y
-            if (<Prepared>prepared[i]).kind == "input":
-                array = cnp.PyArray_EMPTY(2, shape, self.number, 0)
-                self.made.append(array)
-                fill_new(&layer.saved, array)
-            shape[0] = cnp.PyArray_DIM(w, 0)
-            dw.append(cnp.PyArray_EMPTY(2, shape, self.number, 0))
-            fill_new(&layer.dw, dw[i])
-            db.append(None)
-            if biases[i] is not None:
-                db[i] = cnp.PyArray_EMPTY(1, &shape[1], self.number, 0)
-                fill_new(&layer.db, db[i])
-            if i == 0:
-                fill_new(&layer.dx, self.dx)
-            else:
-                fill_new(&layer.dx, between[i % 2 if len(between) > 1 else 0])
-                layer.dx.row = cnp.PyArray_DIM(w, 0)
-                self.layers[i - 1].grad_y.data = layer.dx.data
-                self.layers[i - 1].grad_y.row = layer.dx.row
-                self.layers[i - 1].grad_y.column = 1
-        self.dw, self.db = tuple(dw), tuple(db)
-        self.made += [self.dx, *dw, *(b for b in db if b is not None)]
+    cdef void *memory
+    cdef char *data  # aligned
+    cdef size_t bytes_
 
     def __dealloc__(self):
-        free(self.layers)
-        PyMem_RawFree(self.workspace)
+        PyMem_RawFree(self.memory)
 
-    def forward(self, cnp.ndarray x):
-        """y, in an array that the next call overwrites; x is of the right shape and type, and is kept."""
-        self.x = x
-        fill_matrix(&self.layers[0].x, x)
-        self.execute(False)
-        return self.y
 
-    def backward(self, cnp.ndarray grad_y, bint need_dx):
-        """dx or None, and all dw and db, in arrays that the next call overwrites."""
-        if self.x is None:
-            raise RuntimeError("fastact.DenseStack.backward: forward has not been called")
-        self.grad_y = grad_y
-        fill_matrix(&self.layers[self.count - 1].grad_y, grad_y)
-        self.layers[0].dx.data = cnp.PyArray_DATA(<cnp.ndarray>self.dx) if need_dx else NULL
-        self.execute(True)
-        return (self.dx if need_dx else None), self.dw, self.db
+cdef Block take(list pool, size_t bytes_):
+    """A block of at least so many bytes. Lists append and pop atomically, so that threads, and finalizers that
+    run at any time, need no lock."""
+    cdef Block block
+    try:
+        block = pool.pop()
+    except IndexError:
+        block = Block()
+    if block.memory == NULL or block.bytes_ < bytes_:
+        PyMem_RawFree(block.memory)
+        block.bytes_ = 0
+        block.memory = PyMem_RawMalloc(bytes_ + ALIGNMENT)
+        if block.memory == NULL:
+            raise MemoryError(f"fastact.Network: no memory for {bytes_} bytes of buffers")
+        block.data = <char *>block.memory + ALIGNMENT - <size_t>block.memory % ALIGNMENT
+        block.bytes_ = bytes_
+    return block
 
-    cdef int execute(self, bint backward) except -1:
-        cdef int dtype = 0 if self.number == cnp.NPY_FLOAT else 1
-        cdef int answer
-        cdef size_t wanted
+
+cdef void give_back(list pool, Block block):
+    if len(pool) < MOST_FREE:
+        pool.append(block)
+
+
+cdef inline size_t padded(size_t bytes_) noexcept:
+    return (bytes_ + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+
+
+cdef class Kept:
+    """What a forward pass keeps, in a block that returns to the network's pool with the last reference."""
+
+    cdef list pool
+    cdef Block block
+    cdef size_t rows
+
+    def __del__(self):
+        if self.block is not None:
+            give_back(self.pool, self.block)
+
+
+cdef class Passes:
+    """The passes of a network whose activations C has.
+
+    Parameters
+    ----------
+    prepared : tuple of Prepared
+    weights, biases : tuple of ndarray
+        Contiguous, of one float dtype; biases of shape (o,) or (1, o), or None.
+    """
+
+    cdef tuple prepared, weights, biases
+    cdef list free, scratch  # blocks for what is kept, and for one call
+    cdef size_t count, size, widest
+    cdef int number
+
+    def __init__(self, tuple prepared, tuple weights, tuple biases):
+        self.prepared, self.weights, self.biases = prepared, weights, biases
+        self.free, self.scratch = [], []
+        self.count = len(weights)
+        self.number = cnp.PyArray_TYPE(<cnp.ndarray>weights[0])
+        self.size = cnp.PyArray_ITEMSIZE(<cnp.ndarray>weights[0])
+        self.widest = max(max(w.shape) for w in weights)
+
+    cdef size_t width(self, size_t i) noexcept:
+        """Columns of the input of layer i, or of the result of layer i - 1."""
+        if i < self.count:
+            return <size_t>cnp.PyArray_DIM(<cnp.ndarray>self.weights[i], 0)
+        return <size_t>cnp.PyArray_DIM(<cnp.ndarray>self.weights[i - 1], 1)
+
+    cdef int saving(self, size_t i) noexcept:
+        """The last layer's result belongs to the caller; the others' do not."""
+        cdef Prepared prepared = <Prepared>self.prepared[i]
+        return prepared.saving if i == self.count - 1 else prepared.hidden
+
+    cdef size_t lay_out(self, size_t rows, char *data, fa_dense *layers) noexcept:
+        """Bytes for what `rows` rows keep. If `layers` is not NULL, results of hidden layers and what is saved are
+        set to places in `data`."""
+        cdef size_t i, used = 0, columns
+        cdef int saving
+        for i in range(self.count):
+            columns = self.width(i + 1)
+            saving = self.saving(i)
+            if i < self.count - 1:
+                if layers != NULL:
+                    layers[i].y.data = data + used
+                    layers[i].y.row = columns
+                used += padded(rows * columns * self.size)
+            if layers != NULL:
+                layers[i].saving = saving
+                layers[i].saved = layers[i].y
+            if saving == FA_SAVE_INPUT or saving == FA_SAVE_BIT_MASK:
+                if layers != NULL:
+                    layers[i].saved.data = data + used
+                    layers[i].saved.row = columns if saving == FA_SAVE_INPUT else (columns + 7) // 8
+                used += padded(rows * (columns * self.size if saving == FA_SAVE_INPUT else (columns + 7) // 8))
+            elif saving == FA_SAVE_NOTHING and layers != NULL:
+                layers[i].saved.data = NULL
+        return used
+
+    cdef size_t header(self) noexcept:
+        """Bytes at the start of a scratch block for the layers as C takes them, and their parameters."""
+        return padded(self.count * (sizeof(fa_dense) + FA__MAX_PARAMS * sizeof(fa_input)))
+
+    cdef size_t between(self, size_t rows) noexcept:
+        """Bytes that follow, twice: for what is handed from layer to layer."""
+        return padded(rows * self.widest * self.size)
+
+    cdef Block begin(self, size_t rows, cnp.ndarray x, tuple parameters, size_t workspace):
+        """A scratch block in which the layers are filled in, except for what they write."""
+        cdef Block block = take(self.scratch, self.header() + 2 * self.between(rows) + workspace)
+        cdef fa_dense *layers = <fa_dense *>block.data
+        cdef fa_input *of = <fa_input *>(layers + self.count)
+        cdef size_t i
+        for i in range(self.count):
+            begin_layer(&layers[i], <Prepared>self.prepared[i], self.number, rows, self.width(i), self.width(i + 1))
+            set_input(&layers[i].w, <cnp.ndarray>self.weights[i], 2)
+            if self.biases[i] is not None:
+                layers[i].b.data = cnp.PyArray_DATA(<cnp.ndarray>self.biases[i])
+                layers[i].b.column = 1
+            if parameters is not None and parameters[i]:
+                set_parameters(&layers[i], of + i * FA__MAX_PARAMS, <tuple>parameters[i])
+        set_input(&layers[0].x, x, 2)
+        return block
+
+    cdef void connect(self, fa_dense *layers) noexcept:
+        """Each layer reads the result of the one before it."""
+        cdef size_t i
+        for i in range(1, self.count):
+            layers[i].x.data = layers[i - 1].y.data
+            layers[i].x.row = layers[i - 1].y.row
+            layers[i].x.column = 1
+
+    cdef int execute(self, Block block, size_t rows, bint backward) except? -9:
+        """C's answer; the workspace is what remains of the block."""
+        cdef size_t used = self.header() + 2 * self.between(rows), count = self.count
+        cdef fa_dense *layers = <fa_dense *>block.data
+        cdef int answer, dtype = self.number == cnp.NPY_DOUBLE
         with nogil:
-            answer = library.run[dtype](self.layers, self.count, backward, self.workspace, self.bytes_)
-        if answer == -1:  # a first call, or another instruction set since
-            PyMem_RawFree(self.workspace)
-            self.bytes_ = 0
-            wanted = max(library.workspace[dtype](self.layers, self.count, 0),
-                         library.workspace[dtype](self.layers, self.count, 1))
-            self.workspace = PyMem_RawMalloc(wanted)
-            if self.workspace == NULL:
-                raise MemoryError(f"fastact.DenseStack: no memory for a workspace of {wanted} bytes")
-            self.bytes_ = wanted
-            with nogil:
-                answer = library.run[dtype](self.layers, self.count, backward, self.workspace, self.bytes_)
-        if answer != 0:
-            raise RuntimeError(f"fastact: the network's C function returned {answer}")
-        return 0
+            answer = library.run[dtype](layers, count, backward, block.data + used, block.bytes_ - used)
+        if answer != 0 and answer != FA_TOO_SMALL:
+            raise RuntimeError(f"fastact.Network: the C function returned {answer}")
+        return answer
 
-    @property
-    def nbytes(self):
-        """Bytes of all arrays and of the workspace."""
-        return self.bytes_ + sum(a.nbytes for a in self.made)
+    cdef size_t workspace(self, Block block, bint backward) noexcept:
+        return library.workspace[self.number == cnp.NPY_DOUBLE](<fa_dense *>block.data, self.count, backward)
+
+    cdef bint takes(self, object array, size_t rows, size_t i) noexcept:
+        """Whether this is a plain matrix of the width of layer i's input. (Arrays can be reshaped in place.)"""
+        return is_plain(array, 2, self.number) and has_sizes(array, rows, self.width(i))
+
+    def forward(self, x, tuple parameters, bint keep):
+        """(y, kept), kept being None unless it is wanted; None for an x that is not a plain matrix that fits."""
+        cdef cnp.npy_intp shape[2]
+        cdef size_t workspace = 0
+        cdef Kept kept = None
+        if not is_plain(x, 2, self.number) or not self.takes(x, <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, 0), 0):
+            return None
+        shape[0], shape[1] = cnp.PyArray_DIM(<cnp.ndarray>x, 0), <cnp.npy_intp>self.width(self.count)
+        cdef cnp.ndarray y = cnp.PyArray_EMPTY(2, shape, self.number, 0)
+        if keep:
+            kept = Kept()
+            kept.pool, kept.rows = self.free, <size_t>shape[0]
+            kept.block = take(self.free, self.lay_out(kept.rows, NULL, NULL))
+        while True:
+            block = self.begin(<size_t>shape[0], <cnp.ndarray>x, parameters, workspace)
+            self.set_forward(block, kept, y)
+            if self.execute(block, <size_t>shape[0], False) == 0:
+                break
+            workspace = self.workspace(block, False)  # a first call, or other settings than before
+        give_back(self.scratch, block)
+        return y, kept
+
+    cdef void set_forward(self, Block block, Kept kept, cnp.ndarray y) noexcept:
+        cdef fa_dense *layers = <fa_dense *>block.data
+        cdef size_t i, rows = <size_t>cnp.PyArray_DIM(y, 0)
+        if kept is not None:
+            self.lay_out(rows, kept.block.data, layers)
+        else:
+            for i in range(self.count - 1):
+                layers[i].y.data = block.data + self.header() + (i % 2) * self.between(rows)
+                layers[i].y.row = self.width(i + 1)
+        set_result(&layers[self.count - 1].y, y, 2)
+        self.connect(layers)
+
+    def backward(self, kept_, x, grad_y, tuple parameters, tuple gradients, bint need_dx, bint accumulate=False):
+        """(dx, dw, db), in new arrays or in `gradients`, which have been checked; None for an x or grad_y that is
+        not a plain matrix that fits, or what another network kept."""
+        cdef size_t workspace = 0
+        cdef Kept kept
+        if type(kept_) is not Kept:
+            return None
+        kept = kept_
+        if kept.block is None or kept.pool is not self.free:
+            return None
+        if not self.takes(x, kept.rows, 0) or not self.takes(grad_y, kept.rows, self.count):
+            return None
+        if gradients is None:
+            gradients = ((like(x, self.number) if need_dx else None),
+                         tuple([like(w, self.number) for w in self.weights]),
+                         tuple([None if b is None else like(b, self.number) for b in self.biases]))
+        dx, dw, db = gradients
+        cdef Block zeros = self.zeros(kept.rows) if accumulate else None
+        while True:
+            block = self.begin(kept.rows, <cnp.ndarray>x, parameters, workspace)
+            self.set_backward(block, kept, <cnp.ndarray>grad_y, dx, <tuple>dw, <tuple>db, zeros)
+            if self.execute(block, kept.rows, True) == 0:
+                break
+            workspace = self.workspace(block, True)
+        give_back(self.scratch, block)
+        if zeros is not None:
+            give_back(self.scratch, zeros)
+        return gradients
+
+    cdef Block zeros(self, size_t rows):
+        """For dx of each layer but the first: C adds to these, too, where it adds to gradients."""
+        cdef size_t bytes_ = self.count * self.between(rows)
+        cdef Block block = take(self.scratch, bytes_)
+        memset(block.data, 0, bytes_)
+        return block
+
+    cdef void set_backward(self, Block block, Kept kept, cnp.ndarray grad_y, dx, tuple dw, tuple db,
+                           Block zeros) noexcept:
+        cdef fa_dense *layers = <fa_dense *>block.data
+        cdef size_t i
+        self.lay_out(kept.rows, kept.block.data, layers)
+        self.connect(layers)
+        for i in range(self.count):
+            layers[i].accumulate = zeros is not None
+            set_result(&layers[i].dw, <cnp.ndarray>dw[i], 2)
+            if db[i] is not None:
+                layers[i].db.data = cnp.PyArray_DATA(<cnp.ndarray>db[i])
+            if i > 0:
+                if zeros is None:
+                    layers[i].dx.data = block.data + self.header() + (i % 2) * self.between(kept.rows)
+                else:
+                    layers[i].dx.data = zeros.data + i * self.between(kept.rows)
+                layers[i].dx.row = self.width(i)
+                layers[i - 1].grad_y.data = layers[i].dx.data
+                layers[i - 1].grad_y.row = layers[i].dx.row
+                layers[i - 1].grad_y.column = 1
+        set_input(&layers[self.count - 1].grad_y, grad_y, 2)
+        if dx is not None:
+            set_result(&layers[0].dx, <cnp.ndarray>dx, 2)
+
+
+cdef object like(object array, int number):
+    return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(<cnp.ndarray>array), cnp.PyArray_DIMS(<cnp.ndarray>array), number, 0)

@@ -1,174 +1,436 @@
-"""A network of dense layers, forward and backward in one C call each, on arrays made once.
+"""Networks: dense layers one after the other, with their weights in one array.
 
-Knows how layers follow each other. Does not know any activation, nor how a layer is computed.
+How layers follow each other. A pass is one C call where C has every activation (_dense.Passes), and otherwise goes
+layer by layer through fastact.dense.functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastact import _dense
-from fastact.dense.arguments import as_readable, as_real, resolve
-from fastact.dense.saving import prepared
+from fastact._dense import Saved, is_container
+from fastact.dense import arguments, containers
+from fastact.dense.arguments import Array, Target
+from fastact.dense.functions import dense, dense_backward, dense_forward
+from fastact.dense.network_layers import NetworkLayer, assign, make_layers
+from fastact.dense.saved import prepared
 
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+Gradients = tuple[Any, ...]
+Outs = list[tuple[str, Any]]  # gradients by name, with the arrays that the caller gave for them
+_BACKWARD = "fastact.Network.backward"
 
 
-class DenseStack:
-    """Dense layers one after the other: s_i = h_(i-1) w_i + b_i, h_i = f_i(s_i), and all gradients.
+class NetworkSaved:
+    """What :meth:`Network.forward` keeps for :meth:`Network.backward`.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of the result.
+
+    Notes
+    -----
+    Its memory returns to the network when the last reference to it goes; `x` is kept by reference.
+    """
+
+    __slots__ = ("_kept", "_network", "_x", "shape")
+
+    _network: Network
+    _x: Any
+    shape: tuple[int, ...]
+    _kept: Any
+
+    def __init__(self) -> None:
+        raise TypeError("fastact.NetworkSaved is made by Network.forward only")
+
+    def __reduce__(self) -> Any:
+        raise TypeError("what Network.forward saves cannot be copied or pickled; save x, and call forward again")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{name} is read-only")
+
+    def __repr__(self) -> str:
+        return f"<what a network saved for a result of shape {self.shape}>"
+
+
+def _saved(network: Network, x: Any, shape: tuple[int, ...], kept: Any) -> NetworkSaved:
+    made = object.__new__(NetworkSaved)
+    for name, value in (("_network", network), ("_x", x), ("shape", shape), ("_kept", kept)):
+        object.__setattr__(made, name, value)
+    return made
+
+
+class Network:
+    """Dense layers one after the other: h_i = f_i(h_(i-1) @ w_i + b_i), and all their gradients.
 
     Parameters
     ----------
     layers : sequence of (w, b, activation)
-        w of shape (i, o), b of shape (o,) or None, the activation a name or an Activation whose parameters
-        are numbers. Each o is the next layer's i. All arrays are of one dtype, float32 or float64. They are
-        not copied: training may change them in place between calls.
+        `w` of shape (i, o), `b` of shape (o,) or (1, o) or None, and an activation as for :func:`dense`. Each o
+        is the next layer's i. All arrays are float32, or all float64; they are copied.
+
+    Attributes
+    ----------
+    parameters : ndarray, shape (number of parameters,)
+        All weights and biases in one array, layer by layer, w before b.
+    layers : tuple of NetworkLayer
+        Each has `w`, `b` and `activation`. `w` and `b` are views of `parameters`: ``net.layers[0].w -= step``
+        and ``net.layers[0].w = array`` store values in place.
 
     Raises
     ------
     ValueError
         For shapes that do not fit, and an unknown activation.
     TypeError
-        For arrays that are not of one float dtype, and activations that are not as above.
+        For arrays that are not all of one float dtype, and what is not an activation.
 
     Notes
     -----
-    The arrays for results and for what is saved between the passes are made at the first call, and again only
-    if the number of rows changes; after that a call allocates nothing. So results are overwritten by the next
-    call: copy what must last, and do not call one object from two threads at a time. `x` is read by
-    :meth:`backward` too and must not change before it. The interpreter lock is released.
+    Results belong to the caller. What a pass needs otherwise is taken from a pool of the network's own, so that
+    in the steady state a pass allocates its results only. Several threads may use one network at once, as long
+    as none changes its parameters meanwhile. A pass is one C call, during which the GIL is released, unless an
+    activation is composite, an object of your own, or has parameters that vary along the batch; then it goes layer
+    by layer, with the same results.
+
+    ``copy.copy`` and ``copy.deepcopy`` copy the parameters. A shallow copy shares the activations, and with
+    them arrays that are bound to these.
 
     Examples
     --------
     >>> import numpy as np
     >>> import fastact as fa
     >>> w1, w2 = np.full((3, 4), 0.5), np.full((4, 1), 0.25)
-    >>> stack = fa.DenseStack([(w1, None, "relu"), (w2, np.zeros(1), "identity")])
-    >>> stack.forward(np.ones((2, 3)))
+    >>> net = fa.Network([(w1, None, "relu"), (w2, np.zeros(1), None)])
+    >>> y, saved = net.forward(np.ones((2, 3)))
+    >>> y
     array([[1.5],
            [1.5]])
-    >>> dx, dw, db = stack.backward(np.ones((2, 1)))
+    >>> dx, dw, db = net.backward(np.ones((2, 1)), saved)
     >>> dx[0], dw[1].T, db[1]
     (array([0.5, 0.5, 0.5]), array([[3., 3., 3., 3.]]), array([2.]))
+    >>> net.layers[1].w -= 0.1 * dw[1]
+    >>> net.predict(np.ones((2, 3)))
+    array([[-0.3],
+           [-0.3]])
     """
 
+    __slots__ = ("__weakref__", "_layers", "_parameters", "_passes", "_prepared", "_uniform")
+
     def __init__(self, layers: Sequence[tuple[Any, Any, Any]]) -> None:
-        if not layers:
-            raise ValueError("fastact.DenseStack: layers is empty; expected at least one (w, b, activation)")
-        self._weights = tuple(self._array(i, "w", w, 2) for i, (w, _, _) in enumerate(layers))
-        self._biases = tuple(
-            None if b is None else self._array(i, "b", b, 1) for i, (_, b, _) in enumerate(layers)
-        )
-        self._activations = tuple(
-            self._prepared(i, activation) for i, (_, _, activation) in enumerate(layers)
-        )
-        self._check_shapes()
-        self._network: _dense.Network | None = None
+        self._parameters, self._layers = make_layers(layers)
+        found = [prepared(layer.activation) for layer in self._layers]
+        self._prepared = tuple(f[1] for f in found if f is not None)
+        self._passes: _dense.Passes | None = None
+        if len(self._prepared) == len(found):
+            weights, biases = tuple(l._w for l in self._layers), tuple(l._b for l in self._layers)
+            self._passes = _dense.Passes(self._prepared, weights, biases)
+        self._uniform = self._passes is not None and all(form.numbers for form in self._prepared)
 
-    @staticmethod
-    def _array(number: int, name: str, array: Any, ndim: int) -> NDArray[Any]:
-        blame = f"fastact.DenseStack: {name} of layer {number}"
-        if not isinstance(array, np.ndarray) or array.dtype not in _FLOATS:
-            what = getattr(array, "dtype", type(array).__name__)
-            raise TypeError(f"{blame} is {what}; expected an array of float32 or float64")
-        plain = array.view(np.ndarray)
-        if array.ndim != ndim:
-            raise ValueError(f"{blame} has shape {array.shape}; expected {'(i, o)' if ndim == 2 else '(o,)'}")
-        if as_readable(plain, array.dtype) is not plain or (ndim == 1 and not plain.flags.c_contiguous):
-            raise ValueError(f"{blame} is not aligned, or its elements are not adjacent; pass a copy")
-        return plain
+    @property
+    def parameters(self) -> Array:
+        """All weights and biases in one array; assigning stores values in place."""
+        return self._parameters.view()
 
-    @staticmethod
-    def _prepared(number: int, activation: Any) -> _dense.Prepared:
-        found = prepared(resolve("fastact.DenseStack", activation))
-        if found is None:
-            message = f"fastact.DenseStack: activation of layer {number} is {activation!r}"
-            raise TypeError(f"{message}; expected one of fastact's own, with numbers as parameters")
-        return found
+    @parameters.setter
+    def parameters(self, value: Any) -> None:
+        assign("fastact.Network", "parameters", self._parameters, value)
 
-    def _check_shapes(self) -> None:
-        arrays = [a for a in (*self._weights, *self._biases) if a is not None]
-        dtypes = {a.dtype.name for a in arrays}
-        if len(dtypes) > 1:
-            raise TypeError(
-                f"fastact.DenseStack: layers have dtypes {', '.join(sorted(dtypes))}; expected one"
-            )
-        width = self._weights[0].shape[0]
-        for i, (w, b) in enumerate(zip(self._weights, self._biases, strict=True)):
-            if w.shape[0] != width or (b is not None and b.shape != w.shape[1:]):
-                listed = f"w {w.shape}" + ("" if b is None else f", b {b.shape}")
-                message = f"fastact.DenseStack: shapes of layer {i} do not fit: {listed}"
-                raise ValueError(f"{message}; expected w ({width}, o) and b (o,)")
-            width = w.shape[1]
+    @property
+    def layers(self) -> tuple[NetworkLayer, ...]:
+        """The layers, in order."""
+        return self._layers
 
-    def _readable(self, function: str, name: str, array: Any, shape: tuple[Any, int]) -> NDArray[Any]:
-        blame = f"fastact.DenseStack.{function}"
-        found = as_readable(as_real(blame, name, array), self._weights[0].dtype)
-        if found.ndim != 2 or found.shape[1] != shape[1] or shape[0] not in ("n", found.shape[0]):
-            raise ValueError(f"{blame}: {name} has shape {found.shape}; expected ({shape[0]}, {shape[1]})")
-        return found
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64, that of the parameters and of all results."""
+        return self._parameters.dtype
 
-    def forward(self, x: Any) -> NDArray[Any]:
-        """The last layer's result.
+    # Passes ------------------------------------------------------------------------------------------
+
+    def predict(self, x: Any) -> NDArray[Any]:
+        """The result, with nothing kept: inference. Calling the network does the same.
 
         Parameters
         ----------
-        x : array_like, shape (n, i)
-            The batch; converted to the dtype of the weights.
+        x : array_like, shape (..., i)
+            The batch; converted to the dtype of the network.
 
         Returns
         -------
-        ndarray, shape (n, o)
-            Overwritten by the next call.
+        ndarray, shape (..., o)
 
         Raises
         ------
         ValueError, TypeError
             For another number of columns, and for what is not real numbers.
         """
-        batch = self._readable("forward", "x", x, ("n", self._weights[0].shape[0]))
-        network = self._network
-        if network is None or network.rows != batch.shape[0]:
-            network = _dense.Network(self._activations, self._weights, self._biases, batch.shape[0])
-            self._network = network
-        return network.forward(batch)
+        direct = self._passes.forward(x, None, False) if self._passes and self._uniform else None
+        if direct is not None:
+            return direct[0]
+        batch = self._batch("predict", x)
+        found = self._forward_in_c(batch, False)
+        if found is not None:
+            return found[0]
+        for layer in self._layers:
+            batch = dense(batch, layer._w, layer._b, activation=layer.activation)
+        return batch  # type: ignore[no-any-return]
 
-    def backward(
-        self, grad_y: Any, *, need_dx: bool = True
-    ) -> tuple[NDArray[Any] | None, tuple[NDArray[Any], ...], tuple[NDArray[Any] | None, ...]]:
-        """All gradients, after :meth:`forward`.
+    __call__ = predict
+
+    def forward(self, x: Any) -> tuple[NDArray[Any], NetworkSaved]:
+        """The result, and what :meth:`backward` needs.
 
         Parameters
         ----------
-        grad_y : array_like, shape (n, o)
+        x : array_like, shape (..., i)
+            The batch; converted to the dtype of the network. `saved` keeps a reference to it: it must not change
+            before :meth:`backward`.
+
+        Returns
+        -------
+        y : ndarray, shape (..., o)
+            The caller's own: it may be changed at once.
+        saved : NetworkSaved
+            For :meth:`backward` of this network.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`.
+        """
+        direct = self._passes.forward(x, None, True) if self._passes and self._uniform else None
+        if direct is not None:
+            return direct[0], _saved(self, x, direct[0].shape, direct[1])
+        batch = self._batch("forward", x)
+        found = self._forward_in_c(batch, True)
+        if found is None:
+            return self._forward_by_layer(batch)
+        return found[0], _saved(self, batch, found[0].shape, found[1])
+
+    def _forward_in_c(self, batch: Any, keep: bool) -> tuple[Array, Any] | None:
+        """The result and what is kept; None where the pass goes layer by layer."""
+        parameters = self._array_parameters(batch)
+        if self._passes is None or parameters is None:
+            return None
+        found = self._passes.forward(_matrix(batch), parameters, keep)
+        assert found is not None
+        return found[0].reshape(*batch.shape[:-1], found[0].shape[1]), found[1]
+
+    def _forward_by_layer(self, batch: Any) -> tuple[Any, NetworkSaved]:
+        kept: list[tuple[Any, Saved]] = []
+        h = batch
+        for layer in self._layers:
+            inputs = h
+            h, saved = dense_forward(inputs, layer._w, layer._b, activation=layer.activation)
+            kept.append((inputs, saved))
+        return h, _saved(self, batch, h.shape, tuple(kept))
+
+    def backward(
+        self,
+        grad_y: Any,
+        saved: NetworkSaved,
+        *,
+        need_dx: bool = True,
+        out: Any = None,
+        accumulate: bool = False,
+        need_parameters: bool = False,
+    ) -> Gradients:
+        """All gradients, for a forward pass.
+
+        Parameters
+        ----------
+        grad_y : array_like, shape (..., o)
             Gradient with respect to the result.
+        saved : NetworkSaved
+            What :meth:`forward` returned. Parameters must not have changed since.
         need_dx : bool
             False where the gradient with respect to `x` is not wanted.
+        out : tuple (dx, dw, db), optional
+            Where to store the gradients: an array or None for dx; a sequence with an array or None for each
+            layer, or None, for dw and for db.
+        accumulate : bool
+            Add to the arrays in `out` instead of overwriting them.
+        need_parameters : bool
+            Also return gradients of the activations' learned parameters.
 
         Returns
         -------
         dx : ndarray of the shape of `x`, or None
         dw : tuple of ndarray, one for each layer
         db : tuple of ndarray, one for each layer, None where it has no biases
-            All overwritten by the next call.
+        parameters : tuple of dict, one for each layer, only with `need_parameters`
 
         Raises
         ------
-        RuntimeError
-            Before the first call of :meth:`forward`.
-        ValueError, TypeError
-            For another shape, and for what is not real numbers.
+        ValueError
+            For a `saved` of another network, and another shape.
+        TypeError
+            For what is not real numbers, and what is not a `saved`.
         """
-        if self._network is None:
-            raise RuntimeError("fastact.DenseStack.backward: forward has not been called")
-        shape = (self._network.rows, self._weights[-1].shape[1])
-        return self._network.backward(self._readable("backward", "grad_y", grad_y, shape), need_dx)
+        if self._passes and self._uniform and out is None and not (accumulate or need_parameters):
+            if type(saved) is NetworkSaved:
+                direct = self._passes.backward(saved._kept, saved._x, grad_y, None, None, need_dx)
+                if direct is not None:
+                    return direct
+        if not isinstance(saved, NetworkSaved):
+            message = f"{_BACKWARD}: saved is of type {type(saved).__name__}"
+            raise TypeError(f"{message}; expected what forward returned")
+        if saved._network is not self:
+            raise ValueError(f"{_BACKWARD}: saved belongs to another network")
+        if not is_container(grad_y):
+            grad_y = arguments.as_real(_BACKWARD, "grad_y", grad_y)
+            if grad_y.shape != saved.shape:
+                raise ValueError(f"{_BACKWARD}: grad_y has shape {grad_y.shape}; expected {saved.shape}")
+        outs = self._outs(out, accumulate, need_dx)
+        if not isinstance(saved._kept, tuple):
+            if not need_parameters and not is_container(grad_y):
+                return self._backward_in_c(grad_y, saved, need_dx, outs, accumulate)
+            saved = self._forward_by_layer(saved._x)[1]
+        return self._backward_by_layer(grad_y, saved, need_dx, outs, accumulate, need_parameters)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all arrays that it has made, weights not counted."""
-        return 0 if self._network is None else self._network.nbytes
+    def _backward_in_c(
+        self, grad_y: Array, saved: NetworkSaved, need_dx: bool, outs: Outs, accumulate: bool
+    ) -> Gradients:
+        batch, parameters = saved._x, self._array_parameters(saved._x)
+        if self._passes is None or parameters is None:
+            raise ValueError(f"{_BACKWARD}: a parameter of an activation has changed its shape")
+        x, grad_y = _matrix(batch), _matrix(arguments.as_readable(grad_y, self.dtype))
+        others = [x, grad_y, self._parameters, *(array for arrays in parameters for array in arrays)]
+        targets: list[Target | None] = []
+        for (name, given), shape in zip(outs, self._gradient_shapes(batch, need_dx), strict=True):
+            if shape is None:
+                targets.append(None)
+                continue
+            found = arguments.target(f"{_BACKWARD}: out for {name}", given, shape, self.dtype, others, accumulate)
+            if len(shape) != 2 and not found.array.flags.c_contiguous:
+                found = Target(found.array.copy(), given)
+            if given is not None:  # new arrays overlap nothing
+                others += found
+            targets.append(found)
+        dx, dw, db = self._grouped([None if t is None else t.array for t in targets])
+        gradients = (None if dx is None else _matrix(dx), dw, db)
+        if self._passes.backward(saved._kept, x, grad_y, parameters, gradients, need_dx, accumulate) is None:
+            raise ValueError(f"{_BACKWARD}: x has changed its shape since the forward pass")
+        return self._grouped([None if t is None else t.finish() for t in targets])
+
+    def _gradient_shapes(self, batch: Any, need_dx: bool) -> list[tuple[int, ...] | None]:
+        """Of dx, all dw and all db; None for what is not wanted."""
+        weights = (layer._w.shape for layer in self._layers)
+        biases = (None if layer._b is None else layer._b.shape for layer in self._layers)
+        return [np.shape(batch) if need_dx else None, *weights, *biases]
+
+    def _grouped(self, gradients: list[Any]) -> Gradients:
+        """(dx, dw, db)"""
+        return gradients[0], tuple(gradients[1 : len(self) + 1]), tuple(gradients[len(self) + 1 :])
+
+    def _backward_by_layer(
+        self,
+        grad_y: Any,
+        saved: NetworkSaved,
+        need_dx: bool,
+        outs: Outs,
+        accumulate: bool,
+        need_parameters: bool,
+    ) -> Gradients:
+        """Gradients are stored in `outs` at the end, since these may be what earlier layers still read."""
+        shapes = self._gradient_shapes(saved._x, need_dx)
+        for (name, given), shape in zip(outs, shapes, strict=True):
+            if given is not None and shape is not None:
+                arguments.target(f"{_BACKWARD}: out for {name}", given, shape, self.dtype, [])
+        found: list[tuple[Any, ...]] = []
+        for number, (inputs, kept) in reversed(list(enumerate(saved._kept))):
+            needed = need_dx or number > 0
+            w = self._layers[number]._w
+            results = dense_backward(
+                grad_y, inputs, w, kept, need_dx=needed, need_parameters=need_parameters
+            )
+            grad_y = results[0]
+            found.insert(0, results)
+        every = [found[0][0], *(f[1] for f in found), *(f[2] for f in found)]
+        stored = [_store(given, one, accumulate) for (_, given), one in zip(outs, every, strict=True)]
+        gradients = self._grouped(stored)
+        return (*gradients, tuple(f[3] for f in found)) if need_parameters else gradients
+
+    # Arguments ---------------------------------------------------------------------------------------
+
+    def _batch(self, function: str, x: Any) -> Any:
+        """x in the network's dtype."""
+        blame = f"fastact.Network.{function}"
+        if is_container(x):
+            found = containers.as_dtype(blame, "x", x, self.dtype)
+        else:
+            found = arguments.as_readable(arguments.as_real(blame, "x", x), self.dtype)
+        columns = self._layers[0]._w.shape[0]
+        if np.ndim(found) < 1 or np.shape(found)[-1] != columns:
+            raise ValueError(f"{blame}: x has shape {np.shape(found)}; expected (..., {columns})")
+        return found
+
+    def _array_parameters(self, batch: Any) -> tuple[tuple[Array, ...], ...] | None:
+        """For each layer the parameters that are arrays, as C takes them; None where a pass goes layer by layer."""
+        if self._passes is None or is_container(batch):
+            return None
+        found = []
+        for form, layer in zip(self._prepared, self._layers, strict=True):
+            values = () if form.numbers else tuple(layer.activation.parameters.values())
+            if any(is_container(value) for value in values):
+                return None
+            arrays = tuple(arguments.as_readable(np.asarray(value), self.dtype) for value in values)
+            if any(a.shape not in ((), (1,), layer._w.shape[1:]) for a in arrays):
+                return None
+            found.append(arrays)
+        return tuple(found)
+
+    def _outs(self, out: Any, accumulate: bool, need_dx: bool) -> Outs:
+        """Names of the gradients with the arrays that the caller gave for them, dx, then all dw, then all db."""
+        count = len(self._layers)
+        out = (None, None, None) if out is None else out
+        if not (isinstance(out, tuple) and len(out) == 3):
+            raise TypeError(f"{_BACKWARD}: out is of type {type(out).__name__}; expected (dx, dw, db)")
+        listed = [("dx", out[0])]
+        for name, given in zip(("dw", "db"), out[1:], strict=True):
+            each = (None,) * count if given is None else given
+            if not isinstance(each, (tuple, list)) or len(each) != count:
+                message = f"{_BACKWARD}: out for {name} is of type {type(each).__name__}"
+                raise TypeError(f"{message}; expected a tuple of {count}, one for each layer, or None")
+            listed += [(f"{name} of layer {i}", array) for i, array in enumerate(each)]
+        wanted = [need_dx, *[True] * count, *(layer._b is not None for layer in self._layers)]
+        for (name, given), is_wanted in zip(listed, wanted, strict=True):
+            if accumulate and is_wanted and given is None:
+                raise TypeError(f"{_BACKWARD}: accumulate=True, but out has no array for {name}")
+        return listed
+
+    # As a sequence, and copies -------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[NetworkLayer]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __repr__(self) -> str:
+        return f"fastact.Network([{', '.join(map(repr, self._layers))}], {self.dtype})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ([tuple(layer) for layer in self._layers],)
+
+
+def _matrix(batch: Array) -> Array:
+    """Leading axes as one."""
+    if batch.ndim == 2:
+        return batch
+    return batch.reshape(int(np.prod(batch.shape[:-1], dtype=np.int64)), batch.shape[-1])
+
+
+def _store(given: Array | None, result: Any, accumulate: bool) -> Any:
+    """A gradient in the caller's array, where there is one."""
+    if given is None or result is None:
+        return result
+    if not accumulate:
+        return Target(result, given).finish()
+    with np.errstate(all="ignore"), _dense.default_environment():
+        return np.add(given, result, out=given, casting="same_kind")

@@ -1,6 +1,6 @@
-"""Arguments for dense layers, and what NumPy makes of them in float64.
+"""Arguments for dense layers, and what NumPy computes from them in float64.
 
-Knows what a dense layer is; does not know any activation, nor how fastact computes one.
+Must not depend on any activation, nor on how fastact computes a layer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def layer(
         return generator.normal(size=(*stack, *shape)).astype(dtype)
 
     w = normal(inputs, outputs) / dtype(max(1, inputs) ** 0.5)
-    return Layer(normal(rows, inputs), w, normal(outputs), normal(rows, outputs))
+    b = normal(1, outputs) if stack else normal(outputs)
+    return Layer(normal(rows, inputs), w, b, normal(rows, outputs))
 
 
 def on_a_grid(rows: int, inputs: int, outputs: int, dtype: type, seed: int = 0) -> Layer:
@@ -59,7 +60,7 @@ def wide(array: Any) -> np.ndarray:
 def pre_activation(case: Layer) -> np.ndarray:
     """x w + b in float64."""
     z = wide(case.x) @ wide(case.w)
-    return z if case.b is None else z + wide(case.b)[..., None, :]
+    return z if case.b is None else z + wide(case.b)
 
 
 def gradients(case: Layer, delta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -67,9 +68,8 @@ def gradients(case: Layer, delta: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
     turn = -1, -2
     dx = delta @ np.swapaxes(wide(case.w), *turn)
     dw = np.swapaxes(wide(case.x), *turn) @ delta
-    db = delta.sum(axis=-2)
     shapes = case.x.shape, case.w.shape, None if case.b is None else case.b.shape
-    return tuple(summed(a, shape) for a, shape in zip((dx, dw, db), shapes, strict=True))
+    return tuple(summed(a, shape) for a, shape in zip((dx, dw, delta), shapes, strict=True))
 
 
 def summed(array: np.ndarray, shape: tuple[int, ...] | None) -> np.ndarray | None:
@@ -92,5 +92,5 @@ def assert_close(got: Any, want: Any, terms: int, largest: float = 1.0) -> None:
 def forward_and_backward(case: Layer, activation: Any, **keywords: Any) -> tuple[Any, ...]:
     """y, dx, dw, db and saved."""
     y, saved = fa.dense_forward(*case.arrays, activation=activation, **keywords)
-    dx, dw, db = fa.dense_backward(case.grad_y, case.x, case.w, saved, activation=activation)
+    dx, dw, db = fa.dense_backward(case.grad_y, case.x, case.w, saved)
     return y, dx, dw, db, saved

@@ -1,7 +1,5 @@
 """What dense layers refuse: the message names the argument, what it was and what was expected, and nothing is
 written.
-
-Knows exceptions; does not know how a layer is computed.
 """
 
 from __future__ import annotations
@@ -21,11 +19,16 @@ X, W, B = np.ones((4, 3)), np.ones((3, 2)), np.ones(2)
 @pytest.mark.parametrize(
     ("arguments", "error", "texts"),
     [
-        ((X, np.ones((4, 2))), ValueError, ["x (4, 3)", "w (4, 2)", "x (..., n, i) and w (..., i, o)"]),
-        ((np.ones(3), W), ValueError, ["x (3,)", "w (3, 2)"]),
+        ((X, np.ones((4, 2))), ValueError, ["x (4, 3)", "w (4, 2)", "x (..., n, i) or (i,), and w (..., i, o)"]),
+        ((np.ones(2), W), ValueError, ["x (2,)", "w (3, 2)"]),
         ((X, np.ones(3)), ValueError, ["x (4, 3)", "w (3,)"]),
-        ((X, W, np.ones(3)), ValueError, ["w (3, 2)", "b (3,)", "b (..., o)"]),
+        ((X, W, np.ones(3)), ValueError, ["w (3, 2)", "b (3,)", "expected b (2,), (1, 2) or (..., 1, 2)"]),
         ((X, W, 1.0), ValueError, ["b ()"]),
+        ((X, W, np.ones((4, 2))), ValueError, ["b (4, 2)", "(1, 2)"]),
+        ((np.ones(3), W, np.ones((1, 2))), ValueError, ["x (3,)", "b (1, 2)", "expected b (2,)"]),
+        ((None, W), TypeError, ["x is None"]),
+        ((X, None), TypeError, ["w is None"]),
+        (([[10**400] * 3], W), TypeError, ["x has dtype object"]),
         (
             (np.ones((2, 4, 3)), np.ones((5, 3, 2))),
             ValueError,
@@ -35,9 +38,6 @@ X, W, B = np.ones((4, 3)), np.ones((3, 2)), np.ones(2)
         ((X, W.astype(np.longdouble)), TypeError, ["w has dtype"]),
         ((X, W, ["a", "b"]), TypeError, ["b has dtype"]),
         (([[1, 2], [3]], W), TypeError, ["x is not an array of numbers"]),
-        ((X, W, B, "gleu"), ValueError, ["unknown activation 'gleu'", "gelu"]),
-        ((X, W, B, 3), TypeError, ["activation is of type int", "derivative"]),
-        ((X, W, B, np.tanh), TypeError, ["activation is of type ufunc"]),
     ],
 )
 def test_arguments(function: Any, arguments: Any, error: type, texts: list[str]) -> None:
@@ -47,6 +47,33 @@ def test_arguments(function: Any, arguments: Any, error: type, texts: list[str])
     assert message.startswith(f"fastact.{function.__name__}: ")
     for text in texts:
         assert text in message
+
+
+@pytest.mark.parametrize("function", [fa.dense, fa.dense_forward])
+@pytest.mark.parametrize(
+    ("activation", "error", "texts"),
+    [
+        ("gleu", ValueError, ["unknown activation 'gleu'", "gelu"]),
+        (3, TypeError, ["activation is int", "derivative"]),
+        (np.tanh, TypeError, ["activation is ufunc"]),
+        (type(fa.gelu), TypeError, ["activation is the class"]),
+    ],
+)
+def test_activations(function: Any, activation: Any, error: type, texts: list[str]) -> None:
+    with pytest.raises(error) as caught:
+        function(X, W, B, activation=activation)
+    assert str(caught.value).startswith(f"fastact.{function.__name__}: ")
+    for text in texts:
+        assert text in str(caught.value)
+
+
+def test_only_data_is_positional() -> None:
+    for function in (fa.dense, fa.dense_forward):
+        with pytest.raises(TypeError, match="positional"):
+            function(X, W, B, "gelu")
+    y, saved = fa.dense_forward(X, W, B)
+    with pytest.raises(TypeError, match="positional"):
+        fa.dense_backward(y, X, W, saved, "gelu")
 
 
 def read_only(shape: tuple[int, ...]) -> np.ndarray:
@@ -62,7 +89,8 @@ def read_only(shape: tuple[int, ...]) -> np.ndarray:
         (np.zeros((1, 4, 2)), ValueError, "out has shape (1, 4, 2); expected (4, 2)"),
         (read_only((4, 2)), ValueError, "out is read-only"),
         (np.zeros((4, 2), int), TypeError, "out has dtype int64"),
-        ([[0.0] * 2] * 4, TypeError, "out is a list"),
+        ([[0.0] * 2] * 4, TypeError, "out is of type list"),
+        (np.ma.zeros((4, 2)), TypeError, "out is of type MaskedArray"),
     ],
 )
 def test_out(out: Any, error: type, text: str) -> None:
@@ -92,27 +120,39 @@ def test_saved() -> None:
     y, saved = fa.dense_forward(X, W, B, activation="gelu")
     other = fa.dense_forward(X[:3], W, B, activation="gelu")[1]
     for arguments, error, texts in (
-        (
-            (y, X, W, saved, "tanh"),
-            ValueError,
-            ["saved was made with activation <fastact.gelu>", "<fastact.tanh>"],
-        ),
-        ((y, X, W, other, "gelu"), ValueError, ["saved has shape (3, 2)", "expected (4, 2)"]),
-        ((y, X, W, y, "gelu"), TypeError, ["saved is of type ndarray", "dense_forward"]),
-        ((y[:3], X, W, saved, "gelu"), ValueError, ["grad_y (3, 2)", "expected grad_y (4, 2)"]),
-        ((y, X[:, :2], W, saved, "gelu"), ValueError, ["x (4, 2)", "w (3, 2)"]),
-        ((y, X.astype("f4"), W.astype("f4"), saved, "gelu"), ValueError, []),
+        ((y, X, W, other), ValueError, ["saved has shape (3, 2)", "expected (4, 2)"]),
+        ((y, X, W, y), TypeError, ["saved is of type ndarray", "dense_forward"]),
+        ((y, X, W, None), TypeError, ["saved is of type NoneType", "dense_forward"]),
+        ((y, X, W, fa.Saved.__new__(fa.Saved)), TypeError, ["saved is of type Saved", "dense_forward"]),
+        ((y[:3], X, W, saved), ValueError, ["grad_y (3, 2)", "expected grad_y (4, 2)"]),
+        ((y, X[:, :2], W, saved), ValueError, ["x (4, 2)", "w (3, 2)"]),
+        ((None, X, W, saved), TypeError, ["grad_y is None"]),
+        ((y, None, W, saved), TypeError, ["x is None"]),
     ):
-        if not texts:  # float64 gradients make all of it float64
-            fa.dense_backward(*arguments)
-            continue
         with pytest.raises(error) as caught:
             fa.dense_backward(*arguments)
         for text in texts:
             assert text in str(caught.value)
-    narrow = [a.astype(np.float32) for a in (y, X, W)]
-    with pytest.raises(ValueError, match=r"saved has shape \(4, 2\) and dtype float64; expected .* float32"):
-        fa.dense_backward(*narrow, saved, "gelu")
+    with pytest.raises(ValueError, match=r"made with activation <fastact\.gelu>; this call has <fastact\.tanh>"):
+        fa.dense_backward(y, X, W, saved, activation="tanh")
+    with pytest.raises(ValueError, match=r"this call has <fastact\.identity>"):
+        fa.dense_backward(y, X, W, saved, activation=None)
+    for given in ("gelu", fa.gelu):
+        assert len(fa.dense_backward(y, X, W, saved, activation=given)) == 3
+
+
+def test_saved_of_another_dtype() -> None:
+    """The layer has the dtype of its forward pass, to which x and w must fit; grad_y is converted."""
+    narrow = [a.astype(np.float32) for a in (X, W, B)]
+    y, saved = fa.dense_forward(*narrow, activation="gelu")
+    want = fa.dense_backward(y, narrow[0], narrow[1], saved)
+    for grad_y in (y.astype(np.float64), y.tolist()):
+        got = fa.dense_backward(grad_y, narrow[0], narrow[1], saved)
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(got, want, strict=True))
+    with pytest.raises(ValueError, match="saved has dtype float32; expected float64"):
+        fa.dense_backward(y, X, W, saved)
+    y, saved = fa.dense_forward(narrow[0], narrow[1], B)  # float64 biases make the layer float64
+    assert fa.dense_backward(y, narrow[0], narrow[1], saved)[0].dtype == np.float64
 
 
 def test_saved_with_other_parameters() -> None:

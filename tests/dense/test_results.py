@@ -1,6 +1,6 @@
-"""Dense layers against NumPy in float64, finite differences for every row of the table, and PyTorch.
+"""Dense layers against NumPy in float64, finite differences for every entry of the table, and PyTorch.
 
-Knows the mathematics of a layer; does not know any activation.
+Must not depend on any activation.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def test_pytorch(name: str, dtype: type) -> None:
     assert_close(db, b.grad.numpy(), rows)
 
 
-def test_every_row(activation: fa.Activation, dtype: type) -> None:
+def test_every_entry(activation: fa.Activation, dtype: type) -> None:
     """Where x w + b is exact, y and delta have the very bits of the activation and of its backward pass."""
     case = on_a_grid(37, 9, 20, dtype)
     y, dx, dw, db, saved = forward_and_backward(case, activation)
@@ -82,12 +82,12 @@ def test_every_row(activation: fa.Activation, dtype: type) -> None:
         delta = activation.backward(case.grad_y, z).astype(np.float64)
         wants = gradients(case, delta)
         largest = float(np.max(np.abs(delta)))
-    assert saved.array.shape == z.shape
+    assert saved.shape == z.shape
     for got, want, terms in zip((dx, dw, db), wants, (20, 37, 37), strict=True):
         assert_close(got, want, terms, largest)
 
 
-def test_every_row_with_other_parameters(activation: fa.Activation, dtype: type) -> None:
+def test_every_entry_with_other_parameters(activation: fa.Activation, dtype: type) -> None:
     """Bound scalars, and one value for each column."""
     if not activation.parameters:
         assert activation.bind() is activation
@@ -130,14 +130,16 @@ def test_finite_differences(activation: fa.Activation) -> None:
 @pytest.mark.parametrize(
     ("x", "w", "b"),
     [
-        ((3, 8, 5), (3, 5, 4), (3, 4)),
-        ((8, 5), (3, 5, 4), (3, 4)),
+        ((3, 8, 5), (3, 5, 4), (3, 1, 4)),
+        ((8, 5), (3, 5, 4), (3, 1, 4)),
         ((3, 8, 5), (5, 4), (4,)),
         ((2, 1, 8, 5), (3, 5, 4), (4,)),
-        ((2, 3, 8, 5), (2, 1, 5, 4), (3, 4)),
-        ((8, 5), (5, 4), (6, 4)),
+        ((2, 3, 8, 5), (2, 1, 5, 4), (3, 1, 4)),
+        ((8, 5), (5, 4), (6, 1, 4)),
         ((0, 8, 5), (5, 4), (4,)),
         ((70, 2, 5), (70, 5, 4), (1, 4)),
+        ((8, 5), (5, 4), (1, 4)),
+        ((70, 2, 5), (70, 5, 4), (70, 1, 4)),
     ],
     ids=str,
 )
@@ -145,7 +147,7 @@ def test_leading_axes(x: tuple[int, ...], w: tuple[int, ...], b: tuple[int, ...]
     """A stack of layers; gradients are summed where an array was broadcast."""
     generator = np.random.default_rng(5)
     arrays = [generator.normal(size=shape).astype(dtype) for shape in (x, w, b)]
-    stack = np.broadcast_shapes(x[:-2], w[:-2], b[:-1])
+    stack = np.broadcast_shapes(x[:-2], w[:-2], b[:-2])
     case = dense_cases.Layer(
         *arrays, generator.normal(size=(*stack, 8 if x[-2] == 8 else 2, 4)).astype(dtype)
     )
@@ -200,8 +202,8 @@ def test_parameters_that_vary_along_the_batch(dtype: type) -> None:
     ],
     ids=repr,
 )
-def test_activations_made_of_others(made: fa.Activation, dtype: type) -> None:
-    """They go by parts; the bits of y and delta are theirs, and so are the gradients of parameters."""
+def test_composite_activations(made: fa.Activation, dtype: type) -> None:
+    """They are computed in two steps; the bits of y and delta are theirs, and so are the gradients of parameters."""
     case = on_a_grid(11, 4, 6, dtype)
     y, dx, _, _, saved = forward_and_backward(case, made)
     z = pre_activation(case).astype(dtype)
@@ -263,7 +265,7 @@ def test_dtypes(x: object, w: object, result: type) -> None:
     assert np.array_equal(y, np.full((2, 2), 3))
 
 
-def test_deep_stack_of_layers_against_longdouble() -> None:
+def test_many_layers_against_longdouble() -> None:
     """30 layers, composed by hand: gradients in float64 agree with those in extended precision."""
     generator = np.random.default_rng(1)
     weights = [generator.normal(size=(16, 16)) / 3 for _ in range(30)]

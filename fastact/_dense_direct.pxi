@@ -1,0 +1,213 @@
+# The direct functions: one layer on plain arrays that fit exactly. Part of _dense.pyx.
+# Whatever else is passed is left to fastact.dense: then they return None and have written nothing.
+
+cdef inline bint is_plain(object array, int ndim, int number) noexcept:
+    """Whether this is an ndarray of that type, native and aligned, with ndim axes."""
+    return (cnp.PyArray_CheckExact(array) and cnp.PyArray_NDIM(<cnp.ndarray>array) == ndim
+            and cnp.PyArray_TYPE(<cnp.ndarray>array) == number and cnp.PyArray_ISBEHAVED_RO(<cnp.ndarray>array))
+
+
+cdef inline int float_type(object array) noexcept:
+    """NPY_FLOAT or NPY_DOUBLE for a plain matrix of it, else -1."""
+    if is_plain(array, 2, cnp.NPY_FLOAT):
+        return cnp.NPY_FLOAT
+    return cnp.NPY_DOUBLE if is_plain(array, 2, cnp.NPY_DOUBLE) else -1
+
+
+cdef inline bint has_sizes(object array, size_t rows, size_t columns) noexcept:
+    return (<size_t>cnp.PyArray_DIM(<cnp.ndarray>array, 0) == rows
+            and <size_t>cnp.PyArray_DIM(<cnp.ndarray>array, 1) == columns)
+
+
+cdef inline bint is_bias(object b, size_t out, int number) noexcept:
+    """Whether this is a plain contiguous array of shape (out,) or (1, out)."""
+    if not (cnp.PyArray_CheckExact(b) and cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray>b)):
+        return False
+    if is_plain(b, 1, number):
+        return <size_t>cnp.PyArray_DIM(<cnp.ndarray>b, 0) == out
+    return is_plain(b, 2, number) and has_sizes(b, 1, out)
+
+
+cdef void extent(cnp.ndarray a, char **low, char **high) noexcept:
+    """The first byte of an array's memory and the one after its last."""
+    cdef int d
+    cdef cnp.npy_intp reach
+    low[0] = cnp.PyArray_BYTES(a)
+    high[0] = low[0] + cnp.PyArray_ITEMSIZE(a)
+    for d in range(cnp.PyArray_NDIM(a)):
+        reach = (cnp.PyArray_DIM(a, d) - 1) * cnp.PyArray_STRIDE(a, d)
+        if reach < 0:
+            low[0] += reach
+        else:
+            high[0] += reach
+
+
+cdef bint apart(cnp.ndarray a, cnp.ndarray b) noexcept:
+    cdef char *low[2]
+    cdef char *high[2]
+    if cnp.PyArray_SIZE(a) == 0 or cnp.PyArray_SIZE(b) == 0:
+        return True
+    extent(a, &low[0], &high[0])
+    extent(b, &low[1], &high[1])
+    return high[0] <= low[1] or high[1] <= low[0]
+
+
+def overlap(array, others):
+    """Whether an array may share memory with one of the others, as far as their first and last bytes tell."""
+    for other in others:
+        if other is not None and not apart(array, other):
+            return True
+    return False
+
+
+cdef cnp.ndarray result_of(object given, int ndim, cnp.npy_intp *shape, int number, list others):
+    """A new array, or the one that is given where C can write to it and it overlaps no other; else None."""
+    cdef cnp.ndarray array
+    cdef int d
+    if given is None:
+        array = cnp.PyArray_EMPTY(ndim, shape, number, 0)
+    else:
+        if not is_plain(given, ndim, number):
+            return None
+        array = given
+        if not (cnp.PyArray_IS_C_CONTIGUOUS(array) and cnp.PyArray_ISWRITEABLE(array)):
+            return None
+        for d in range(ndim):
+            if cnp.PyArray_DIM(array, d) != shape[d]:
+                return None
+        if overlap(array, others):
+            return None
+    others.append(array)
+    return array
+
+
+cdef cnp.ndarray saved_array(Saved reuse, Prepared prepared, cnp.npy_intp rows, cnp.npy_intp columns, int number,
+                             list others):
+    """An array for what is saved, that of an earlier pass where it can be used again; None for nothing."""
+    cdef cnp.npy_intp shape[2]
+    cdef cnp.ndarray array = None
+    if prepared.saving == FA_SAVE_NOTHING:
+        return None
+    shape[0], shape[1] = rows, columns
+    if prepared.saving == FA_SAVE_BIT_MASK:
+        shape[1], number = (columns + 7) // 8, cnp.NPY_UINT8
+    if reuse is not None and not reuse.is_result and reuse.array is not None:
+        array = result_of(reuse.array, 2, shape, number, others)
+    return result_of(None, 2, shape, number, others) if array is None else array
+
+
+def forward(x, w, b, Prepared prepared, activation, bint save, out):
+    """(y, saved), or y, or None."""
+    cdef fa_dense layer
+    cdef int number = float_type(x)
+    cdef cnp.npy_intp shape[2]
+    cdef cnp.ndarray y, array = None
+    cdef Saved reuse = None
+    if number < 0 or not is_plain(w, 2, number) or not prepared.numbers:
+        return None
+    if cnp.PyArray_DIM(<cnp.ndarray>x, 1) != cnp.PyArray_DIM(<cnp.ndarray>w, 0):
+        return None
+    shape[0] = cnp.PyArray_DIM(<cnp.ndarray>x, 0)
+    shape[1] = cnp.PyArray_DIM(<cnp.ndarray>w, 1)
+    begin_layer(&layer, prepared, number, <size_t>shape[0], <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, 1),
+                <size_t>shape[1])
+    set_input(&layer.x, <cnp.ndarray>x, 2)
+    set_input(&layer.w, <cnp.ndarray>w, 2)
+    if b is not None:
+        if not is_bias(b, layer.out, number):
+            return None
+        layer.b.data = cnp.PyArray_DATA(<cnp.ndarray>b)
+        layer.b.column = 1
+    cdef list others = [x, w, b]
+    if type(out) is tuple:
+        if not save or len(<tuple>out) != 2 or type((<tuple>out)[1]) is not Saved:
+            return None
+        out, reuse = out
+    y = result_of(out, 2, shape, number, others)
+    if y is None:
+        return None
+    set_result(&layer.y, y, 2)
+    if save:
+        layer.saving = prepared.saving
+        array = saved_array(reuse, prepared, shape[0], shape[1], number, others)
+        if array is not None:
+            set_result(&layer.saved, array, 2)
+    execute(number, &layer, False)
+    if not save:
+        return y
+    cdef tuple b_shape = None if b is None else b.shape
+    return y, new_saved(activation, prepared, NAMES[prepared.saving], array, (shape[0], shape[1]), y.dtype, b_shape,
+                        False)
+
+
+def backward(grad_y, x, w, saved_, bint need_dx, out, bint accumulate):
+    """(dx, dw, db), or None."""
+    cdef fa_dense layer
+    cdef int number = float_type(x)
+    cdef cnp.ndarray dx = None, dw, db = None
+    cdef cnp.npy_intp b_shape[2]
+    cdef Saved saved
+    if number < 0 or not (is_plain(w, 2, number) and is_plain(grad_y, 2, number)) or type(saved_) is not Saved:
+        return None
+    saved = saved_
+    if saved.prepared is None or not saved.prepared.numbers:
+        return None
+    begin_layer(&layer, saved.prepared, number, <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, 0),
+                <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, 1), <size_t>cnp.PyArray_DIM(<cnp.ndarray>w, 1))
+    if not has_sizes(w, layer.n_in, layer.out) or not has_sizes(grad_y, layer.rows, layer.out):
+        return None
+    if not fits_layer(saved, &layer, number):
+        return None
+    if out is None:
+        out = (None, None, None)
+    elif type(out) is not tuple or len(<tuple>out) != 3:
+        return None
+    if accumulate and (out[1] is None or need_dx and out[0] is None or saved.b_shape and out[2] is None):
+        return None
+    layer.accumulate = accumulate
+    set_input(&layer.x, <cnp.ndarray>x, 2)
+    set_input(&layer.w, <cnp.ndarray>w, 2)
+    set_input(&layer.grad_y, <cnp.ndarray>grad_y, 2)
+    cdef list others = [grad_y, x, w, saved.array]
+    if need_dx:
+        dx = result_of(out[0], 2, cnp.PyArray_DIMS(<cnp.ndarray>x), number, others)
+        if dx is None:
+            return None
+        set_result(&layer.dx, dx, 2)
+    dw = result_of(out[1], 2, cnp.PyArray_DIMS(<cnp.ndarray>w), number, others)
+    if dw is None:
+        return None
+    set_result(&layer.dw, dw, 2)
+    if saved.b_shape is not None:
+        b_shape[0] = b_shape[1] = <cnp.npy_intp>layer.out
+        if len(saved.b_shape) == 2:
+            b_shape[0] = 1
+        db = result_of(out[2], len(saved.b_shape), b_shape, number, others)
+        if db is None:
+            return None
+        layer.db.data = cnp.PyArray_DATA(db)
+    execute(number, &layer, True)
+    return dx, dw, db
+
+
+cdef bint fits_layer(Saved saved, fa_dense *layer, int number) except -1:
+    """Whether what is saved belongs to a layer of these sizes; if so it is set. Arrays can be reshaped in place,
+    so that shapes are looked at again."""
+    cdef cnp.ndarray array
+    cdef size_t columns = layer.out
+    layer.saving = SAVING[saved.kind]
+    if len(saved.shape) != 2 or saved.shape[0] != layer.rows or saved.shape[1] != layer.out:
+        return False
+    if saved.dtype.num != number:
+        return False
+    if layer.saving == FA_SAVE_NOTHING:
+        return True
+    if layer.saving == FA_SAVE_BIT_MASK:
+        columns, number = (columns + 7) // 8, cnp.NPY_UINT8
+    if not is_plain(saved.array, 2, number) or not has_sizes(saved.array, layer.rows, columns):
+        return False
+    array = saved.array
+    if not cnp.PyArray_IS_C_CONTIGUOUS(array):
+        return False
+    set_result(&layer.saved, array, 2)
+    return True
