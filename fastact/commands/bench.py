@@ -10,21 +10,20 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fastact.commands.arguments import activation_name, count, output_file, thread_count
 from fastact.evaluation import peers
 from fastact.evaluation.extras import install_hint
-from fastact.evaluation.speed import cases, cells, digits, layouts, sections, terminal
+from fastact.evaluation.speed import cases, cells, digits, layouts, notes, sections
 from fastact.evaluation.speed.cells import Cell, mean_speed_ups, usual
 from fastact.evaluation.speed.implementations import (
     Implementation,
     dense_implementations,
     elementwise_implementations,
 )
-from fastact.evaluation.speed.run import Run
+from fastact.evaluation.speed.run import Run, progress
 
 _QUICK_SIZES = (1_000, 100_000)
 _ACTIVATION = "gelu"
@@ -92,7 +91,7 @@ def _fail(message: str) -> int:
 
 def _peers(started: Run) -> list[Any]:
     found, absent = peers.installed(peers.MODULES if started.options.peers else peers.ALWAYS)
-    started.note(terminal.absent_notes(absent))
+    started.note(notes.absent(absent))
     return found
 
 
@@ -126,18 +125,19 @@ def _run_elementwise(started: Run) -> None:
         times = layouts.measure_layouts(dtypes, started.threads, started.plan)
         total = len(dtypes) * len(started.threads) * len(layouts.NAMES)
         shapes = started.collect(times, total, lambda one: f"layouts, {one.activation}")
-    started.report(measured)
+    tables = sections.elementwise_tables(measured, shapes)
+    started.report(measured, tables)
     content = {
         "peers": versions,
         "layouts": [times.as_json() for times in shapes],
         "geometric_means": mean_speed_ups(usual(measured)),
     }
     started.write_json(measured, content)
-    started.write_document(measured, partial(sections.elementwise_section, measured, shapes), versions)
+    started.write_document(measured, tables, versions)
     if options.plot is not None:
         from fastact.evaluation.speed import pictures
 
-        pictures.draw_speed_ups(usual(measured), options.plot, terminal.machine_line(started.facts))
+        pictures.draw_speed_ups(usual(measured), options.plot, notes.machine_line(started.facts))
     started.write_json(measured, {**content, "digits": _train(started)})
 
 
@@ -147,16 +147,14 @@ def _train(started: Run) -> dict[str, Any]:
         data = digits.load()
     except ModuleNotFoundError as error:
         message = f"The digits are left out: they need {install_hint(error.name)}"
-        started.console.print(message, style="yellow", markup=False)
+        print(message)
         return {"left_out": f"{error.name} is not installed"}
     epochs = _QUICK_EPOCHS if started.options.quick else _EPOCHS
     activation = started.options.activation or _ACTIVATION
-    with terminal.progress() as progress:
-        task = progress.add_task("digits", total=epochs)
-        trained = digits.compare(
-            digits.pairs(activation), data, epochs, progress=lambda: progress.advance(task)
-        )
-    started.console.print(terminal.digits_table(trained, activation, epochs))
+    with progress() as bar:
+        task = bar.add_task("digits", total=epochs)
+        trained = digits.compare(digits.pairs(activation), data, epochs, lambda: bar.advance(task))
+    print(f"\n{notes.digits(trained, activation, epochs)}")
     networks = {name: asdict(training) for name, training in trained.items()}
     return {"activation": activation, "epochs": epochs, "networks": networks}
 
@@ -172,12 +170,12 @@ def _run_dense(started: Run) -> None:
     chosen = cases.dense_cases(options.activations, dtypes, options.quick)
     measured = _measure(chosen, implementations, started, started.threads)
     versions = {peer.name: peer.version for peer in found if peer.name not in peers.ALWAYS}
-    started.report(measured)
+    started.report(measured, sections.dense_tables(measured))
     started.write_json(measured, {"peers": versions})
     picture = None
     if options.plot is not None and options.markdown is not None:
         picture = os.path.relpath(options.plot, options.markdown.parent)
-    started.write_document(measured, partial(sections.dense_section, measured, picture), versions)
+    started.write_document(measured, sections.dense_tables(measured, picture), versions)
     if options.plot is not None:
         _draw_growth(started, implementations)
 
@@ -191,4 +189,4 @@ def _draw_growth(started: Run, implementations: Sequence[Implementation]) -> Non
     for size, points in cases.growth(started.options.activation or _ACTIVATION).items():
         measured = _measure([case for _, case in points], drawn, started, started.threads[:1])
         series[size] = list(zip((n for n, _ in points), measured, strict=True))
-    pictures.draw_growth(series, started.options.plot, terminal.machine_line(started.facts))
+    pictures.draw_growth(series, started.options.plot, notes.machine_line(started.facts))

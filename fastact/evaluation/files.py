@@ -1,6 +1,6 @@
 """Files of results: JSON, Markdown tables and the sections of a Markdown document, written atomically.
 
-Does not depend on what the results are.
+Must not depend on what the results are.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,32 +19,20 @@ from typing import Any
 
 
 def check_writable(path: Path) -> None:
-    """Check, before long work starts, that a file can be written.
-
-    Raises
-    ------
-    OSError
-        If the path is a folder, its folder does not exist, or one of them is read-only.
-    """
+    """Check, before long work starts, that a file can be written; OSError if it cannot."""
     target = Path(os.path.realpath(path))
     if target.is_dir() or not target.parent.is_dir():
         raise OSError(f"{str(path)!r} cannot be written: expected a file in a folder that exists")
-    if _is_special(target):
-        return
-    for place in (target, target.parent):
+    for place in () if _is_special(target) else (target, target.parent):
         if place.exists() and not os.access(place, os.W_OK):
             raise OSError(f"{str(path)!r} cannot be written: {str(place)!r} is read-only")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Write a file in full or not at all.
+    """A temporary file in the folder of `path`, which replaces it when the block ends without an error.
 
-    Yields
-    ------
-    Path
-        A temporary file in the same folder, with the same suffix. It replaces `path` when the block ends, and
-        is removed if the block raises: then `path` keeps its former content.
+    If the block raises, the temporary file is removed and `path` keeps its former content.
     """
     target = Path(os.path.realpath(path))  # a link stays a link
     if _is_special(target):
@@ -75,24 +64,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file in full or not at all.
-
-    Raises
-    ------
-    ValueError
-        For infinities and NaN, which JSON does not have.
-    """
+    """Write a JSON file in full or not at all; ValueError for infinities and NaN."""
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object that a JSON file holds.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be read, or holds anything else. The message names the file.
-    """
+    """The object that a JSON file holds; ValueError, which names the file, if there is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -105,22 +82,28 @@ def read_json(path: Path) -> dict[str, Any]:
 # Markdown ------------------------------------------------------------------------------------------
 
 
+def paragraph(text: str) -> str:
+    """Prose in lines of at most 110 columns."""
+    return textwrap.fill(text, 110, break_long_words=False, break_on_hyphens=False)
+
+
 def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """A table whose first `left` columns are aligned to the left and the others to the right.
+    """A table, padded for terminals: the first `left` columns are aligned to the left, others to the right.
 
     Examples
     --------
-    >>> print(markdown_table(["name", "ns"], [["relu", "1.5"]]))
-    | name | ns |
-    | --- | ---: |
-    | relu | 1.5 |
+    >>> print(markdown_table(["name", "ns"], [["relu", "1.5"], ["gelu", "12.5"]]))
+    | name |   ns |
+    | ---- | ---: |
+    | relu |  1.5 |
+    | gelu | 12.5 |
     """
-    rules = ["---"] * left + ["---:"] * (len(headings) - left)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [headings, rules, *rows])
-
-
-def _markers(name: str) -> tuple[str, str]:
-    return f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
+    columns = []
+    for number, column in enumerate(zip(headings, *rows, strict=True)):
+        width = max(3, *map(len, column))
+        align, rule = (str.ljust, "-" * width) if number < left else (str.rjust, "-" * (width - 1) + ":")
+        columns.append([align(column[0], width), rule, *(align(cell, width) for cell in column[1:])])
+    return "\n".join(f"| {' | '.join(line)} |" for line in zip(*columns, strict=True))
 
 
 def _find_section(path: Path, text: str, name: str) -> tuple[int, int] | None:
@@ -129,37 +112,20 @@ def _find_section(path: Path, text: str, name: str) -> tuple[int, int] | None:
     Raises
     ------
     ValueError
-        Unless each marker stands once on a line of its own, in order, with no other marker between them.
+        Unless each of its markers stands once, on a line of its own, in order, with no other marker between.
     """
-    begin, end = _markers(name)
+    begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
+    if begin not in text and end not in text:
+        return None
     found = list(re.finditer(r"^<!-- (?:begin|end): .* -->[^\S\n]*$\n?", text, re.MULTILINE))
     lines = [match[0].strip() for match in found]
-    if begin not in lines and end not in lines and begin not in text and end not in text:
-        return None
-    first = lines.index(begin) if begin in lines else -1
-    paired = first >= 0 and lines[first : first + 2] == [begin, end]
-    if not paired or text.count(begin) != 1 or text.count(end) != 1:
+    first = lines.index(begin) if begin in lines else len(lines)
+    if lines[first : first + 2] != [begin, end] or text.count(begin) != 1 or text.count(end) != 1:
         raise ValueError(
             f"{str(path)!r} is left as it is: the markers of the section {name!r} are damaged; expected one "
             f"line {begin!r} and, as the next marker, one line {end!r}"
         )
     return found[first].start(), found[first + 1].end()
-
-
-def check_sections(path: Path, names: Iterable[str]) -> None:
-    """Check, before long work starts, that sections can be written to a document.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-    ValueError
-        If it is not UTF-8 text, or the markers of one of the sections are damaged.
-    """
-    check_writable(path)
-    text = _document(path, "")
-    for name in names:
-        _find_section(path, text, name)
 
 
 def _document(path: Path, title: str) -> str:
@@ -172,36 +138,30 @@ def _document(path: Path, title: str) -> str:
         raise ValueError(f"{str(path)!r} is not UTF-8 text: {error}") from error
 
 
+def check_sections(path: Path, names: Iterable[str]) -> None:
+    """Check, before long work starts, that sections can be written; OSError or ValueError if not."""
+    check_writable(path)
+    text = _document(path, "")
+    for name in names:
+        _find_section(path, text, name)
+
+
 def write_section(path: Path, name: str, text: str, *, title: str, before: Iterable[str] = ()) -> None:
     """Replace one section of a Markdown document, and nothing else.
 
-    Parameters
-    ----------
-    path : Path
-        The document. A new one gets `title` as its heading.
-    name : str
-        Heading of the section. It stands between the lines ``<!-- begin: NAME -->`` and
-        ``<!-- end: NAME -->``.
-    text : str
-        What follows the heading.
-    title : str
-        Heading of a new document.
-    before : iterable of str
-        Sections in front of which a new one is inserted; otherwise it comes last.
+    A section stands between the lines ``<!-- begin: NAME -->`` and ``<!-- end: NAME -->``. A new one is
+    inserted in front of the sections `before`, or comes last; a new document gets the heading `title`.
 
     Raises
     ------
     ValueError
         If the section's markers are damaged; the document stays as it is.
     """
-    begin, end = _markers(name)
-    section = f"{begin}\n\n## {name}\n\n{text.strip()}\n\n{end}\n"
+    section = f"<!-- begin: {name} -->\n\n## {name}\n\n{text.strip()}\n\n<!-- end: {name} -->\n"
     old = _document(path, title)
-    place = _find_section(path, old, name)
-    if place is None:
+    start, end = _find_section(path, old, name) or (len(old), -1)
+    if end < 0:
         followers = [found[0] for other in before if (found := _find_section(path, old, other))]
-        start = min(followers, default=len(old))
-        place, section = (start, start), section + ("\n" if followers else "")
-        if not followers:
-            section = ("\n" if old.endswith("\n") else "\n\n") + section
-    write_text(path, old[: place[0]] + section + old[place[1] :])
+        start = end = min(followers, default=len(old))
+        section = f"{section}\n" if followers else f"{'' if old.endswith(chr(10)) else chr(10)}\n{section}"
+    write_text(path, old[:start] + section + old[end:])

@@ -1,7 +1,4 @@
-"""The terms of a formula's sum: how large what cancels is, where the whole is next to nothing.
-
-Knows only that products and quotients distribute over sums. Does not know what a formula means.
-"""
+"""The largest term of a formula's sum, where terms cancel: products and quotients distribute over sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PyTorch: its operators, called below autograd and writing to existing tensors; dense layers in three ways."""
+"""PyTorch: its operators, called below autograd with existing results; dense layers in three ways."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ _OPERATORS: dict[str, tuple[tuple[Any, ...], ...]] = {
         ("leaky_relu_backward", "grad_y", "y", "negative_slope", True),
     ),
     "prelu": (("prelu", "x", _Parameter("weight")),),
-    "threshold": (("threshold", "x", "threshold", "value"), ("threshold_backward", "grad_y", "x", "threshold")),
+    "threshold": (
+        ("threshold", "x", "threshold", "value"),
+        ("threshold_backward", "grad_y", "x", "threshold"),
+    ),
     "elu": (
         ("elu", "x", "alpha"),
         ("elu_backward", "grad_y", "alpha", 1.0, 1.0, False, "x"),
@@ -123,7 +126,9 @@ class _Operator:
 def _operators(activation: Activation) -> tuple[_Operator | None, _Operator | None, _Operator | None]:
     """Forward, backward and backward from the output; None where PyTorch has none."""
     entries = _OPERATORS.get(activation.name, ())
-    passed = {getattr(word, "name", word) for entry in entries for word in entry if not isinstance(word, dict)}
+    passed = {
+        getattr(word, "name", word) for entry in entries for word in entry if not isinstance(word, dict)
+    }
     if not entries or not base.passes_all(activation, passed):
         return None, None, None
     forward, *backward = (_Operator(entry, activation) for entry in entries)

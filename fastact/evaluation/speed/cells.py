@@ -87,8 +87,9 @@ class Cell:
     def busy(self) -> Iterator[tuple[str, int, float]]:
         """Implementations timed on work that is worth several threads: name, threads allowed, CPUs busy."""
         for name, cpus in self.cpus.items():
-            size = self.scaled_from.get(name)
-            case = self.case if size is None else replace(self.case, n=size)  # type: ignore[call-arg]
+            case = self.case
+            if name in self.scaled_from and isinstance(case, ElementwiseCase):
+                case = replace(case, n=self.scaled_from[name])
             if case.threaded:
                 yield name, self.threads, cpus
 

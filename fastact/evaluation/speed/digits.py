@@ -71,13 +71,7 @@ def load() -> Digits:
 
 
 def pairs(activation: str) -> dict[str, Pair]:
-    """The implementations to compare, by name.
-
-    Parameters
-    ----------
-    activation : str
-        One of ``fastact.names()``.
-    """
+    """The implementations of an activation to compare, by name."""
     function = fastact.get(activation)
     by_formula = (expression(function, direction, "numpy", DTYPE) for direction in ("forward", "backward"))
     return {"fastact": Pair(function, function.backward), "NumPy": Pair(*by_formula)}
@@ -151,28 +145,12 @@ def compare(
     implementations: Mapping[str, Pair],
     digits: Digits,
     epochs: int,
-    clock: Clock = time.perf_counter_ns,
     progress: Callable[[], Any] = lambda: None,
+    clock: Clock = time.perf_counter_ns,
 ) -> dict[str, Training]:
     """Train one network per implementation, from the same weights on the same batches, epoch by epoch.
 
-    Parameters
-    ----------
-    implementations : mapping of str to Pair
-        By name.
-    digits : Digits
-        The data.
-    epochs : int
-        Passes over the training set.
-    clock : callable
-        Nanoseconds of wall time.
-    progress : callable
-        Called after each epoch of all networks.
-
-    Returns
-    -------
-    dict
-        A Training by name.
+    `progress` is called after each epoch of all networks; `clock` returns nanoseconds.
     """
     with np.errstate(all="ignore"):  # expressions may overflow on the way to the right result
         networks = {name: Network(pair) for name, pair in implementations.items()}

@@ -1,16 +1,17 @@
-"""The document of a run, as Markdown: a summary for users, then the tables of all cells.
+"""The report of a run in Markdown, for the document and the terminal: a summary for users, then tables.
 
-The same for element-wise and dense cases. What only one of them has is in ``sections``.
+What is the same for element-wise and dense cases is here; the rest is in ``sections``.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from fastact.evaluation.files import markdown_table
+from fastact.evaluation.files import markdown_table, paragraph
 from fastact.evaluation.speed.cases import DenseCase
 from fastact.evaluation.speed.cells import (
     FASTEST,
@@ -22,10 +23,14 @@ from fastact.evaluation.speed.cells import (
     slower_cells,
     usual,
 )
-from fastact.evaluation.speed.labels import factor, labels
 
 TITLE = "Benchmarks, measured"
 NAMES = {"cells": "Activations", "dense": "Dense layers"}  # of the sections, by kind of cells
+
+_CELL = {
+    "cells": "a combination of activation, direction, dtype, number of elements and number of threads",
+    "dense": "one forward and one backward pass through dense layers, by size, activation, dtype and threads",
+}
 
 
 def summary_name(kind: str) -> str:
@@ -38,75 +43,31 @@ def origin(facts: Mapping[str, Any], date: str, command: str, versions: Mapping[
     packages = {"NumPy": facts["numpy"], "SciPy": facts["scipy"], "Python": facts["python"], **versions}
     named = ", ".join(f"{name} {version}" for name, version in packages.items())
     blas = ", ".join(f"{one['name']} {one['version']}" for one in facts["blas"])
-    return (
+    text = (
         f"{facts['cpu']}, {facts['cpus']} CPUs, {facts['system']}, {date[:10]}; fastact {facts['fastact']} "
-        f"with the instruction set {facts['isa']}; {named}; BLAS: {blas}. Command:\n\n    {command}"
+        f"with the instruction set {facts['isa']}; {named}; BLAS: {blas}. Command:"
     )
+    return f"{paragraph(text)}\n\n    {command}"
 
 
-# The summary ---------------------------------------------------------------------------------------
+def factor(value: float | None) -> str:
+    """A ratio. Below 1, digits are cut off instead of rounded, so that the text stays below 1.
 
-_MEASURED = {
-    "cells": "a combination of activation, direction, dtype, number of elements and number of threads",
-    "dense": "one forward and one backward pass through dense layers, by size, activation, dtype and threads",
-}
-
-
-def summary(cells: Sequence[Cell], kind: str, facts: Mapping[str, Any], date: str) -> str:
-    """Half a page for users: what was measured, where fastact leads and by how much, and where it does not.
-
-    Parameters
-    ----------
-    cells : sequence of Cell
-        Of one kind.
-    kind : str
-        A key of :data:`NAMES`.
-    facts : mapping
-        About the machine.
-    date : str
-        Of the run.
+    Examples
+    --------
+    >>> [factor(f) for f in (0.996, 12.345, 1234.5, None)]
+    ['0.99', '12.3', '1234', '-']
     """
-    means = usual(cells)
-    behind = slower_cells(cells)
-    threads = " and ".join(map(str, sorted({cell.threads for cell in cells})))
-    parts = [
-        f"Measured on {facts['cpu']} with {facts['cpus']} CPUs on {date[:10]}, with {threads} "
-        f"thread{'' if threads == '1' else 's'}. A cell is {_MEASURED[kind]}. A speed-up is the time of "
-        "another implementation over fastact's: above 1, fastact is faster.",
-        f"fastact is the fastest in **{len(cells) - len(behind)} of {len(cells)}** cells. The geometric mean "
-        f"of its speed-up over the fastest other implementation of each cell is "
-        f"**{factor(mean_speed_up(means, FASTEST))}**; over each of them it is:",
-        markdown_table(["implementation", "cells", "speed-up"], _mean_rows(means)),
-    ]
-    if behind:
-        lines = [[group, *rest] for group, *rest in _behind_rows(cells)]
-        headings = ["case", "cells behind", "of", "median speed-up", "smallest speed-up", "where"]
-        parts += ["Another implementation is faster in these cases:", markdown_table(headings, lines)]
-    return "\n\n".join(parts)
+    if value is None:
+        return "-"
+    if value < 1:
+        return f"{math.floor(100 * value) / 100:.2f}"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
-def _mean_rows(cells: Sequence[Cell]) -> Iterator[list[str]]:
-    for name in others(cells):
-        timed = sum(name in cell.nanoseconds for cell in cells)
-        yield [name, str(timed), factor(mean_speed_up(cells, name))]
-
-
-def _behind_rows(cells: Sequence[Cell]) -> Iterator[list[str]]:
-    """By group of cases: how many cells are behind, and by how much."""
-    groups: dict[str, list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault(cell.case.group, []).append(cell)
-    for group, chosen in groups.items():
-        behind = slower_cells(chosen)
-        if behind:
-            worst, ratio = behind[0]
-            middle = statistics.median(speed_up for _, speed_up in behind)
-            where = ", ".join(v for k, v in labels(worst).items() if k not in ("n", "inputs", "threads"))
-            where += f", {counted_threads(worst.threads)} ({worst.fastest})"
-            yield [group, str(len(behind)), str(len(chosen)), factor(middle), factor(ratio), where]
-
-
-# Tables of all kinds -------------------------------------------------------------------------------
+def speed_up(ratio: float | None) -> str:
+    """A speed-up, in bold type where fastact is behind."""
+    return factor(ratio) if ratio is None or ratio >= 1 else f"**{factor(ratio)}**"
 
 
 def grouped(cells: Iterable[Cell], key: Callable[[Cell], Any]) -> Iterator[tuple[Any, list[Cell]]]:
@@ -115,45 +76,103 @@ def grouped(cells: Iterable[Cell], key: Callable[[Cell], Any]) -> Iterator[tuple
         yield value, list(group)
 
 
-def means(cells: Sequence[Cell]) -> str:
-    """Geometric means of the speed-ups by direction (if there are any), dtype and threads, then over all."""
-    columns = [FASTEST, *others(cells)]
-    dense = any(isinstance(cell.case, DenseCase) for cell in cells)
-    first = ["dtype", "threads"] if dense else ["direction", "dtype", "threads"]
-    headings = [*first, "cells", ">= 1.0", *(f"over {name}" for name in columns)]
-    headings += ["of products"] if dense else []
+def kind_of_case(cell: Cell) -> dict[str, str]:
+    """What identifies a case apart from its number of elements and its inputs, by heading."""
+    case = cell.case
+    if isinstance(case, DenseCase):
+        return {"batch, in, out": str(case), "activation": case.activation, "dtype": case.dtype}
+    direction = case.direction.replace("_", " ")
+    return {"activation": case.activation, "direction": direction, "dtype": case.dtype}
 
-    def row(named: Sequence[str], chosen: Sequence[Cell]) -> list[str]:
+
+# The summary ---------------------------------------------------------------------------------------
+
+
+def summary(cells: Sequence[Cell], kind: str, facts: Mapping[str, Any], date: str) -> str:
+    """Half a page for users: what was measured, where fastact leads, where it does not, and by how much."""
+    behind, means = slower_cells(cells), usual(cells)
+    threads = " and ".join(map(str, sorted({cell.threads for cell in cells})))
+    measured = (
+        f"Measured on {facts['cpu']} with {facts['cpus']} CPUs on {date[:10]}, with {threads} "
+        f"thread{'' if threads == '1' else 's'}. A cell is {_CELL[kind]}. A speed-up is the time of another "
+        "implementation over fastact's: above 1, fastact is faster."
+    )
+    leads = (
+        f"fastact is the fastest in **{len(cells) - len(behind)} of {len(cells)}** cells. The geometric mean "
+        "of its speed-up over the fastest other implementation of each cell is "
+        f"**{factor(mean_speed_up(means, FASTEST))}**; over each of them it is:"
+    )
+    rows = [
+        [name, str(sum(name in cell.nanoseconds for cell in means)), factor(mean_speed_up(means, name))]
+        for name in others(means)
+    ]
+    parts = [paragraph(measured), paragraph(leads)]
+    parts.append(markdown_table(["implementation", "cells", "geometric mean of the speed-up"], rows))
+    if behind:
+        headings = ["case", "worst cell", "cells behind", "of", "median speed-up", "smallest speed-up"]
+        parts.append("Another implementation is faster in these cells:")
+        parts.append(markdown_table(headings, _behind(cells), left=2))
+    return "\n\n".join(parts)
+
+
+def _behind(cells: Sequence[Cell]) -> Iterator[list[str]]:
+    """By group of cases: in how many cells another implementation is faster, and by how much."""
+    for group in dict.fromkeys(cell.case.group for cell in cells):
+        chosen = [cell for cell in cells if cell.case.group == group]
+        behind = slower_cells(chosen)
+        if behind:
+            worst, ratio = behind[0]
+            words = [value for value in kind_of_case(worst).values() if value != group]
+            where = f"{' '.join(words)}, {counted_threads(worst.threads)}: {worst.fastest}"
+            middle = statistics.median(speed_up for _, speed_up in behind)
+            yield [group, where, str(len(behind)), str(len(chosen)), factor(middle), factor(ratio)]
+
+
+# Tables --------------------------------------------------------------------------------------------
+
+
+def means(cells: Sequence[Cell]) -> str:
+    """Geometric means of the speed-ups by direction (of activations), dtype and threads, then over all."""
+    names = [FASTEST, *others(cells)]
+    dense = any(isinstance(cell.case, DenseCase) for cell in cells)
+    headings = ["direction", "dtype", "threads", "cells", ">= 1.0", *(f"over {name}" for name in names)]
+
+    def row(direction: str, dtype: str, threads: str, chosen: Sequence[Cell]) -> list[str]:
         timed = [ratio for cell in chosen if (ratio := cell.speed_up(FASTEST)) is not None]
-        ratios = [factor(mean_speed_up(chosen, name)) for name in columns]
+        ratios = [factor(mean_speed_up(chosen, name)) for name in names]
         ratios += [factor(geometric_mean(cell.over_baseline for cell in chosen))] if dense else []
-        return [*named, str(len(timed)), str(sum(ratio >= 1 for ratio in timed)), *ratios]
+        return [direction, dtype, threads, str(len(timed)), str(sum(r >= 1 for r in timed)), *ratios]
 
     rows = []
     for (dtype, threads), chosen in grouped(cells, lambda cell: (cell.case.dtype, cell.threads)):
         if not dense:
-            for direction in dict.fromkeys(labels(cell)["direction"] for cell in cells):
-                part = [cell for cell in chosen if labels(cell)["direction"] == direction]
-                rows.append(row([direction, dtype, str(threads)], part))
-        rows.append(row([*([] if dense else ["all"]), dtype, str(threads)], chosen))
-    total = row(["**all**", *[""] * (len(first) - 1)], cells)
-    return markdown_table(headings, [*rows, total], left=len(first) - 1)
+            for direction in dict.fromkeys(kind_of_case(cell)["direction"] for cell in cells):
+                part = [cell for cell in chosen if kind_of_case(cell)["direction"] == direction]
+                rows.append(row(direction, dtype, str(threads), part))
+        rows.append(row("all", dtype, str(threads), chosen))
+    rows.append(row("**all**", "", "", cells))
+    return markdown_table([*headings, *(["of products"] if dense else [])], rows, left=2)
 
 
 def slower(cells: Sequence[Cell]) -> Iterator[str]:
-    """All cells where another implementation is faster."""
+    """All cells where another implementation is faster, one line for those that differ in size only."""
     found = slower_cells(cells)
     yield f"In {len(found)} of {len(cells)} cells, inputs other than normal ones included."
     lines: dict[tuple[str, ...], list[str]] = {}
     for cell, ratio in sorted(found, key=lambda pair: (pair[0].threads, getattr(pair[0].case, "n", 0))):
-        named = labels(cell)
-        inputs = "" if named.get("inputs", "normal") == "normal" else f" {named['inputs']}"
-        where = f"{counted_threads(cell.threads)}: {factor(ratio)}"
-        where = f"{named['n']}{inputs}, {where}" if "n" in named else where
-        key = tuple(value for name, value in named.items() if name not in ("n", "inputs", "threads"))
-        lines.setdefault((*key, str(cell.fastest)), []).append(where)
+        size = "" if isinstance(cell.case, DenseCase) else f"{cell.case.group.removeprefix('n = ')}, "
+        key = (*kind_of_case(cell).values(), str(cell.fastest))
+        lines.setdefault(key, []).append(f"{size}{counted_threads(cell.threads)}: {factor(ratio)}")
     if lines:
-        headings = [name for name in labels(found[0][0]) if name not in ("n", "inputs", "threads")]
-        headings += ["faster", "speed-ups"]
-        rows = [[*key, "; ".join(lines[key])] for key in sorted(lines)]
-        yield markdown_table(headings, rows, left=len(headings))
+        headings = [*kind_of_case(found[0][0]), "faster", "speed-ups"]
+        yield markdown_table(headings, [[*key, "; ".join(lines[key])] for key in sorted(lines)], left=5)
+
+
+def remarks(cells: Sequence[Cell]) -> Iterator[str]:
+    """Implementations that are timed on fewer elements, or fail."""
+    scaled = {name: size for cell in cells for name, size in cell.scaled_from.items()}
+    for name, size in scaled.items():
+        yield f"{name} is timed on at most {size:,} elements; longer times are scaled."
+    for name in dict.fromkeys(name for cell in cells for name in cell.failed):
+        failed = [cell for cell in cells if name in cell.failed]
+        yield f"{name} fails in {len(failed)} cells, first in {failed[0]}: {failed[0].failed[name]}."

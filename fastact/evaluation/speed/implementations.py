@@ -121,7 +121,7 @@ def _layer_passes(layers: Sequence[tuple[Array, Array, Any]], x: Array, grad_y: 
 
 
 def _network_passes(layers: Sequence[tuple[Array, Array, Any]], x: Array, grad_y: Array) -> Call:
-    network = fastact.Network(layers)
+    network: Any = fastact.Network(layers)
     gradients = network.backward(grad_y, network.forward(x)[1])
 
     def forward_and_backward() -> None:
@@ -153,7 +153,7 @@ def _numpy_products(case: DenseCase) -> Call:
 
 
 def scipy_products(case: DenseCase) -> Call | None:
-    """The same by SciPy's BLAS, called directly. It has no stacks; arrays are transposed to its column order."""
+    """The same by SciPy's BLAS, called directly on transposed arrays, since it stores columns. No stacks."""
     if case.side_by_side > 1:
         return None
     gemm = blas.sgemm if case.dtype == "float32" else blas.dgemm
@@ -170,7 +170,7 @@ def scipy_products(case: DenseCase) -> Call | None:
 
 def _product_arrays(case: DenseCase) -> list[tuple[Array, ...]]:
     """x, y, dx, dw and w of each layer; only their sizes matter."""
-    found = []
+    found: list[tuple[Array, ...]] = []
     lead = case.x.shape[:-1]
     for (w, _), i, o in zip(case.weights, case.widths[:-1], case.widths[1:], strict=True):
         x = np.resize(case.x, (*lead, i))

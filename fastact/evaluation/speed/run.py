@@ -9,38 +9,29 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import fastact
 from fastact.evaluation import files, machine
-from fastact.evaluation.speed import comparison, document, terminal, timing
+from fastact.evaluation.speed import comparison, document, notes, sections, timing
 from fastact.evaluation.speed.cells import Cell
 
 T = TypeVar("T")
 
-_FILE_WIDTH = 120  # columns, where standard output is not a terminal
 _SILENT = ("json", "compare")  # options without effect on the document
 
 
-class Run:
-    """The machine, the notes for the reader, the comparison with an older run, and the files.
+def progress() -> Progress:
+    """A bar on standard error, so that standard output holds the results alone."""
+    columns = (TextColumn("{task.description:>20}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
-    Attributes
-    ----------
-    options : Namespace
-    console : Console
-    threads : list of int
-        Numbers of threads to time with.
-    facts : dict
-        About the machine.
-    """
+
+class Run:
+    """The machine, the notes for the reader, the comparison with an older run, and the files."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         """Check the files and print the machine.
-
-        Parameters
-        ----------
-        options : Namespace
-            Of the command.
 
         Raises
         ------
@@ -55,8 +46,6 @@ class Run:
         self.kind = "dense" if options.dense else "cells"
         self._old = None if options.compare is None else comparison.read(options.compare, self.kind)
         self._check_files()
-        console = Console()
-        self.console = console if console.is_terminal else Console(width=_FILE_WIDTH)
         most = fastact.get_num_threads()
         self.threads = list(dict.fromkeys(options.threads or ([1, most] if options.peers else [most])))
         self.facts = machine.facts()
@@ -64,7 +53,7 @@ class Run:
         self._notes: list[str] = []
         self._busy: float | None = None
         self._other_processes = machine.OtherProcesses()
-        self.console.print(terminal.machine_line(self.facts), style="bold", soft_wrap=True)
+        print(notes.machine_line(self.facts))
 
     def _check_files(self) -> None:
         for path in (self.options.json, self.options.plot):
@@ -76,36 +65,38 @@ class Run:
             names = (document.summary_name(self.kind), document.NAMES[self.kind])
             files.check_sections(self.options.markdown, names)
 
-    def note(self, messages: Iterable[str]) -> None:
-        """Print notes, and keep them for the files."""
-        for message in messages:
-            self.console.print(message, style="yellow", markup=False)
-            self._notes.append(message)
-
     @property
     def plan(self) -> timing.Plan:
         """How long to measure."""
         return timing.QUICK if self.options.quick else timing.Plan()
 
-    def collect(self, cells: Iterable[T], total: int, describe: Callable[[T], str]) -> list[T]:
-        """Results as they are measured, with a progress bar that shows the last one."""
-        found = []
-        with terminal.progress() as progress:
-            task = progress.add_task("", total=total)
-            for cell in cells:
-                found.append(cell)
-                progress.update(task, advance=1, description=describe(cell))
-        return found
+    def note(self, messages: Iterable[str]) -> None:
+        """Print notes, and keep them for the files."""
+        for message in messages:
+            print(message)
+            self._notes.append(message)
 
-    def report(self, cells: Sequence[Cell]) -> None:
-        """Print the cells, what disturbed the measurements, and the comparison with the older run."""
-        self.console.print(terminal.cells_table(cells), terminal.summary(cells))
+    def collect(self, found: Iterable[T], total: int, describe: Callable[[T], str]) -> list[T]:
+        """Results as they are measured, with a progress bar that shows the last one."""
+        collected = []
+        with progress() as bar:
+            task = bar.add_task("", total=total)
+            for one in found:
+                collected.append(one)
+                bar.update(task, advance=1, description=describe(one))
+        return collected
+
+    def report(self, cells: Sequence[Cell], tables: str) -> None:
+        """Print the results, what disturbed the measurements, and the comparison with the older run."""
+        print(f"\n{self._summary(cells)}\n\n{tables}\n")
         self._busy = self._other_processes.busy_cpus()
-        self.note(terminal.busy_notes(self._busy, max(self.threads), self.facts["cpus"]))
-        self.note(terminal.greedy_notes(timing.greedy(one for cell in cells for one in cell.busy())))
+        self.note(notes.busy(self._busy, max(self.threads), self.facts["cpus"]))
+        self.note(notes.greedy(timing.greedy(one for cell in cells for one in cell.busy())))
         if self._old is not None:
-            for line in terminal.comparison(comparison.compare(cells, self._old)):
-                self.console.print(line)
+            print(*notes.comparison(comparison.compare(cells, self._old)), sep="\n")
+
+    def _summary(self, cells: Sequence[Cell]) -> str:
+        return document.summary(cells, self.kind, self.facts, self._date)
 
     def write_json(self, cells: Sequence[Cell], content: Mapping[str, Any]) -> None:
         """Write the machine, the cells and other content, if a file is wanted."""
@@ -120,24 +111,17 @@ class Run:
             }
             files.write_json(self.options.json, {**about, **content})
 
-    def write_document(
-        self,
-        cells: Sequence[Cell],
-        section: Callable[[str, Sequence[str]], str],
-        versions: Mapping[str, str],
-    ) -> None:
-        """Write the summary and the section, made of its origin and the notes, if a document is wanted."""
-        if self.options.markdown is None:
+    def write_document(self, cells: Sequence[Cell], tables: str, versions: Mapping[str, str]) -> None:
+        """Write the summary and the section, if a document is wanted."""
+        path = self.options.markdown
+        if path is None:
             return
         origin = document.origin(self.facts, self._date, command_line(self.options), versions)
-        name, sections = document.NAMES[self.kind], tuple(document.NAMES.values())
-        texts = {
-            document.summary_name(self.kind): document.summary(cells, self.kind, self.facts, self._date),
-            name: section(origin, self._notes),
-        }
-        for heading, text in texts.items():
-            before = () if heading == name else sections
-            files.write_section(self.options.markdown, heading, text, title=document.TITLE, before=before)
+        text = "\n\n".join([origin, sections.METHODS[self.kind], *self._notes, tables])
+        short, name = document.summary_name(self.kind), document.NAMES[self.kind]
+        before = document.NAMES.values()
+        files.write_section(path, short, self._summary(cells), title=document.TITLE, before=before)
+        files.write_section(path, name, text, title=document.TITLE)
 
 
 def command_line(options: argparse.Namespace) -> str:

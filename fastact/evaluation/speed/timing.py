@@ -198,9 +198,8 @@ class _Timer:
     def taken(self) -> Taken:
         """Medians over the rounds; the calibration, if there were none."""
         rounds = self._rounds or [self._last]
-        return Taken(
-            statistics.median(one.nanoseconds for one in rounds), statistics.median(one.cpus for one in rounds)
-        )
+        nanoseconds, cpus = zip(*((one.nanoseconds, one.cpus) for one in rounds), strict=True)
+        return Taken(statistics.median(nanoseconds), statistics.median(cpus))
 
 
 def _worth_repeating(timers: Sequence[_Timer], long_ns: int) -> list[_Timer]:
