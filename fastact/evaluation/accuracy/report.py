@@ -87,7 +87,7 @@ def table(results: Sequence[Result], hidden: Collection[str] = ()) -> str:
 def terminal_table(results: Sequence[Result], width: int) -> str:
     """The table for a terminal of this many columns: narrow ones show less."""
     hidden = set() if any(not r.enforced for r in results) else {"by"}
-    hidden |= set() if width >= 110 else {"points", "mean"}
+    hidden |= set() if width >= 110 else {"points", "mean", "> 1 ULP"}
     return table(results, hidden | (set() if width >= 160 else {"got", "want"}))
 
 

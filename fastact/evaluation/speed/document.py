@@ -157,7 +157,8 @@ def means(cells: Sequence[Cell]) -> str:
 def slower(cells: Sequence[Cell]) -> Iterator[str]:
     """All cells where another implementation is faster, one line for those that differ in size only."""
     found = slower_cells(cells)
-    yield f"In {len(found)} of {len(cells)} cells, inputs other than normal ones included."
+    tails = "" if len(usual(cells)) == len(cells) else ", inputs other than normal ones included"
+    yield f"In {len(found)} of {len(cells)} cells{tails}."
     lines: dict[tuple[str, ...], list[str]] = {}
     for cell, ratio in sorted(found, key=lambda pair: (pair[0].threads, getattr(pair[0].case, "n", 0))):
         size = "" if isinstance(cell.case, DenseCase) else f"{cell.case.group.removeprefix('n = ')}, "
