@@ -39,9 +39,9 @@ from fastact.evaluation.accuracy.sweep import chunks
 from fastact.evaluation.accuracy.truth import default_oracle
 from fastact.evaluation.extras import install_hint
 from fastact.evaluation.machine import cpu_model
+from fastact.evaluation.peers.base import Peer
 
 STRIDE, POINTS = 997, 2000  # defaults
-_PEERS = ("PyTorch", "JAX", "ONNX Runtime", "NumPy")
 
 
 def _share(text: str) -> tuple[int, int]:
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--points", type=_points, default=POINTS, help=f"float64: about N points; default: {POINTS}; 0: none")
     add("--oracle", choices=("flint", "mpmath"), help="computes exact values; default: flint if installed")
-    peers_help = "also measure PyTorch, JAX, ONNX Runtime and NumPy, at the stride or at all inputs"
+    peers_help = "also measure other libraries, at the stride or at all inputs"
     add("--peers", nargs="?", const="stride", choices=("stride", "exhaustive"), help=peers_help)
     add("--jobs", type=count, help="threads and processes; default: as many as fastact uses")
     add("--json", type=output_file, metavar="FILE", help="write all results")
@@ -168,13 +168,7 @@ def _missing_oracle(options: argparse.Namespace) -> str | None:
 def run(options: argparse.Namespace, override: Override | None = None) -> int:
     """Measure, print, and write the files; returns the exit status.
 
-    Parameters
-    ----------
-    options : argparse.Namespace
-        From :func:`add_arguments`.
-    override : callable, optional
-        Given a subject, the function to measure in place of fastact's kernel: of x and of the array to write
-        to.
+    `override`, given a subject, returns the function to measure in place of fastact's kernel.
     """
     console = Console()
     try:  # before the long measurements
@@ -187,6 +181,9 @@ def run(options: argparse.Namespace, override: Override | None = None) -> int:
         if options.markdown:
             files.check_sections(options.markdown, [report.SECTION])
         known = read_json(options.resume, _about(options)) if options.resume else []
+    except ModuleNotFoundError as error:
+        print(f"fastact accuracy needs {install_hint(error.name)}", file=sys.stderr)
+        return 2
     except (ValueError, TypeError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -202,7 +199,8 @@ def run(options: argparse.Namespace, override: Override | None = None) -> int:
 def _prepared(
     options: argparse.Namespace, override: Override | None, known: Sequence[Result], console: Console
 ) -> Run:
-    found, absent = peers.installed(_PEERS) if options.peers else ([], {})
+    found, absent = peers.installed() if options.peers else ([], {})
+    found = [peer for peer in found if type(peer).function is not Peer.function]
     if absent:
         console.print(f"[yellow]not installed, so not measured: {', '.join(absent)}[/]")
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()

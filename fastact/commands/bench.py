@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="numbers of threads, one run each; default: all, with --peers also 1",
     )
     add("--dense", action="store_true", help="time dense layers and networks instead, forward and backward")
-    add("--peers", action="store_true", help="also time PyTorch, JAX, ONNX Runtime, numba, numexpr and SciPy")
+    add("--peers", action="store_true", help=f"also time {', '.join(peers.MODULES)}")
     add(
         "--activation",
         metavar="NAME",

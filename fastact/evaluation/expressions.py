@@ -25,23 +25,7 @@ ARGUMENTS = {  # of each direction
 def expression(
     function: Activation, direction: str, arithmetic: Literal["numpy", "python"], dtype: str
 ) -> Callable[..., Any]:
-    """One direction of an activation as a function, made from its formulas.
-
-    Parameters
-    ----------
-    function : Activation
-        With uniform parameters.
-    direction : str
-        One of :data:`ARGUMENTS`.
-    arithmetic : {"numpy", "python"}
-        What the result takes: arrays, or lists of floats.
-    dtype : str
-        Of the arrays.
-
-    Returns
-    -------
-    callable
-        Of (x), (grad_y, x) or (grad_y, y), depending on the direction.
+    """One direction of an activation as a function of arrays or of lists of floats, made from its formulas.
 
     Examples
     --------

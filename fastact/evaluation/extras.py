@@ -4,8 +4,8 @@ from __future__ import annotations
 
 _EXTRAS = {
     "accuracy": ("mpmath", "flint", "gmpy2"),
-    "peers": ("torch", "jax", "onnx", "onnxruntime", "numba", "numexpr"),
-}
+    "bench": ("rich", "matplotlib", "PIL", "sklearn", "threadpoolctl"),
+}  # everything else belongs to peers
 
 
 def install_hint(module: str | None) -> str:
@@ -17,5 +17,5 @@ def install_hint(module: str | None) -> str:
     "mpmath, which is not installed; in a clone of fastact: pip install -e '.[accuracy]'"
     """
     package = (module or "a package").partition(".")[0]
-    extra = next((name for name, packages in _EXTRAS.items() if package in packages), "bench")
+    extra = next((name for name, packages in _EXTRAS.items() if package in packages), "peers")
     return f"{package}, which is not installed; in a clone of fastact: pip install -e '.[{extra}]'"

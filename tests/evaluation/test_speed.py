@@ -169,6 +169,15 @@ def test_implementations_that_fail_differ_from_those_without_a_function():
     assert found.scaled_from == {}
 
 
+def test_an_error_of_fastact_is_raised():
+    def fails(case):
+        raise RuntimeError("wrong")
+
+    ours = Implementation("fastact", fails, nullcontext)
+    with pytest.raises(RuntimeError, match="wrong"):
+        list(cells.measure_cells(ALL[:1], [ours], [1], timing.QUICK))
+
+
 def test_slow_implementations_are_timed_on_fewer_elements():
     plan = timing.Plan(rounds=1, batch_ns=1, budget_ns=0)
     case = ElementwiseCase("relu", "forward", "float32", 100 * PYTHON.limit)

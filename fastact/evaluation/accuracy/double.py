@@ -89,15 +89,7 @@ def term_ratio(subject: Subject, points: Floats, floor: Floats) -> Floats:
 
 
 def measure(job: Job, kernel: Function | None = None) -> Measured:
-    """The errors of a job.
-
-    Parameters
-    ----------
-    job : Job
-        The points.
-    kernel : callable, optional
-        What is measured in place of fastact's kernel: a function of x and of the array to write to.
-    """
+    """The errors of a job; `kernel` replaces fastact's."""
     subject = job.subject
     want, decided = truth_where_decided(subject.text, subject.activation.parameters, job.points, job.oracle)
     points = job.points[decided]

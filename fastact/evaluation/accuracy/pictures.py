@@ -77,17 +77,7 @@ def _draw_curve(ax: Any, subject: Subject, low: float, high: float, style: dict[
 
 
 def draw_curves(activations: Sequence[Activation], path: Path, low: float = -5.0, high: float = 5.0) -> None:
-    """Draw values on the left and derivatives on the right.
-
-    Parameters
-    ----------
-    activations : sequence of Activation
-        One line each.
-    path : Path
-        A file; its suffix selects the format.
-    low, high : float
-        The range of x. Values larger than both are cut off.
-    """
+    """Draw values on the left and derivatives on the right, one line per activation."""
     figure, axes = _figure(2, 1, 11, 4.6)
     limit = max(abs(low), abs(high))
     for ax, direction in zip(axes[0], DIRECTIONS, strict=True):
@@ -139,19 +129,7 @@ def _float64_dots(subject: Subject, n: int, oracle: Oracle | None) -> tuple[Floa
 
 
 def draw_errors(activation: Activation, path: Path, points: int = 2000, oracle: Oracle | None = None) -> None:
-    """Draw the errors of value and derivative, in float32 and float64, against x.
-
-    Parameters
-    ----------
-    activation : Activation
-        With the values of its parameters.
-    path : Path
-        A file; its suffix selects the format.
-    points : int
-        About how many dots in each of the four parts.
-    oracle : {"flint", "mpmath"}, optional
-        The library that computes exact values for float64.
-    """
+    """Draw errors against x: value and derivative, float32 and float64, with so many points each."""
     figure, axes = _figure(2, 2, 11, 6.8)
     for row, dtype in zip(axes, ("float32", "float64"), strict=True):
         for ax, direction, colour in zip(row, DIRECTIONS, COLOURS, strict=False):

@@ -28,25 +28,11 @@ def _band(n: int) -> Floats:
 
 
 def sample(n: int, around_what: Floats, seed: int = 0) -> Floats:
-    """About n finite float64 points, with the neighbourhoods of given ones.
+    """About n finite float64 points in ascending order, and the neighbourhoods of given ones.
 
     A quarter each: steps through all of bit space, steps through the sizes where activations bend, random
     bit patterns, binade edges with their neighbours (all of them, if n is large enough). Neighbourhoods of
     given points are added.
-
-    Parameters
-    ----------
-    n : int
-        How many points, without the neighbourhoods.
-    around_what : ndarray of float64
-        Kinks and roots.
-    seed : int
-        Of the random part.
-
-    Returns
-    -------
-    ndarray of float64
-        Without repetitions, in ascending order.
     """
     rng = np.random.default_rng(seed)
     edges = binade_edges()
@@ -63,17 +49,9 @@ def sample(n: int, around_what: Floats, seed: int = 0) -> Floats:
 
 
 def roots(function: Callable[[Floats], Floats]) -> Floats:
-    """Where a float64 function changes sign: by scanning, then bisecting in bit space.
+    """Where a float64 function changes sign, by scanning and bisecting: the number on the left of each change.
 
-    Parameters
-    ----------
-    function : callable
-        Of an array of float64.
-
-    Returns
-    -------
-    ndarray of float64
-        At most MOST_ROOTS, the smallest in size; of each change of sign, the number on the left.
+    At most MOST_ROOTS, the smallest in size.
     """
     grid = np.unique(np.concatenate([steps(-LARGEST, LARGEST, 1 << 14), np.linspace(-20, 20, 1 << 14)]))
     signs = np.sign(function(grid))

@@ -17,15 +17,7 @@ DIRECTIONS = ("f", "f'")
 
 @dataclass(frozen=True)
 class Subject:
-    """One activation in one direction; called, it computes with fastact's kernels.
-
-    Parameters
-    ----------
-    activation : Activation
-        With the values of its parameters.
-    direction : {"f", "f'"}
-        Value or derivative.
-    """
+    """One activation in one direction; called, it computes with fastact's kernels."""
 
     activation: Activation
     direction: str

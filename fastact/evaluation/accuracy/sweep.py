@@ -20,14 +20,7 @@ BLOCK = 1 << 16  # elements at a time: two float32 and two float64 arrays stay i
 
 
 def chunks(stride: int = 1, share: tuple[int, int] = (1, 1)) -> list[range]:
-    """Ranges of bit patterns, each of at most CHUNK.
-
-    Parameters
-    ----------
-    stride : int
-        The distance of patterns.
-    share : tuple of int
-        (K, N): the K-th, from 1, of N interleaved shares of the chunks.
+    """Ranges of bit patterns, each of at most CHUNK; share (K, N) is the K-th of N interleaved shares.
 
     Examples
     --------
@@ -73,18 +66,10 @@ def sweep(
     threads: int = 1,
     advance: Callable[[int], object] = lambda n: None,
 ) -> Errors:
-    """Errors of a float32 function against a float64 one.
+    """Errors of a float32 function against a float64 one, at ranges of bit patterns from :func:`chunks`.
 
-    Parameters
-    ----------
-    function, reference : callable
-        Of x and of the array of the same length to write to: both float32, or both float64.
-    some : sequence of range
-        Bit patterns, as :func:`chunks` makes them.
-    threads : int
-        How many to use; the functions should use one each.
-    advance : callable, optional
-        Called from any of the threads with the number of elements that it has done.
+    The functions take x and the array to write to; they should use one thread each. `advance` is called from
+    any thread with the number of elements that it has done.
     """
     parts = [some[i::threads] for i in range(threads)]
     if threads == 1:

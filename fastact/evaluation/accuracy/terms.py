@@ -35,11 +35,6 @@ def _largest(node: ast.expr) -> ast.expr:
 def largest_term(text: str) -> str:
     """A formula for the size of the largest term of a formula, products multiplied out.
 
-    Parameters
-    ----------
-    text : str
-        A formula as the table writes it.
-
     Examples
     --------
     >>> largest_term("exp(x)*(1 - x)")

@@ -76,24 +76,10 @@ def _split(mantissa: int, exponent: int) -> tuple[float, float]:
 
 
 def decided(f: Callable[..., Any], x: Any, parameters: Sequence[Any], enough: int = ENOUGH) -> Any:
-    """The ball of f(x), of which at least `enough` bits are certain.
+    """The ball of f(x), of which at least `enough` bits are certain; None if LAST bits do not suffice.
 
-    Parameters
-    ----------
-    f : callable
-        A formula compiled for flint.
-    x : arb
-        Exact.
-    parameters : sequence of arb
-        Exact too.
-    enough : int
-        How many bits. A ball within 2^NEGLIGIBLE of zero or beyond 2^OVERFLOW may have fewer; it contains
-        zero if its sign is not certain.
-
-    Returns
-    -------
-    arb or None
-        None if LAST bits do not suffice, or if the formula is undefined there.
+    A ball within 2^NEGLIGIBLE of zero or beyond 2^OVERFLOW may have fewer; it contains zero if its sign is
+    not certain. x and parameters are exact.
     """
     from flint import arb, ctx
 
@@ -173,18 +159,7 @@ _ORACLES: Mapping[Oracle, Any] = {"flint": _by_flint, "mpmath": _by_mpmath}
 
 
 def truth(text: str, parameters: Mapping[str, float], points: Floats, oracle: Oracle | None = None) -> Truth:
-    """The exact values of a formula at float64 points.
-
-    Parameters
-    ----------
-    text : str
-        A formula as the table writes it, in ``x`` and the parameters.
-    parameters : mapping of str to float
-        Their values, by name.
-    points : ndarray of float64
-        Finite values of x.
-    oracle : {"flint", "mpmath"}, optional
-        The library that computes; :func:`default_oracle` by default.
+    """The exact values of a formula of the table, in ``x`` and its parameters, at finite float64 points.
 
     Raises
     ------
@@ -204,15 +179,7 @@ def truth(text: str, parameters: Mapping[str, float], points: Floats, oracle: Or
 def truth_where_decided(
     text: str, parameters: Mapping[str, float], points: Floats, oracle: Oracle | None = None
 ) -> tuple[Truth, NDArray[np.bool_]]:
-    """As :func:`truth`, without the points at which it would raise UndecidedError.
-
-    Returns
-    -------
-    Truth
-        At the other points.
-    ndarray of bool
-        Which those are.
-    """
+    """As :func:`truth`, but only at the points where the value is decided, and which points those are."""
     at = _prepared(text, parameters, oracle)
     found, decided = [], np.zeros(points.shape, bool)
     for i, x in enumerate(points.tolist()):

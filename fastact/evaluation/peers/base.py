@@ -1,6 +1,6 @@
 """What a peer provides: its calls for timed cases, and its functions for measuring accuracy.
 
-Must not depend on any library, nor on how time or errors are measured.
+Must not depend on a peer's library, nor on how time or errors are measured.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ class Peer:
     def dense(self) -> Mapping[str, Callable[[DenseCase], Call | None]]:
         """Ways to run dense layers forward and backward, by the name of each."""
         return {}
+
+    def dense_threads(self, n: int) -> AbstractContextManager[Any]:
+        """As :meth:`threads`, for dense layers."""
+        return self.threads(n)
 
     @property
     def version(self) -> str:

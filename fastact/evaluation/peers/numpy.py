@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -31,9 +33,21 @@ class Peer(base.Peer):
         both = expression(activation, "value_and_derivative", "numpy", "float32")
         return lambda x, out: np.copyto(out, both(x)[1])
 
+    def dense_threads(self, n: int) -> AbstractContextManager[Any]:
+        """Threads of the BLAS."""
+        return blas_threads(n)
+
     def dense(self) -> Mapping[str, Callable[[DenseCase], base.Call | None]]:
         """Matrix products and the activation's expressions."""
         return {self.name: _layers}
+
+
+def blas_threads(n: int) -> AbstractContextManager[Any]:
+    """A context that limits the threads of all BLAS libraries in this process."""
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(n, user_api="blas")
+    return limits
 
 
 def _layers(case: DenseCase) -> base.Call:

@@ -62,15 +62,7 @@ def read(path: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def compare(cells: Iterable[Cell], old: Iterable[Mapping[str, Any]]) -> Comparison:
-    """Compare cells with those of an older run that agree in case and threads.
-
-    Parameters
-    ----------
-    cells : iterable of Cell
-        Of one kind of case, at least one.
-    old : iterable of dict
-        From :func:`read`.
-    """
+    """Compare cells of one kind with those of an older run, from :func:`read`, by case and threads."""
     new = list(cells)
     kind = type(new[0].case)
     before = {_key(kind, one, one["threads"]): one["nanoseconds"][OURS] for one in old}

@@ -17,6 +17,7 @@ from scipy.linalg import blas
 import fastact
 from fastact.evaluation import _measure
 from fastact.evaluation.peers.base import Call, Peer
+from fastact.evaluation.peers.numpy import blas_threads
 from fastact.evaluation.speed.cases import Array, DenseCase, ElementwiseCase
 
 OURS = "fastact"
@@ -62,12 +63,11 @@ def dense_implementations(peers: Iterable[Peer]) -> list[Implementation]:
     """fastact, the bare matrix products, and the peers' ways to run dense layers."""
     listed = [
         Implementation(OURS, _fastact_layers, fastact.num_threads),
-        Implementation(PRODUCTS[0], _numpy_products, _blas_threads),
-        Implementation(PRODUCTS[1], scipy_products, _blas_threads),
+        Implementation(PRODUCTS[0], _numpy_products, blas_threads),
+        Implementation(PRODUCTS[1], scipy_products, blas_threads),
     ]
     for peer in peers:
-        threads = _blas_threads if peer.name == "NumPy" else peer.threads
-        listed += [Implementation(name, call, threads) for name, call in peer.dense().items()]
+        listed += [Implementation(name, call, peer.dense_threads) for name, call in peer.dense().items()]
     return listed
 
 
@@ -129,14 +129,6 @@ def _network_passes(layers: Sequence[tuple[Array, Array, Any]], x: Array, grad_y
         network.backward(grad_y, saved, out=gradients)
 
     return forward_and_backward
-
-
-def _blas_threads(n: int) -> AbstractContextManager[Any]:
-    """A context that limits the threads of all BLAS libraries in this process."""
-    from threadpoolctl import threadpool_limits
-
-    limits: AbstractContextManager[Any] = threadpool_limits(n, user_api="blas")
-    return limits
 
 
 def _numpy_products(case: DenseCase) -> Call:

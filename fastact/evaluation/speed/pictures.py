@@ -23,17 +23,7 @@ _PALETTE = 64  # colours of a picture of lines
 
 
 def draw_speed_ups(cells: Sequence[Cell], path: Path, subtitle: str) -> None:
-    """Draw geometric means of speed-ups.
-
-    Parameters
-    ----------
-    cells : sequence of Cell
-        At least one, with at least one other implementation.
-    path : Path
-        A file; its suffix selects the format.
-    subtitle : str
-        What the timings belong to.
-    """
+    """Draw geometric means of speed-ups; `subtitle` says what the timings belong to."""
     activations = list(dict.fromkeys(cell.case.activation for cell in cells))
     directions = [d for d in DIRECTIONS if any(getattr(cell.case, "direction", None) == d for cell in cells)]
     figure = Figure(figsize=(12, 4 + 0.26 * len(activations)), layout="constrained")
@@ -105,17 +95,7 @@ def _finish(axes: Any, factors: Any, line: Callable[..., Any]) -> None:
 
 
 def draw_growth(series: Mapping[str, Sequence[tuple[int, Cell]]], path: Path, subtitle: str) -> None:
-    """Draw the time of dense layers against size.
-
-    Parameters
-    ----------
-    series : mapping of str to sequence of (int, Cell)
-        By the name of the size that grows: one panel each, of four.
-    path : Path
-        A file; its suffix selects the format.
-    subtitle : str
-        What the timings belong to.
-    """
+    """Draw the time of dense layers against size, a panel for each of four sizes that grow."""
     figure = Figure(figsize=(11, 8), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(2, 2).ravel()

@@ -97,25 +97,10 @@ def measure(
     cpu_clock: Clock = time.process_time_ns,
     running: Callable[[], int] = running_threads,
 ) -> dict[str, Taken]:
-    """The times of one call of each callable.
+    """The times of one call of each callable, by name.
 
-    Parameters
-    ----------
-    calls : mapping of str to callable
-        What to time, by name. Work of a first call, such as compiling, is done already.
-    plan : Plan
-        How long to measure.
-    clock : callable
-        Nanoseconds of wall time.
-    cpu_clock : callable
-        Nanoseconds of CPU time of this process, over all threads.
-    running : callable
-        The number of running threads, except the caller's.
-
-    Returns
-    -------
-    dict
-        Taken, by name.
+    Work of a first call, such as compiling, must be done already. The clocks return nanoseconds of wall time,
+    and of CPU time over all threads; `running` returns the number of running threads except the caller's.
     """
     timers = {name: _Timer(call, plan, clock, cpu_clock, running) for name, call in calls.items()}
     with _no_garbage_collection():
@@ -215,17 +200,9 @@ def far_behind(times: Iterable[float]) -> float:
 
 
 def greedy(busy: Iterable[tuple[str, int, float]]) -> list[tuple[str, int, float]]:
-    """Implementations that keep more CPUs busy than allowed: name, threads allowed, CPUs.
+    """Implementations that keep more CPUs busy than allowed: name, threads allowed, median of the CPUs.
 
-    Parameters
-    ----------
-    busy : iterable of (str, int, float)
-        Name, threads allowed and CPUs busy, from many cells.
-
-    Returns
-    -------
-    list
-        The same, with the median of the CPUs, so that one disturbed cell does not count.
+    The same, of each cell, is given; a median ignores single disturbed cells.
     """
     seen: dict[tuple[str, int], list[float]] = {}
     for name, threads, cpus in busy:
