@@ -49,7 +49,7 @@ def sample(n: int, around_what: Floats, seed: int = 0) -> Floats:
 
 
 def roots(function: Callable[[Floats], Floats]) -> Floats:
-    """Where a float64 function changes sign, by scanning and bisecting: the number on the left of each change.
+    """Where a float64 function changes sign, by scanning and bisecting: the number to the left of each.
 
     At most MOST_ROOTS, the smallest in size.
     """

@@ -33,7 +33,7 @@ implementation, and its name.""",
     "dense": f"""{_METHOD}\
 A figure is the time of one forward and one backward pass. "us" and "GFLOP/s" are fastact's; the latter counts
 the three matrix products of each layer. "of products" is its time over that of these products alone, by the
-faster of NumPy's and SciPy's BLAS. "KiB" is the most memory that a call allocates at a time beside its
+faster of NumPy's and SciPy's BLAS; in bold type where it is longer. "KiB" is the most memory that a call allocates at a time beside its
 results. The other columns are speed-ups. "PyTorch" uses autograd, "PyTorch aten" calls its operators below
 autograd, "torch.compile" compiles these; JAX is compiled.""",
 }
@@ -66,10 +66,11 @@ def dense_tables(cells: Sequence[Cell], picture: str | None = None) -> str:
 
 def _figures(cell: Cell) -> dict[str, str]:
     operations = cell.case.operations if isinstance(cell.case, DenseCase) else 0
+    share = cell.over_baseline
     return {
         "us": f"{cell.ours / 1000:,.1f}",
         "GFLOP/s": f"{operations / cell.ours:.1f}",
-        "of products": factor(cell.over_baseline),
+        "of products": f"**{factor(share)}**" if share and share > 1 else factor(share),
         "KiB": f"{cell.peak_bytes.get(OURS, 0) / 1024:,.0f}",
     }
 
