@@ -88,8 +88,8 @@ class OtherProcesses:
         now = _clocks()
         if now is None or self._start is None:
             return None
-        wall, own, everybody = (after - before for before, after in zip(self._start, now, strict=True))
-        return max(everybody - own, 0.0) / wall if wall > 0 else 0.0
+        wall, own, every = (after - before for before, after in zip(self._start, now, strict=True))
+        return max(every - own, 0.0) / wall if wall > 0 else 0.0
 
 
 def _clocks() -> tuple[float, float, float] | None:

@@ -22,7 +22,7 @@ def run(*words, override=None):
 
 
 def a_little_large(subject):
-    """4e-7 too large in one place: beyond 1 ULP of float32, and a great deal of float64."""
+    """4e-7 too large in one place: more than 1 ULP of float32, and a great deal of float64."""
 
     def run(x, out):
         subject(x, out)

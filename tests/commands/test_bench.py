@@ -280,9 +280,9 @@ def test_a_thread_beyond_the_limit_is_noted(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(cells, "measure", lambda calls, plan: {n: timing.Taken(1.0, 1.9) for n in calls})
     options = ["--threads", "1", "--sizes", "100000", "--activations", "relu"]
     assert main(["bench", "--quick", *options, "--json", str(tmp_path / "run.json")]) == 0
-    told = "NumPy kept 1.9 CPUs busy, allowed 1"
-    assert told in capsys.readouterr().out
-    assert any(told in note for note in json.loads((tmp_path / "run.json").read_text())["notes"])
+    note = "NumPy kept 1.9 CPUs busy, allowed 1"
+    assert note in capsys.readouterr().out
+    assert any(note in one for one in json.loads((tmp_path / "run.json").read_text())["notes"])
 
 
 def test_versions_of_peers_that_are_installed():

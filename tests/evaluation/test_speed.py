@@ -161,8 +161,8 @@ def test_slower_cells_come_worst_first():
 def test_implementations_that_fail_differ_from_those_without_a_function():
     plan = timing.Plan(rounds=1, batch_ns=1, budget_ns=0)
     overflows = Implementation("overflows", lambda case: lambda: 1e308**2, nullcontext, limit=5)
-    who = [FASTACT, overflows, Implementation("lacks it", lambda case: None, nullcontext, limit=5)]
-    (found,) = cells.measure_cells([ElementwiseCase("relu", "forward", "float32", 10)], who, [1], plan)
+    listed = [FASTACT, overflows, Implementation("lacks it", lambda case: None, nullcontext, limit=5)]
+    (found,) = cells.measure_cells([ElementwiseCase("relu", "forward", "float32", 10)], listed, [1], plan)
     assert set(found.nanoseconds) == {"fastact"}
     assert "OverflowError" in found.failed["overflows"]
     assert "lacks it" not in found.failed
@@ -202,13 +202,13 @@ def test_large_arrays_are_for_fast_implementations(monkeypatch):
 
         return Implementation(name, call, nullcontext)
 
-    who = [implementation(name) for name in each]
+    listed = [implementation(name) for name in each]
     chosen = [
         ElementwiseCase("relu", d, "float32", n)
         for d in ("forward", "backward")
         for n in (10, 100, 1000, 5000)
     ]
-    found = list(cells.measure_cells(chosen, who, [1], timing.Plan()))
+    found = list(cells.measure_cells(chosen, listed, [1], timing.Plan()))
     assert sizes.pop("e") == [10, 100] * 2
     assert all(timed == [10, 100, 1000, 5000] * 2 for timed in sizes.values())
     for cell in found:

@@ -121,9 +121,9 @@ def _beside_products(cells: Sequence[Cell]) -> str:
     """How long fastact takes compared with the matrix products alone, which do less than the layers."""
     ratios = [ratio for cell in cells if (ratio := cell.over_baseline) is not None]
     return (
-        "The bare matrix products of the layers, without bias, activation and bias gradient, are no other "
-        f"implementation. fastact takes {factor(geometric_mean(ratios))} times as long as these (geometric mean), "
-        f"and longer than these in {sum(ratio > 1 for ratio in ratios)} of {len(ratios)} cells, at most "
+        "The bare matrix products of the layers, without bias and activation, are no other implementation. "
+        f"fastact takes {factor(geometric_mean(ratios))} times as long as these (geometric mean), and longer "
+        f"than these in {sum(ratio > 1 for ratio in ratios)} of {len(ratios)} cells, at most "
         f"{factor(max(ratios, default=None))} times."
     )
 

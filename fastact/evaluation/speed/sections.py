@@ -33,9 +33,9 @@ implementation, and its name.""",
     "dense": f"""{_METHOD}\
 A figure is the time of one forward and one backward pass. "us" and "GFLOP/s" are fastact's; the latter counts
 the three matrix products of each layer. "of products" is its time over that of these products alone, by the
-faster of NumPy's and SciPy's BLAS; in bold type where it is longer. "KiB" is the most memory that a call allocates at a time beside its
-results. The other columns are speed-ups. "PyTorch" uses autograd, "PyTorch aten" calls its operators below
-autograd, "torch.compile" compiles these; JAX is compiled.""",
+faster of NumPy's and SciPy's BLAS, in bold type above 1. "KiB" is the most memory that a call allocates at a
+time beside its results. The other columns are speed-ups. "PyTorch" uses autograd, "PyTorch aten" calls its
+operators below autograd, "torch.compile" compiles these; JAX is compiled.""",
 }
 
 
