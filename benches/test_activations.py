@@ -20,7 +20,7 @@ FASTACT, _, NUMPY = elementwise_implementations(peers.installed(["NumPy"])[0])
 
 
 @pytest.mark.parametrize("implementation", [FASTACT, NUMPY], ids=lambda one: one.name)
-@pytest.mark.parametrize("case", elementwise_cases(sizes=SIZES), ids=str)
+@pytest.mark.parametrize("case", list(elementwise_cases(sizes=SIZES)), ids=str)
 @pytest.mark.benchmark(max_time=0.03, min_time=1e-4, min_rounds=5, disable_gc=True)
 def test_case(benchmark, case: ElementwiseCase, implementation: Implementation):
     benchmark.group = str(case)

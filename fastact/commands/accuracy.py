@@ -11,7 +11,6 @@ import argparse
 import datetime
 import importlib.util
 import platform
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +28,7 @@ from rich.progress import (
 
 import fastact
 from fastact.activations.base import Activation
-from fastact.commands.arguments import count, output_file
+from fastact.commands.arguments import command_line, count, output_file
 from fastact.evaluation import files, peers
 from fastact.evaluation.accuracy import report
 from fastact.evaluation.accuracy.results import Result, read_json, write_json
@@ -42,6 +41,7 @@ from fastact.evaluation.machine import cpu_model
 from fastact.evaluation.peers.base import Peer
 
 STRIDE, POINTS = 997, 2000  # defaults
+_SILENT = ("json", "resume", "jobs", "plot", "output")  # options without effect on the document
 
 
 def _share(text: str) -> tuple[int, int]:
@@ -95,19 +95,6 @@ def _extent(stride: int, share: tuple[int, int]) -> str:
     return which if share == (1, 1) else f"{which} (share {share[0]} of {share[1]})"
 
 
-def _command(options: argparse.Namespace) -> str:
-    """The command that repeats the measurements."""
-    words = ["python", "-m", "fastact", "accuracy", *options.names]
-    words += ["--exhaustive"] if options.exhaustive else []
-    words += ["--slice", "/".join(map(str, options.slice))] if options.slice != (1, 1) else []
-    words += ["--stride", str(options.stride)] if options.stride != STRIDE else []
-    words += ["--points", str(options.points)] if options.points != POINTS else []
-    words += ["--oracle", options.oracle] if options.oracle else []
-    words += ["--peers", options.peers] if options.peers else []
-    words += ["--markdown", str(options.markdown)] if options.markdown else []
-    return shlex.join(words)
-
-
 def _about(options: argparse.Namespace) -> dict[str, Any]:
     """The machine, the date and the command."""
     oracle = options.oracle or default_oracle()
@@ -116,7 +103,7 @@ def _about(options: argparse.Namespace) -> dict[str, Any]:
         "machine": f"{cpu_model()}, instruction set {fastact.isa()}, "
         f"{platform.system()} {platform.machine()}",
         "date": datetime.date.today().isoformat(),
-        "command": _command(options),
+        "command": command_line("accuracy", add_arguments, options, _SILENT),
         "float64_points": options.points,
         "oracle": {"flint": "python-flint's balls", "mpmath": "mpmath"}[oracle],
         "float32_points": _extent(1 if options.exhaustive else options.stride, options.slice),

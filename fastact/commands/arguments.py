@@ -1,8 +1,10 @@
-"""Types of command-line arguments: each parses a text, or raises an error that argparse prints."""
+"""Command-line arguments: types that parse a text or raise an error that argparse prints, and the reverse."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import fastact
@@ -48,3 +50,25 @@ def output_file(text: str) -> Path:
     except OSError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return path
+
+
+def command_line(
+    name: str,
+    add_arguments: Callable[[argparse.ArgumentParser], None],
+    options: argparse.Namespace,
+    silent: Collection[str],
+) -> str:
+    """The command that repeats the measurements: options without their defaults and the `silent` ones."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    defaults = parser.parse_args([])
+    words = ["python", "-m", "fastact", name]
+    for key, value in vars(options).items():
+        if key in silent or value == getattr(defaults, key):
+            continue
+        words += [] if key == "names" else [f"--{key}"]
+        if isinstance(value, tuple):
+            words.append("/".join(map(str, value)))
+        elif value is not True:
+            words += map(str, value if isinstance(value, list) else [value])
+    return shlex.join(words)

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fastact.commands.arguments import activation_name, count, output_file, thread_count
+from fastact.commands.arguments import activation_name, command_line, count, output_file, thread_count
 from fastact.evaluation import peers
 from fastact.evaluation.extras import install_hint
 from fastact.evaluation.speed import cases, cells, digits, layouts, notes, sections
@@ -25,6 +25,7 @@ from fastact.evaluation.speed.implementations import (
 )
 from fastact.evaluation.speed.run import Run, progress
 
+_SILENT = ("json", "compare")  # options without effect on the document
 _QUICK_SIZES = (1_000, 100_000)
 _ACTIVATION = "gelu"
 _EPOCHS = 30
@@ -72,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure, print, and write the files; returns the exit status."""
     try:  # before the long measurements
-        started = Run(options)
+        started = Run(options, command_line("bench", add_arguments, options, _SILENT))
     except (ValueError, OSError) as error:
         return _fail(str(error))
     except ModuleNotFoundError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -18,8 +17,6 @@ from fastact.evaluation.speed.cells import Cell
 
 T = TypeVar("T")
 
-_SILENT = ("json", "compare")  # options without effect on the document
-
 
 def progress() -> Progress:
     """A bar on standard error, so that standard output holds the results alone."""
@@ -30,8 +27,8 @@ def progress() -> Progress:
 class Run:
     """The machine, the notes for the reader, the comparison with an older run, and the files."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        """Check the files and print the machine.
+    def __init__(self, options: argparse.Namespace, command: str) -> None:
+        """Check the files and print the machine; `command` repeats the measurements.
 
         Raises
         ------
@@ -43,6 +40,7 @@ class Run:
             If a picture is wanted and matplotlib is missing.
         """
         self.options = options
+        self._command = command
         self.kind = "dense" if options.dense else "cells"
         self._old = None if options.compare is None else comparison.read(options.compare, self.kind)
         self._check_files()
@@ -116,22 +114,9 @@ class Run:
         path = self.options.markdown
         if path is None:
             return
-        origin = document.origin(self.facts, self._date, command_line(self.options), versions)
+        origin = document.origin(self.facts, self._date, self._command, versions)
         text = "\n\n".join([origin, sections.METHODS[self.kind], *self._notes, tables])
         short, name = document.summary_name(self.kind), document.NAMES[self.kind]
         before = document.NAMES.values()
         files.write_section(path, short, self._summary(cells), title=document.TITLE, before=before)
         files.write_section(path, name, text, title=document.TITLE)
-
-
-def command_line(options: argparse.Namespace) -> str:
-    """The command that repeats the measurements, without options that have their defaults."""
-    words = ["python", "-m", "fastact", "bench"]
-    for name, value in vars(options).items():
-        if name not in _SILENT and value not in (None, False):
-            words.append(f"--{name}")
-            if isinstance(value, list):
-                words += map(str, value)
-            elif value is not True:
-                words.append(str(value))
-    return shlex.join(words)
