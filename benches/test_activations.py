@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fastact.evaluation import peers
-from fastact.evaluation.speed.cases import ElementwiseCase, elementwise_cases
+from fastact.evaluation.cases import ElementwiseCase, elementwise_cases
 from fastact.evaluation.speed.implementations import Implementation, elementwise_implementations
 
 SIZES = (1_000, 100_000)

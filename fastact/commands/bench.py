@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from fastact.commands.arguments import activation_name, command_line, count, output_file, thread_count
-from fastact.evaluation import peers
+from fastact.evaluation import cases, peers
 from fastact.evaluation.extras import install_hint
-from fastact.evaluation.speed import cases, cells, digits, layouts, notes, sections
+from fastact.evaluation.speed import cells, digits, layouts, notes, sections
 from fastact.evaluation.speed.cells import Cell, mean_speed_ups, usual
 from fastact.evaluation.speed.implementations import (
     Implementation,

@@ -16,9 +16,9 @@ import scipy
 import fastact
 from fastact.__main__ import main
 from fastact.commands import bench
-from fastact.evaluation import peers
+from fastact.evaluation import cases, peers
 from fastact.evaluation.peers import base
-from fastact.evaluation.speed import cases, cells, digits, layouts, timing
+from fastact.evaluation.speed import cells, digits, layouts, timing
 
 # Digits --------------------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from fastact.evaluation import machine
+from fastact.evaluation.cases import DenseCase, ElementwiseCase
 from fastact.evaluation.speed import comparison, document, notes, sections
-from fastact.evaluation.speed.cases import DenseCase, ElementwiseCase
 from fastact.evaluation.speed.cells import Cell, call_overheads
 from fastact.evaluation.speed.layouts import COLUMNS, ROWS, LayoutTimes
 

@@ -13,7 +13,7 @@ import pytest
 
 import fastact as fa
 from fastact.evaluation import peers
-from fastact.evaluation.speed.cases import DIRECTIONS, DenseCase, ElementwiseCase
+from fastact.evaluation.cases import DIRECTIONS, DenseCase, ElementwiseCase
 
 NUMPY = peers.installed(["NumPy"])[0][0]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact.evaluation import expressions, peers
+from fastact.evaluation import cases, expressions, peers
+from fastact.evaluation.cases import ElementwiseCase
 from fastact.evaluation.peers.base import passes_all
-from fastact.evaluation.speed import cases, cells, implementations, timing
-from fastact.evaluation.speed.cases import ElementwiseCase
+from fastact.evaluation.speed import cells, implementations, timing
 from fastact.evaluation.speed.implementations import Implementation
 
 ALL = list(cases.elementwise_cases(sizes=[10]))

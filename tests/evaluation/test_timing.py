@@ -12,9 +12,9 @@ from itertools import chain, count
 import numpy as np
 import pytest
 
-from fastact.evaluation import _measure, machine
-from fastact.evaluation.speed import cases, cells, implementations, timing
-from fastact.evaluation.speed.cases import ElementwiseCase
+from fastact.evaluation import _measure, cases, machine
+from fastact.evaluation.cases import ElementwiseCase
+from fastact.evaluation.speed import cells, implementations, timing
 from fastact.evaluation.speed.implementations import MEMORY, Implementation, elementwise_implementations
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 import fastact
 from fastact.activations.base import Activation
-from fastact.evaluation.speed.cases import Array, DenseCase, ElementwiseCase
+from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
 
 Call = Callable[[], Any]  # does the work of a case
 Function = Callable[[Array, Array], object]  # of x and of the array to write to

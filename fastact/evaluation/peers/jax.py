@@ -13,8 +13,8 @@ import jax.extend.backend
 import jax.numpy as jnp
 
 from fastact.activations.base import Activation
+from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
 from fastact.evaluation.peers import base
-from fastact.evaluation.speed.cases import Array, DenseCase, ElementwiseCase
 
 # the function of x, and the names of the activation's parameters that it takes next
 _FUNCTIONS: dict[str, tuple[Any, ...]] = {

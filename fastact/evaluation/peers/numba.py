@@ -11,9 +11,9 @@ import numba
 
 import fastact
 from fastact.activations.formula import compile_formula
+from fastact.evaluation.cases import ElementwiseCase
 from fastact.evaluation.expressions import texts
 from fastact.evaluation.peers import base
-from fastact.evaluation.speed.cases import ElementwiseCase
 
 _PARALLEL_FROM = 50_000  # elements; below, starting threads costs more than they save
 

@@ -11,9 +11,9 @@ from typing import Any
 import numexpr
 import numpy as np
 
+from fastact.evaluation.cases import Array, ElementwiseCase
 from fastact.evaluation.expressions import texts
 from fastact.evaluation.peers import base
-from fastact.evaluation.speed.cases import Array, ElementwiseCase
 
 _RENAMED = {"atan": "arctan"}
 _WRITTEN_OUT = {  # functions that numexpr lacks, or has in float64 only

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from fastact.activations.base import Activation
+from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
 from fastact.evaluation.expressions import expression
 from fastact.evaluation.peers import base
-from fastact.evaluation.speed.cases import Array, DenseCase, ElementwiseCase
 
 
 class Peer(base.Peer):

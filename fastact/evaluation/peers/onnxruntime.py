@@ -11,8 +11,8 @@ import onnx
 import onnxruntime
 
 from fastact.activations.base import Activation
+from fastact.evaluation.cases import Array, ElementwiseCase
 from fastact.evaluation.peers import base
-from fastact.evaluation.speed.cases import Array, ElementwiseCase
 
 _OPSET, _IR_VERSION = 20, 10
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 from functools import partial
 
+from fastact.evaluation.cases import ElementwiseCase
 from fastact.evaluation.expressions import expression
 from fastact.evaluation.peers import base
-from fastact.evaluation.speed.cases import ElementwiseCase
 
 
 class Peer(base.Peer):

@@ -7,8 +7,8 @@ from functools import partial
 from scipy import special
 
 from fastact.activations.base import Activation
+from fastact.evaluation.cases import ElementwiseCase
 from fastact.evaluation.peers import base
-from fastact.evaluation.speed.cases import ElementwiseCase
 
 _FUNCTIONS = {"sigmoid": special.expit, "log_sigmoid": special.log_expit}
 

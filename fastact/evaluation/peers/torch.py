@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import torch
 
 from fastact.activations.base import Activation
+from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
 from fastact.evaluation.peers import base
-from fastact.evaluation.speed.cases import Array, DenseCase, ElementwiseCase
 
 
 class _Parameter(NamedTuple):

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from fastact.evaluation.cases import Case, DenseCase, ElementwiseCase
 from fastact.evaluation.speed import implementations
-from fastact.evaluation.speed.cases import Case, DenseCase, ElementwiseCase
 from fastact.evaluation.speed.implementations import BASELINES, OURS, Implementation
 from fastact.evaluation.speed.timing import Plan, far_behind, measure
 

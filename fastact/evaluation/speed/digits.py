@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 import fastact
+from fastact.evaluation.cases import Array
 from fastact.evaluation.expressions import expression
-from fastact.evaluation.speed.cases import Array
 from fastact.evaluation.speed.timing import Clock
 
 LAYERS = (64, 128, 64, 10)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from fastact.evaluation.cases import DenseCase
 from fastact.evaluation.files import markdown_table, paragraph
-from fastact.evaluation.speed.cases import DenseCase
 from fastact.evaluation.speed.cells import (
     FASTEST,
     Cell,
@@ -145,23 +145,23 @@ def _behind(cells: Sequence[Cell]) -> Iterator[list[str]]:
 
 
 def means(cells: Sequence[Cell]) -> str:
-    """Geometric means of the speed-ups by direction (of activations), dtype and threads, then over all."""
+    """Geometric means by direction (of dense layers, by activation), dtype and threads, then over all."""
     names = [FASTEST, *others(cells)]
     dense = any(isinstance(cell.case, DenseCase) for cell in cells)
-    headings = ["direction", "dtype", "threads", "cells", ">= 1.0", *(f"over {name}" for name in names)]
+    by = "activation" if dense else "direction"
+    headings = [by, "dtype", "threads", "cells", ">= 1.0", *(f"over {name}" for name in names)]
 
-    def row(direction: str, dtype: str, threads: str, chosen: Sequence[Cell]) -> list[str]:
+    def row(named: str, dtype: str, threads: str, chosen: Sequence[Cell]) -> list[str]:
         timed = [ratio for cell in chosen if (ratio := cell.speed_up(FASTEST)) is not None]
         ratios = [factor(mean_speed_up(chosen, name)) for name in names]
         ratios += [factor(geometric_mean(cell.over_baseline for cell in chosen))] if dense else []
-        return [direction, dtype, threads, str(len(timed)), str(sum(r >= 1 for r in timed)), *ratios]
+        return [named, dtype, threads, str(len(timed)), str(sum(r >= 1 for r in timed)), *ratios]
 
     rows = []
     for (dtype, threads), chosen in grouped(cells, lambda cell: (cell.case.dtype, cell.threads)):
-        if not dense:
-            for direction in dict.fromkeys(kind_of_case(cell)["direction"] for cell in cells):
-                part = [cell for cell in chosen if kind_of_case(cell)["direction"] == direction]
-                rows.append(row(direction, dtype, str(threads), part))
+        for name in dict.fromkeys(kind_of_case(cell)[by] for cell in chosen):
+            part = [cell for cell in chosen if kind_of_case(cell)[by] == name]
+            rows.append(row(name, dtype, str(threads), part))
         rows.append(row("all", dtype, str(threads), chosen))
     rows.append(row("**all**", "", "", cells))
     return markdown_table([*headings, *(["of products"] if dense else [])], rows, left=2)

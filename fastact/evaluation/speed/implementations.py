@@ -16,9 +16,9 @@ from scipy.linalg import blas
 
 import fastact
 from fastact.evaluation import _measure
+from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
 from fastact.evaluation.peers.base import Call, Peer
 from fastact.evaluation.peers.numpy import blas_threads
-from fastact.evaluation.speed.cases import Array, DenseCase, ElementwiseCase
 
 OURS = "fastact"
 MEMORY = "memory alone"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import fastact
-from fastact.evaluation.speed.cases import Array
+from fastact.evaluation.cases import Array
 from fastact.evaluation.speed.timing import Plan, measure
 
 _BY_LAYOUT = ("relu", "silu")  # one bound by memory, one by computation

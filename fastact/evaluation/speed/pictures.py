@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from fastact.evaluation.cases import DIRECTIONS
 from fastact.evaluation.files import replacing
-from fastact.evaluation.speed.cases import DIRECTIONS
 from fastact.evaluation.speed.cells import Cell, mean_speed_up, others
 from fastact.evaluation.speed.implementations import OURS
 

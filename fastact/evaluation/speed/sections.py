@@ -6,9 +6,9 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from fastact.evaluation.cases import INPUTS, DenseCase, ElementwiseCase
 from fastact.evaluation.files import markdown_table, paragraph
 from fastact.evaluation.speed import document
-from fastact.evaluation.speed.cases import INPUTS, DenseCase, ElementwiseCase
 from fastact.evaluation.speed.cells import FASTEST, Cell, call_overheads, counted_threads, others, usual
 from fastact.evaluation.speed.document import factor, grouped, kind_of_case, speed_up
 from fastact.evaluation.speed.implementations import OURS
