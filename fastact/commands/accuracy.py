@@ -12,7 +12,7 @@ import datetime
 import importlib.util
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,12 +114,11 @@ def _about(options: argparse.Namespace) -> dict[str, Any]:
 def _report(console: Console, options: argparse.Namespace, results: Sequence[Result], work: Run) -> int:
     """Print the results and write the files; returns the exit status."""
     print(report.terminal_table(results, console.width))
-    if options.json:
-        write_json(options.json, results, _about(options))
-    if options.markdown:
-        report.write_markdown(options.markdown, results, _about(options))
+    for path, write in ((options.json, write_json), (options.markdown, report.write_markdown)):
+        if path:
+            _write(write, path, results, options, work)
     for failure in work.failures:
-        console.print(f"could not be measured: {failure}", style="red", markup=False)
+        console.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
     undecided = sum(r.undecided for r in results)
     if undecided:
         message = f"{undecided} points of float64 are left out: no exact value could be computed"
@@ -129,6 +128,21 @@ def _report(console: Console, options: argparse.Namespace, results: Sequence[Res
     colour = "red" if failed else "green"
     console.print(f"[{colour}]{enforced - failed} of {enforced} within their bounds[/]")
     return 1 if failed or work.failures else 0
+
+
+def _write(
+    write: Callable[[Path, Sequence[Result], dict[str, Any]], None],
+    path: Path,
+    results: Sequence[Result],
+    options: argparse.Namespace,
+    work: Run,
+) -> None:
+    """Write a file; an error, such as of a full disk, does not end the measurements."""
+    try:
+        write(path, results, _about(options))
+    except (OSError, ValueError) as error:
+        if str(error) not in work.failures:
+            work.failures.append(str(error))
 
 
 def _with_others(known: Sequence[Result], results: Sequence[Result]) -> list[Result]:
@@ -179,7 +193,7 @@ def run(options: argparse.Namespace, override: Override | None = None) -> int:
         for result in work.measure(activations):
             results.append(result)
             if options.resume and result.key not in work.known:
-                write_json(options.resume, _with_others(known, results), _about(options))
+                _write(write_json, options.resume, _with_others(known, results), options, work)
     return _report(console, options, results, work)
 
 

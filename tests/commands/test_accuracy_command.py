@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from fastact.commands import accuracy
+from fastact.evaluation import files
 from fastact.evaluation.accuracy import double, truth
 
 
@@ -168,13 +169,31 @@ def test_a_measurement_that_fails_does_not_affect_the_others(tmp_path, capsys):
     file = tmp_path / "found.json"
     assert run("relu", "elu", *QUICK, "--json", str(file), override=fails_in_float64) == 1
     printed = capsys.readouterr().out
-    assert "could not be measured: relu f float64 fastact: MemoryError: no more" in " ".join(printed.split())
+    assert "failed: relu f float64 fastact: MemoryError: no more" in " ".join(printed.split())
     found = [(r["name"], r["direction"], r["dtype"]) for r in json.loads(file.read_text())["results"]]
     assert found == [
         ("relu", "f", "float32"),
         ("relu", "f'", "float32"),
         *(("elu", direction, dtype) for direction in ("f", "f'") for dtype in ("float64", "float32")),
     ]
+
+
+def test_a_full_disk_does_not_end_the_measurements(tmp_path, capsys, monkeypatch):
+    def full(path, text):
+        raise OSError(f"No space left on device: {path.name}")
+
+    file, page = tmp_path / "found.json", tmp_path / "A.md"
+    page.write_text("mine\n")
+    assert run("relu", *QUICK, "--resume", str(file)) == 0
+    before = file.read_text()
+    monkeypatch.setattr(files, "write_text", full)
+    assert run("relu", "elu", *QUICK, "--resume", str(file), "--markdown", str(page)) == 1
+    printed = capsys.readouterr().out
+    assert "8 of 8 within their bounds" in printed
+    assert printed.count("failed: No space left on device: found.json") == 1
+    assert printed.count("failed: No space left on device: A.md") == 1
+    assert file.read_text() == before
+    assert page.read_text() == "mine\n"
 
 
 def test_points_that_are_undecided_are_counted(tmp_path, capsys, monkeypatch):
