@@ -78,11 +78,8 @@ def run(options: argparse.Namespace) -> int:
         return _fail(str(error))
     except ModuleNotFoundError as error:
         return _fail(f"--plot needs {install_hint(error.name)}")
-    try:
-        (_run_dense if options.dense else _run_elementwise)(started)
-    except (ValueError, OSError) as error:  # a file has changed meanwhile
-        return _fail(str(error))
-    return 0
+    (_run_dense if options.dense else _run_elementwise)(started)
+    return int(started.failed)
 
 
 def _fail(message: str) -> int:
@@ -138,7 +135,8 @@ def _run_elementwise(started: Run) -> None:
     if options.plot is not None:
         from fastact.evaluation.speed import pictures
 
-        pictures.draw_speed_ups(usual(measured), options.plot, notes.machine_line(started.facts))
+        line = notes.machine_line(started.facts)
+        started.attempt(lambda: pictures.draw_speed_ups(usual(measured), options.plot, line))
     started.write_json(measured, {**content, "digits": _train(started)})
 
 
@@ -190,4 +188,5 @@ def _draw_growth(started: Run, implementations: Sequence[Implementation]) -> Non
     for size, points in cases.growth(started.options.activation or _ACTIVATION).items():
         measured = _measure([case for _, case in points], drawn, started, started.threads[:1])
         series[size] = list(zip((n for n, _ in points), measured, strict=True))
-    pictures.draw_growth(series, started.options.plot, notes.machine_line(started.facts))
+    line = notes.machine_line(started.facts)
+    started.attempt(lambda: pictures.draw_growth(series, started.options.plot, line))

@@ -16,7 +16,7 @@ import scipy
 import fastact
 from fastact.__main__ import main
 from fastact.commands import bench
-from fastact.evaluation import cases, peers
+from fastact.evaluation import cases, files, peers
 from fastact.evaluation.peers import base
 from fastact.evaluation.speed import cells, digits, layouts, timing
 
@@ -234,6 +234,20 @@ def test_a_damaged_document_is_refused_before_measuring(tmp_path, capsys):
     assert "markers of the section 'Activations' are damaged" in captured.err
     assert captured.out == ""
     assert path.read_text() == "mine\n<!-- begin: Activations -->\n"
+
+
+def test_a_file_that_cannot_be_written_does_not_affect_the_others(tmp_path, capsys, monkeypatch):
+    def full(path, content):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(digits, "load", lambda: (_ for _ in ()).throw(ModuleNotFoundError(name="sklearn")))
+    monkeypatch.setattr(files, "write_json", full)
+    file, page = tmp_path / "run.json", tmp_path / "made.md"
+    file.write_text("old")
+    assert main([*SMALL, "--json", str(file), "--markdown", str(page)]) == 1
+    assert "fastact bench: No space left on device" in capsys.readouterr().err
+    assert file.read_text() == "old"
+    assert "## Activations" in page.read_text()
 
 
 class Made(base.Peer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -50,6 +51,7 @@ class Run:
         self._date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self._notes: list[str] = []
         self._busy: float | None = None
+        self.failed = False  # whether a file could not be written
         self._other_processes = machine.OtherProcesses()
         print(notes.machine_line(self.facts))
 
@@ -107,7 +109,7 @@ class Run:
                 "notes": self._notes,
                 self.kind: [cell.as_json() for cell in cells],
             }
-            files.write_json(self.options.json, {**about, **content})
+            self.attempt(lambda: files.write_json(self.options.json, {**about, **content}))
 
     def write_document(self, cells: Sequence[Cell], tables: str, versions: Mapping[str, str]) -> None:
         """Write the summary and the section, if a document is wanted."""
@@ -118,5 +120,14 @@ class Run:
         text = "\n\n".join([origin, sections.METHODS[self.kind], *self._notes, tables])
         short, name = document.summary_name(self.kind), document.NAMES[self.kind]
         before = document.NAMES.values()
-        files.write_section(path, short, self._summary(cells), title=document.TITLE, before=before)
-        files.write_section(path, name, text, title=document.TITLE)
+        summary, title = self._summary(cells), document.TITLE
+        self.attempt(lambda: files.write_section(path, short, summary, title=title, before=before))
+        self.attempt(lambda: files.write_section(path, name, text, title=title))
+
+    def attempt(self, write: Callable[[], None]) -> None:
+        """Write a file; an error, such as of a full disk, does not affect the others."""
+        try:
+            write()
+        except (OSError, ValueError) as error:
+            print(f"fastact bench: {error}", file=sys.stderr)
+            self.failed = True
