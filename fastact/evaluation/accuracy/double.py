@@ -59,8 +59,13 @@ class Measured(NamedTuple):
     """
 
     errors: Errors
-    near_root: int
-    undecided: int
+    near_root: int = 0
+    undecided: int = 0
+
+    def joined(self, other: Measured) -> Measured:
+        """Those of both jobs."""
+        counts = self.near_root + other.near_root, self.undecided + other.undecided
+        return Measured(self.errors + other.errors, *counts)
 
 
 def jobs(subject: Subject, points: int, oracle: Oracle | None = None) -> Iterator[Job]:

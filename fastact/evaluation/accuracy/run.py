@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
@@ -18,6 +19,7 @@ from fastact import num_threads
 from fastact.activations.base import Activation
 from fastact.evaluation.accuracy import double
 from fastact.evaluation.accuracy.bits import Floats
+from fastact.evaluation.accuracy.double import Measured
 from fastact.evaluation.accuracy.errors import Errors
 from fastact.evaluation.accuracy.results import OURS, Key, Result
 from fastact.evaluation.accuracy.subjects import DIRECTIONS, Subject, label
@@ -93,77 +95,71 @@ class Run:
                 stack.enter_context(peer.sequential())
             for subject in subjects:
                 for key, measure in self._measurements(subject, pool):
-                    result = self._known(key, subject) or self._attempt(key, measure)
+                    result = self._known(key, subject) or self._attempt(key, subject, measure)
                     self.progress.advance(task)
                     if result is not None:
                         yield result
 
     def _measurements(
         self, subject: Subject, pool: Executor | None
-    ) -> Iterator[tuple[Key, Callable[[], Result | None]]]:
+    ) -> Iterator[tuple[Key, Callable[[], Measured | None]]]:
         """What to measure of a subject, by key: float64 first."""
         name = label(subject.activation), subject.direction
         if self.points:
-            yield (*name, "float64", OURS), lambda: self._float64(subject, pool)
-        yield (*name, "float32", OURS), lambda: self._float32(subject)
+            yield (*name, "float64", OURS), partial(self._float64, subject, pool)
+        yield (*name, "float32", OURS), partial(self._float32, subject)
         for peer in self.peers:
             by = f"{peer.name} {peer.version}"
-            yield (*name, "float32", by), lambda peer=peer, by=by: self._peer(subject, peer, by)  # type: ignore[misc]
+            yield (*name, "float32", by), partial(self._peer, subject, peer, by)
 
     def _known(self, key: Key, subject: Subject) -> Result | None:
         """A known result, held to the bound of today."""
         result = self.known.get(key)
         return replace(result, bound=subject.bound(key[2])) if result and result.enforced else result
 
-    def _attempt(self, key: Key, measure: Callable[[], Result | None]) -> Result | None:
+    def _attempt(self, key: Key, subject: Subject, measure: Callable[[], Measured | None]) -> Result | None:
+        """The result of a measurement; None for a peer without such a function, and after an error."""
         name, direction, dtype, by = key
         try:
-            return measure()
-        except Exception as error:  # the results before and after it are kept
+            found = measure()
+        except Exception as error:  # other results are kept
             self.failures.append(f"{name} {direction} {dtype} {by}: {type(error).__name__}: {error}")
             return None
+        bound = subject.bound(dtype) if by == OURS else None
+        return Result(*key, found.errors, bound, found.near_root, found.undecided) if found else None
 
-    def _float32(self, subject: Subject) -> Result:
+    def _float32(self, subject: Subject) -> Measured:
         """A sweep of fastact's kernel."""
         rounded = subject.rounded("float32")
         function = self.override(rounded) if self.override else rounded
-        errors = self._sweep(rounded, function, self.float32_chunks, OURS)
-        name, bound = label(subject.activation), subject.bound("float32")
-        return Result(name, subject.direction, "float32", OURS, errors, bound)
+        return self._sweep(rounded, function, self.float32_chunks, OURS)
 
-    def _peer(self, subject: Subject, peer: Peer, by: str) -> Result | None:
+    def _peer(self, subject: Subject, peer: Peer, by: str) -> Measured | None:
         """A sweep of a peer's function; None where the peer has none."""
         rounded = subject.rounded("float32")
         function = peer.function(rounded.activation, subject.direction)
-        if function is None:
-            return None
-        errors = self._sweep(rounded, numbers_only(function), self.peer_chunks, by)
-        return Result(label(subject.activation), subject.direction, "float32", by, errors)
+        return self._sweep(rounded, numbers_only(function), self.peer_chunks, by) if function else None
 
-    def _sweep(self, rounded: Subject, function: Function, chunks: Sequence[range], by: str) -> Errors:
+    def _sweep(self, rounded: Subject, function: Function, chunks: Sequence[range], by: str) -> Measured:
         title = f"{label(rounded.activation)} {rounded.direction} float32 {by}"
         task = self.progress.add_task(title, total=sum(map(len, chunks)))
         with num_threads(1):
             found = sweep(function, rounded, chunks, self.jobs, lambda n: self.progress.advance(task, n))
         self.progress.remove_task(task)
-        return found
+        return Measured(found)
 
-    def _float64(self, subject: Subject, pool: Executor | None) -> Result:
+    def _float64(self, subject: Subject, pool: Executor | None) -> Measured:
         """fastact's kernel against exact values, in slices that processes share."""
         work = list(double.jobs(subject, self.points, self.oracle))
-        name = label(subject.activation)
-        total = sum(job.points.size for job in work)
-        task = self.progress.add_task(f"{name} {subject.direction} float64 {OURS}", total=total)
+        title = f"{label(subject.activation)} {subject.direction} float64 {OURS}"
+        task = self.progress.add_task(title, total=sum(job.points.size for job in work))
         kernel = self.override(subject) if self.override else None
         found = pool.map(double.measure, work) if pool else (double.measure(job, kernel) for job in work)
-        errors, near_root, undecided = Errors(), 0, 0
+        total = Measured(Errors())
         for job, measured in zip(work, found, strict=True):
-            errors += measured.errors
-            near_root += measured.near_root
-            undecided += measured.undecided
+            total = total.joined(measured)
             self.progress.advance(task, job.points.size)
         self.progress.remove_task(task)
-        if not errors.points:
+        if not total.errors.points:
             raise ArithmeticError("the exact value could not be computed at any point")
-        bound = subject.bound("float64")
-        return Result(name, subject.direction, "float64", OURS, errors, bound, near_root, undecided)
+        return total

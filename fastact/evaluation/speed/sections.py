@@ -92,6 +92,10 @@ def _n(cell: Cell) -> int:
     return cell.case.n if isinstance(cell.case, ElementwiseCase) else 1
 
 
+def _inputs(cell: Cell) -> str:
+    return cell.case.inputs if isinstance(cell.case, ElementwiseCase) else ""
+
+
 def _overhead(cells: Sequence[Cell]) -> Iterator[str]:
     found = call_overheads(cells)
     words = []
@@ -155,7 +159,6 @@ def _memory(cells: Sequence[Cell]) -> Iterator[str]:
 
 def _tails(cells: Sequence[Cell]) -> Iterator[str]:
     """Cells with other inputs, beside the same ones with normal inputs."""
-    inputs = {id(cell): getattr(cell.case, "inputs", "normal") for cell in cells}
     tails = [cell for cell in cells if not cell.case.usual]
     if not tails:
         return
@@ -169,8 +172,8 @@ def _tails(cells: Sequence[Cell]) -> Iterator[str]:
     beside = [cell for cell in usual(cells) if (cell.case, cell.threads) in places]
     for threads, chosen in grouped([*beside, *tails], lambda cell: cell.threads):
         yield f"With {counted_threads(threads)}:"
-        chosen.sort(key=lambda cell: (cell.case.dtype, INPUTS.index(inputs[id(cell)])))
-        yield _grid(chosen, lambda cell: f"{cell.case.dtype} {inputs[id(cell)]}", _content)
+        chosen.sort(key=lambda cell: (cell.case.dtype, INPUTS.index(_inputs(cell))))
+        yield _grid(chosen, lambda cell: f"{cell.case.dtype} {_inputs(cell)}", _content)
 
 
 def _layouts(shapes: Sequence[LayoutTimes]) -> Iterator[str]:
