@@ -37,23 +37,13 @@ _THREADED_ELEMENTS = 100_000  # from here on every implementation that can use t
 
 @dataclass(frozen=True)
 class ElementwiseCase:
-    """One call of an activation.
+    """One call of an activation."""
 
-    Attributes
-    ----------
-    activation, direction, dtype : str
-        One each of ``fastact.names()``, :data:`DIRECTIONS` and :data:`DTYPES`.
-    n : int
-        Number of elements.
-    inputs : str
-        One of :data:`INPUTS`: normal with mean 0 and scale 2, uniform in -30..30, or finite numbers of random
-        bits, most of them far from 1.
-    """
-
-    activation: str
-    direction: str
+    activation: str  # one of fastact.names()
+    direction: str  # one of DIRECTIONS
     dtype: str
-    n: int
+    n: int  # number of elements
+    # one of INPUTS: normal with standard deviation 2, uniform in -30..30, finite random bits
     inputs: str = "normal"
 
     def __str__(self) -> str:
@@ -225,23 +215,11 @@ _THREADED_OPERATIONS = 10**7
 
 @dataclass(frozen=True)
 class DenseCase:
-    """One forward and one backward pass through dense layers: a network, or a stack of equal layers.
+    """One forward and one backward pass through dense layers: a network, or a stack of equal layers."""
 
-    Attributes
-    ----------
-    rows : int
-        Size of the batch.
-    widths : tuple of int
-        Of the input, and of each layer's output.
-    side_by_side : int
-        Size of the leading axis of a stack; 1 for none.
-    activation, dtype : str
-        The same for all layers.
-    """
-
-    rows: int
-    widths: tuple[int, ...]
-    side_by_side: int = 1
+    rows: int  # size of the batch
+    widths: tuple[int, ...]  # of the input, and of each layer's output
+    side_by_side: int = 1  # size of the leading axis of a stack; 1 for none
     activation: str = "gelu"
     dtype: str = "float32"
 

@@ -28,39 +28,20 @@ SLICE = 4096  # points of a job
 
 @dataclass(frozen=True)
 class Job:
-    """Some points of a subject: what is sent to another process.
-
-    Attributes
-    ----------
-    subject : Subject
-        What is measured.
-    points, roots : ndarray of float64
-        Where it is measured, and its roots.
-    oracle : {"flint", "mpmath"}, optional
-        The library that computes exact values.
-    """
+    """Some points of a subject: what is sent to another process."""
 
     subject: Subject
     points: Floats
-    roots: Floats
+    roots: Floats  # of what is measured
     oracle: Oracle | None = None
 
 
 class Measured(NamedTuple):
-    """The errors of a job.
-
-    Attributes
-    ----------
-    errors : Errors
-    near_root : int
-        At how many points they are in ULP of the largest term.
-    undecided : int
-        How many points were left out, since the oracle could not compute the exact value.
-    """
+    """The errors of a job."""
 
     errors: Errors
-    near_root: int = 0
-    undecided: int = 0
+    near_root: int = 0  # points near a root, measured in ULP of the largest term
+    undecided: int = 0  # points left out, since their exact values could not be computed
 
     def joined(self, other: Measured) -> Measured:
         """Those of both jobs."""

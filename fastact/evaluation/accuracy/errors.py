@@ -19,29 +19,16 @@ SMALLEST_NORMAL = 2.0**-1022
 
 @dataclass(frozen=True)
 class Errors:
-    """The errors over some points.
+    """The errors over some points."""
 
-    Attributes
-    ----------
-    points : int
-        How many points.
-    max_ulp, sum_ulp : float
-        Maximum and sum; NaN for a number, or the reverse, is an infinite error, which the sum leaves out.
-    over_one, wrong_nan, lost, wrong_sign : int
-        Numbers of errors above 1 ULP, of NaN for a number or the reverse, of zeros where the exact value is
-        at least the smallest subnormal, of results with the wrong sign.
-    worst : tuple of float, optional
-        (x, got, want) of the largest error, if any was above 0.
-    """
-
-    points: int = 0
+    points: int = 0  # how many
     max_ulp: float = 0.0
-    sum_ulp: float = 0.0
-    over_one: int = 0
-    wrong_nan: int = 0
-    lost: int = 0
-    wrong_sign: int = 0
-    worst: tuple[float, float, float] | None = None
+    sum_ulp: float = 0.0  # without infinite errors, which are wrong_nan
+    over_one: int = 0  # errors above 1 ULP
+    wrong_nan: int = 0  # NaN for a number, or the reverse
+    lost: int = 0  # zeros where the exact value is at least the smallest subnormal
+    wrong_sign: int = 0  # results with the wrong sign
+    worst: tuple[float, float, float] | None = None  # (x, got, want) of the largest error above 0
 
     def __add__(self, other: Errors) -> Errors:
         """The errors over both sets of points."""

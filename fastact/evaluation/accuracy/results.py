@@ -17,32 +17,16 @@ Key = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Result:
-    """The errors of one function.
+    """The errors of one function."""
 
-    Attributes
-    ----------
-    name, direction, dtype : str
-        The activation, as the command line writes it; "f" or "f'"; "float32" or "float64".
-    by : str
-        ``"fastact"`` or a peer with its version.
-    errors : Errors
-        Over all points.
-    bound : float, optional
-        The enforced error; None for peers.
-    near_root : int
-        How many points near a root of f' were measured in ULP of the largest term.
-    undecided : int
-        How many points were left out, since the oracle could not compute the exact value.
-    """
-
-    name: str
-    direction: str
+    name: str  # the activation, as the command line writes it
+    direction: str  # "f" or "f'"
     dtype: str
-    by: str
+    by: str  # "fastact", or a peer with its version
     errors: Errors
-    bound: float | None = None
-    near_root: int = 0
-    undecided: int = 0
+    bound: float | None = None  # the enforced error; None for peers
+    near_root: int = 0  # points near a root of f', measured in ULP of the largest term
+    undecided: int = 0  # points left out, since their exact values could not be computed
 
     @property
     def key(self) -> Key:

@@ -46,40 +46,18 @@ def numbers_only(function: Function) -> Function:
 
 @dataclass
 class Run:
-    """What to measure, apart from the activations.
+    """What to measure, apart from the activations."""
 
-    Attributes
-    ----------
-    float32_chunks, peer_chunks : sequence of range
-        Bit patterns for fastact and for the peers, from :func:`fastact.evaluation.accuracy.sweep.chunks`.
-    points : int
-        Of float64, per direction; 0 for none.
-    peers : sequence of Peer
-        Other libraries to measure.
-    jobs : int
-        Threads of a sweep, or processes that compute exact values.
-    oracle : {"flint", "mpmath"}, optional
-        The library that computes exact values.
-    override : callable, optional
-        Given a subject, the function to measure in place of fastact's kernel.
-    known : mapping
-        Results that need not be measured again, by their keys.
-    progress : rich.progress.Progress
-        Shows how much is done.
-    failures : list of str
-        Measurements that raised an error, and the error; filled by :meth:`measure`.
-    """
-
-    float32_chunks: Sequence[range]
-    peer_chunks: Sequence[range] = ()
-    points: int = 0
+    float32_chunks: Sequence[range]  # bit patterns for fastact, from sweep.chunks
+    peer_chunks: Sequence[range] = ()  # bit patterns for peers
+    points: int = 0  # of float64, per direction; 0 for none
     peers: Sequence[Peer] = ()
-    jobs: int = 1
+    jobs: int = 1  # threads of a sweep, or processes that compute exact values
     oracle: Oracle | None = None
-    override: Override | None = None
-    known: Mapping[Key, Result] = field(default_factory=dict)
+    override: Override | None = None  # given a subject, the function to measure in place of fastact's kernel
+    known: Mapping[Key, Result] = field(default_factory=dict)  # results that need not be measured again
     progress: Progress = field(default_factory=lambda: Progress(disable=True))
-    failures: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)  # measurements that raised an error, and the error
 
     def measure(self, activations: Sequence[Activation]) -> Iterator[Result]:
         """Results, one by one. A measurement that fails does not affect the others."""

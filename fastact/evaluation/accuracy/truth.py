@@ -34,18 +34,10 @@ class UndecidedError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Truth:
-    """Exact values: float64 numbers, rounded towards zero, and the remainder in ULP of float64.
+    """Exact values: float64 numbers, rounded towards zero, and the remainder in ULP of float64."""
 
-    Attributes
-    ----------
-    floor : ndarray of float64
-        With the sign of the value; at most the largest finite number.
-    fraction : ndarray of float64
-        In [0, 1); 1 where the value overflows.
-    """
-
-    floor: Floats
-    fraction: Floats
+    floor: Floats  # float64, with the sign of the value; at most the largest finite number
+    fraction: Floats  # in [0, 1); 1 where the value overflows
 
     def near(self) -> Floats:
         """The values rounded to nearest, for display."""

@@ -26,31 +26,16 @@ _TRACED = (OURS, "NumPy")  # implementations whose memory Python's allocators co
 
 @dataclass(frozen=True)
 class Cell:
-    """The times of all implementations for one case and number of threads.
-
-    Attributes
-    ----------
-    case : ElementwiseCase or DenseCase
-    threads : int
-    nanoseconds : dict
-        Of one call, by implementation.
-    scaled_from : dict
-        By implementation, the smaller size that was timed in place of the case's.
-    failed : dict
-        By implementation, the error that it raised.
-    cpus : dict
-        By implementation, how many CPUs were busy while it was timed.
-    peak_bytes : dict
-        By implementation, the most memory that one call allocates at a time, existing results aside; of dense
-        cases.
-    """
+    """The times of all implementations for one case and number of threads."""
 
     case: Case
     threads: int
-    nanoseconds: dict[str, float]
+    nanoseconds: dict[str, float]  # of one call, by implementation
+    # by implementation, the smaller size that was timed in place of the case's
     scaled_from: dict[str, int] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    cpus: dict[str, float] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)  # by implementation, the error that it raised
+    cpus: dict[str, float] = field(default_factory=dict)  # by implementation, how many CPUs were busy
+    # of dense cases: the most memory that a call allocates at a time, results aside
     peak_bytes: dict[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:

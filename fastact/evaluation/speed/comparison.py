@@ -19,23 +19,12 @@ SLOWER = 1.1  # times as slow: beyond, a cell is listed
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Changes of fastact's times.
+    """Changes of fastact's times."""
 
-    Attributes
-    ----------
-    matched : int
-        Cells that both runs have.
-    missing : int
-        Cells of this run that the older one lacks.
-    mean : float or None
-        Geometric mean of old over new times; None without matches.
-    slower : list of (Cell, float)
-        Cells that take more than 1.1 times as long, with old over new time, the worst first.
-    """
-
-    matched: int
-    missing: int
-    mean: float | None
+    matched: int  # cells that both runs have
+    missing: int  # cells of this run that the older one lacks
+    mean: float | None  # geometric mean of old over new times; None without matches
+    # old over new times of cells that take over 1.1 times as long, the worst first
     slower: list[tuple[Cell, float]]
 
 

@@ -30,24 +30,13 @@ _LINE = 64  # bytes of a cache line
 
 @dataclass(frozen=True)
 class Implementation:
-    """One way to do the work of a case.
-
-    Attributes
-    ----------
-    name : str
-        In tables and files.
-    call : callable
-        Given a case, returns the function to time, with its arguments bound, or None if there is none.
-    threads : callable
-        Given n, returns a context in which the implementation uses at most n threads.
-    limit : int, optional
-        The largest number of elements worth timing. Times of larger cases are scaled from it.
-    """
+    """One way to do the work of a case."""
 
     name: str
-    call: Callable[[Any], Call | None]
+    call: Callable[[Any], Call | None]  # given a case, the function to time, with arguments bound, or None
+    # given n, a context in which at most n threads are used
     threads: Callable[[int], AbstractContextManager[Any]]
-    limit: int | None = None
+    limit: int | None = None  # largest number of elements worth timing; larger cases are scaled from it
 
 
 def elementwise_implementations(peers: Iterable[Peer]) -> list[Implementation]:

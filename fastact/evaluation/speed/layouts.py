@@ -24,21 +24,12 @@ Call = Callable[[], Any]
 
 @dataclass(frozen=True)
 class LayoutTimes:
-    """Times of calls on arrays of all layouts.
-
-    Attributes
-    ----------
-    activation, dtype : str
-        The dtype of the result.
-    threads : int
-    nanoseconds : dict
-        Of one call, by layout.
-    """
+    """Times of calls on arrays of all layouts."""
 
     activation: str
-    dtype: str
+    dtype: str  # of the result
     threads: int
-    nanoseconds: dict[str, float]
+    nanoseconds: dict[str, float]  # of one call, by layout
 
     @property
     def per_element(self) -> float:

@@ -31,23 +31,12 @@ _NOISE = 0.3  # CPUs beyond the limit that a median may show within it
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to measure.
+    """How long to measure."""
 
-    Attributes
-    ----------
-    rounds : int
-        Batches of each callable, at most.
-    batch_ns : int
-        Least duration of one batch.
-    budget_ns : int
-        No round starts after this much time, from the sixth on.
-    long_ns : int
-        Calls that take longer are timed twice only if they are several times slower than the three fastest.
-    """
-
-    rounds: int = 15
-    batch_ns: int = 1_500_000
-    budget_ns: int = 120_000_000
+    rounds: int = 15  # batches of each callable, at most
+    batch_ns: int = 1_500_000  # least duration of a batch
+    budget_ns: int = 120_000_000  # no round starts after this much time, from the sixth on
+    # calls that take longer and are far behind the three fastest are timed twice only
     long_ns: int = 5_000_000
 
 
@@ -56,18 +45,10 @@ QUICK = Plan(rounds=5, batch_ns=300_000, budget_ns=30_000_000)
 
 @dataclass(frozen=True)
 class Taken:
-    """Times of one call: medians over the rounds.
+    """Times of one call: medians over the rounds."""
 
-    Attributes
-    ----------
-    nanoseconds : float
-        Of wall time.
-    cpus : float
-        CPU time of the whole process over wall time: the number of busy CPUs.
-    """
-
-    nanoseconds: float
-    cpus: float
+    nanoseconds: float  # of wall time
+    cpus: float  # CPU time of the whole process over wall time: the number of busy CPUs
 
 
 def running_threads() -> int:
