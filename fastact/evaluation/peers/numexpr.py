@@ -1,7 +1,4 @@
-"""numexpr as a contestant: the row's formula texts, in the words that numexpr knows.
-
-Made from the table; does not know any activation, nor how time is measured.
-"""
+"""numexpr: the table's formulas as compiled expressions over arrays, in numexpr's functions."""
 
 from __future__ import annotations
 
@@ -14,11 +11,12 @@ from typing import Any
 import numexpr
 import numpy as np
 
-from fastact.evaluation.speed.cases import Array, Case
-from fastact.evaluation.speed.idiom import texts
+from fastact.evaluation.cases import Array, ElementwiseCase
+from fastact.evaluation.expressions import texts
+from fastact.evaluation.peers import base
 
 _RENAMED = {"atan": "arctan"}
-_WRITTEN_OUT = {  # what it lacks, or has in float64 only
+_WRITTEN_OUT = {  # functions that numexpr lacks, or has in float64 only
     "min": "where(v < w, v, w)",
     "max": "where(v > w, v, w)",
     "sign": "where(v > 0, 1, where(v < 0, -1, 0))",
@@ -26,15 +24,15 @@ _WRITTEN_OUT = {  # what it lacks, or has in float64 only
     "softplus": "log1p(exp(-abs(v))) + where(v > 0, v, 0)",
     "phi": "exp(-0.5*v*v)*0.3989422804014327",
 }
-_TYPES = {"float32": float, "float64": np.float64}  # numexpr's own way to name them
+_TYPES = {"float32": float, "float64": np.float64}  # numexpr's names of dtypes
 _MISSING = {"Phi", "erf"}
 
 
-class Peer:
-    """Compiled numexpr expressions; numexpr has no error function, so not every formula."""
+class Peer(base.Peer):
+    """Compiled numexpr expressions; formulas with an error function are left out, since it has none."""
 
     name = "numexpr"
-    limit = None
+    package = "numexpr"
 
     @contextmanager
     def threads(self, n: int) -> Iterator[None]:
@@ -45,13 +43,13 @@ class Peer:
         finally:
             numexpr.set_num_threads(before)
 
-    def callable(self, case: Case) -> Callable[[], Any] | None:
-        """The expression with its arrays; for value and derivative, one after the other."""
+    def elementwise(self, case: ElementwiseCase) -> base.Call | None:
+        """The expression with its arrays; for value and derivative, two expressions."""
         found, names = texts(case.function, case.direction)
         arrays = dict(zip(names, case.arguments, strict=True))
         calls = [
-            _call(ast.parse(text, mode="eval"), arrays, room)
-            for text, room in zip(found, case.rooms, strict=True)
+            _call(ast.parse(text, mode="eval"), arrays, result)
+            for text, result in zip(found, case.results, strict=True)
         ]
         if None in calls:
             return None
@@ -59,7 +57,7 @@ class Peer:
 
 
 def _call(tree: ast.Expression, arrays: Mapping[str, Array], result: Array) -> Callable[[], Any] | None:
-    """The compiled expression with its arrays; None where numexpr lacks a function, or none is needed."""
+    """The expression with its arrays; None for a constant, and where numexpr lacks a function."""
     constants = _Constants()
     text = ast.unparse(constants.visit(_Translator().visit(tree)))
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
@@ -72,10 +70,10 @@ def _call(tree: ast.Expression, arrays: Mapping[str, Array], result: Array) -> C
 
 
 class _Translator(ast.NodeTransformer):
-    """Replaces the functions that numexpr calls otherwise, or does not have."""
+    """Replaces functions that numexpr lacks or names differently."""
 
     def visit_Call(self, node: ast.Call) -> Any:
-        """The call in numexpr's words."""
+        """The call in numexpr's functions."""
         self.generic_visit(node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name in _WRITTEN_OUT:
@@ -90,24 +88,24 @@ class _Substitution(ast.NodeTransformer):
         self._values = {"v": v, "w": w}
 
     def visit_Name(self, node: ast.Name) -> Any:
-        """The expression, if the name is one of the two."""
+        """The expression in place of v or w."""
         return self._values.get(node.id, node)
 
 
 class _Constants(ast.NodeTransformer):
-    """Makes numbers variables c0, c1, ..., which have the arrays' dtype; literals would make it float64."""
+    """Replaces numbers by variables c0, c1, ... of the arrays' dtype; with literals, results are float64."""
 
     def __init__(self) -> None:
         self.values: list[float] = []
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
-        """A whole power stays a literal: it becomes multiplications."""
+        """An integer power stays a literal, which numexpr expands to multiplications."""
         node.left = self.visit(node.left)
         if not isinstance(node.op, ast.Pow):
             node.right = self.visit(node.right)
         return node
 
     def visit_Constant(self, node: ast.Constant) -> ast.Name:
-        """The variable that stands for it."""
+        """The variable in place of the number."""
         self.values.append(float(str(node.value)))
         return ast.Name(f"c{len(self.values) - 1}")

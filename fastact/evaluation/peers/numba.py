@@ -1,7 +1,4 @@
-"""numba as a contestant: the row's formula texts in a compiled loop over arrays that exist already.
-
-Made from the table; does not know any activation, nor how time is measured.
-"""
+"""numba: the table's formulas in compiled loops, which write to existing arrays."""
 
 from __future__ import annotations
 
@@ -13,21 +10,22 @@ from typing import Any
 import numba
 
 import fastact
-from fastact.evaluation.speed.cases import Case
-from fastact.evaluation.speed.idiom import texts
 from fastact.activations.formula import compile_formula
+from fastact.evaluation.cases import ElementwiseCase
+from fastact.evaluation.expressions import texts
+from fastact.evaluation.peers import base
 
 _PARALLEL_FROM = 50_000  # elements; below, starting threads costs more than they save
 
 
-class Peer:
+class Peer(base.Peer):
     """Loops under ``numba.njit``, with ``prange`` where threads may help."""
 
     name = "numba"
-    limit = None
+    package = "numba"
 
     def __init__(self) -> None:
-        """Start its threads now: that sets OpenMP's number of threads back, for all who share the runtime."""
+        """Start numba's threads: that resets OpenMP's number of threads for every user of the runtime."""
         numba.get_num_threads()
 
     @contextmanager
@@ -40,29 +38,28 @@ class Peer:
         finally:
             numba.set_num_threads(before)
 
-    def callable(self, case: Case) -> Callable[[], Any]:
+    def elementwise(self, case: ElementwiseCase) -> base.Call:
         """The loop with its arrays."""
         parallel = numba.get_num_threads() > 1 and case.n >= _PARALLEL_FROM
         loop = _loop(case.activation, case.direction, parallel)
-        return partial(loop, *case.arguments, *case.rooms)
+        return partial(loop, *case.arguments, *case.results)
 
 
 @cache
 def _helper(name: str) -> Any:
-    """A function that formulas may use and numba lacks."""
+    """A function of formulas that numba lacks."""
     return numba.njit(compile_formula(name, (), "python")())
 
 
 @cache
 def _loop(activation: str, direction: str, parallel: bool) -> Callable[..., Any]:
-    """The compiled loop for one row and direction."""
+    """The compiled loop for one activation and direction."""
     found, arguments = texts(fastact.get(activation), direction)
     helpers = {name: _helper(name) for name in ("where", "sign", "Phi", "phi", "sigmoid", "softplus")}
     elements = [numba.njit(compile_formula(text, arguments, "python", **helpers)) for text in found]
-    loop: Callable[..., Any] = numba.njit(
-        _SHAPES[len(arguments), len(elements)](*elements), parallel=parallel
-    )
-    return loop
+    loop = _LOOPS[len(arguments), len(elements)](*elements)
+    compiled: Callable[..., Any] = numba.njit(loop, parallel=parallel)
+    return compiled
 
 
 def _one_to_one(f: Any) -> Callable[..., Any]:
@@ -93,7 +90,7 @@ def _one_to_two(f: Any, d: Any) -> Callable[..., Any]:
     return loop
 
 
-_SHAPES: dict[tuple[int, int], Callable[..., Any]] = {
+_LOOPS: dict[tuple[int, int], Callable[..., Any]] = {  # by the numbers of arguments and results
     (1, 1): _one_to_one,
     (2, 1): _two_to_one,
     (1, 2): _one_to_two,

@@ -1,13 +1,12 @@
-"""What a user would write without fastact: array expressions in NumPy, or pure Python over lists.
+"""Activations as expressions that a user would write without fastact: NumPy arrays, or lists of floats.
 
-Made from the formula texts of the table, with constants computed beforehand and in the arrays' own dtype,
-as a careful user does. Does not know any activation, nor what is timed.
+The expressions are the table's formulas, with constants computed beforehand and in the dtype of the arrays.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -23,42 +22,26 @@ ARGUMENTS = {  # of each direction
 }
 
 
-def idiom(
+def expression(
     function: Activation, direction: str, arithmetic: Literal["numpy", "python"], dtype: str
 ) -> Callable[..., Any]:
-    """One direction of an activation, out of its formula texts.
-
-    Parameters
-    ----------
-    function : Activation
-        With scalar parameters.
-    direction : str
-        One of :data:`ARGUMENTS`.
-    arithmetic : {"numpy", "python"}
-        Whether the result works on arrays or on lists of floats.
-    dtype : str
-        Of the arrays.
-
-    Returns
-    -------
-    callable
-        Of (x), (grad_y, x) or (grad_y, y), as the direction has it.
+    """One direction of an activation as a function of arrays or of lists of floats, made from its formulas.
 
     Examples
     --------
     >>> import fastact as fa
-    >>> idiom(fa.relu, "backward", "python", "float64")([5.0, 5.0], [-1.0, 2.0])
+    >>> expression(fa.relu, "backward", "python", "float64")([5.0, 5.0], [-1.0, 2.0])
     [0.0, 5.0]
     """
     found, arguments = texts(function, direction)
     if arithmetic == "numpy":
         return _over_arrays(found, arguments, dtype)
-    element = compile_formula(_pack(found), arguments, "python")
+    element = compile_formula(f"({', '.join(found)})", arguments, "python")
     return lambda *lists: list(map(element, *lists))
 
 
 def texts(function: Activation, direction: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The formula of each result of a direction, without parameters, and the names of its arguments.
+    """The formula of each result of a direction, parameters inserted, and the names of its arguments.
 
     Examples
     --------
@@ -77,9 +60,9 @@ def texts(function: Activation, direction: str) -> tuple[tuple[str, ...], tuple[
 
 
 def fold_constants(text: str, variables: Collection[str], parameters: Mapping[str, float]) -> str:
-    """The text with parameters put in and every part that needs no variable computed.
+    """The formula with parameters inserted and every constant part computed.
 
-    Else ``sqrt(2)`` would be computed at each call, and turn float32 arrays into float64.
+    Otherwise each call would compute ``sqrt(2)``, a float64 scalar that turns float32 arrays into float64.
 
     Examples
     --------
@@ -89,21 +72,16 @@ def fold_constants(text: str, variables: Collection[str], parameters: Mapping[st
     return ast.unparse(_Folder(variables, parameters).visit(ast.parse(text, mode="eval")))
 
 
-def _pack(expressions: Iterable[str]) -> str:
-    """One expression for one result or a tuple of them."""
-    return f"({', '.join(expressions)})"
-
-
 class _Folder(ast.NodeTransformer):
     def __init__(self, variables: Collection[str], parameters: Mapping[str, float]) -> None:
         self._variables = variables
         self._parameters = parameters
 
     def visit(self, node: ast.AST) -> Any:
-        """The node, or the constant that it amounts to."""
+        """The node, or its value if it is constant."""
         if isinstance(node, ast.expr) and not isinstance(node, ast.Constant) and self._is_constant(node):
             return ast.Constant(compile_formula(ast.unparse(node), (), "python", **self._parameters)())
-        if isinstance(node, ast.Call):  # its function is a name, but no constant
+        if isinstance(node, ast.Call):  # the name of the function is not a constant
             node.args = [self.visit(argument) for argument in node.args]
             return node
         return self.generic_visit(node)
@@ -117,17 +95,17 @@ def _over_arrays(found: tuple[str, ...], arguments: tuple[str, ...], dtype: str)
     scalar = np.dtype(dtype).type
 
     def where(condition: Any, a: Any, b: Any) -> Any:
-        """np.where makes float64 of two Python numbers; one number of the right dtype prevents that."""
+        """np.where, which makes float64 of two Python numbers unless one of them has the dtype."""
         return np.where(condition, scalar(a) if isinstance(a, int | float) else a, b)
 
     names = {"where": where, "full_like": np.full_like}
     probe = np.ones(2, dtype)
 
     def new_array(text: str) -> str:
-        """The text, such that it gives a new array even where it is a constant, or x itself."""
+        """The formula, extended to give a new array where it is a constant or x itself."""
         if "grad_y" in arguments:
             return text
         value = compile_formula(text, arguments, "numpy", **names)(probe)
         return text if isinstance(value, np.ndarray) and value is not probe else f"full_like(x, {text})"
 
-    return compile_formula(_pack(map(new_array, found)), arguments, "numpy", **names)
+    return compile_formula(f"({', '.join(map(new_array, found))})", arguments, "numpy", **names)
