@@ -36,6 +36,8 @@ def as_operand(value: Any) -> Any:
 
 def shape_of(operand: Any) -> tuple[int, ...]:
     """The shape of an operand of any kind."""
+    if type(operand) in NUMBERS:
+        return ()
     found: tuple[int, ...] = operand.shape if hasattr(operand, "shape") else np.shape(operand)
     return found
 
