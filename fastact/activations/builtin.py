@@ -16,7 +16,7 @@ import numpy as np
 from fastact import _core, errors, ufuncs
 from fastact.activations import help_text, parameters
 from fastact.activations.base import Activation, data_only
-from fastact.activations.containers import as_operand, detached, shape_of, without_labels
+from fastact.activations.containers import as_operand, detached, refuse_labels, shape_of, without_labels
 from fastact.activations.formula import compile_formula
 from fastact.activations.gradients import gradient
 from fastact.activations.value_range import Interval, range_of
@@ -153,6 +153,8 @@ class Builtin(_core.Elementwise, Activation):
         self.split_keywords(method, given, frozenset())
         bare, _ = without_labels(self.blame(method), {"grad_y": as_operand(grad_y), "x": as_operand(x)})
         values = {**self.parameters, **given}
+        for name, value in values.items():
+            refuse_labels(self.blame(method), name, value)
         try:
             slopes = {name: self.derivative_by(name, bare["x"], **given) for name in self.learned}
             return {

@@ -111,6 +111,12 @@ def without_labels(function: str, operands: Mapping[str, Any]) -> tuple[dict[str
     return {**operands, **bare}, relabel
 
 
+def refuse_labels(function: str, argument: str, value: Any) -> None:
+    """Raise a TypeError for an object with labels, where an array is needed."""
+    if is_labelled(value):
+        raise TypeError(f"{function}: {argument} is a {type(value).__name__}; expected a number or an array")
+
+
 def _bare(function: str, argument: str, value: Any) -> Any:
     if hasattr(value, "iloc"):  # pandas
         return value.to_numpy()
