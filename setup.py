@@ -125,7 +125,8 @@ def extension(name: str, *sources: str) -> Extension:
         extra_compile_args=["-O2", "-fvisibility=hidden", *(flags["CFLAGS_COMMON"] if sources else [])],
         extra_link_args=flags["LIBS_OPENMP"] if OPENMP else ["-lpthread", "-lm"],
         depends=[
-            str(p) for p in [*CSRC.rglob("*.*"), *Path("include").rglob("*.*"), *Path("fastact").rglob("*.[ph]*")]
+            str(p)
+            for p in [*CSRC.rglob("*.*"), *Path("include").rglob("*.*"), *Path("fastact").rglob("*.[ph]*")]
         ],
     )
 
@@ -134,5 +135,11 @@ if __name__ == "__main__":
     write_stub()
     write_pxd()
     copy_headers()
-    modules = cythonize([extension("_core"), extension("_dense"), extension("evaluation._measure", "fastact/evaluation/measure.c")])  # type: ignore[no-untyped-call]
+    modules = cythonize(
+        [
+            extension("_core"),
+            extension("_dense"),
+            extension("evaluation._measure", "fastact/evaluation/measure.c"),
+        ]
+    )  # type: ignore[no-untyped-call]
     setup(ext_modules=modules, cmdclass={"build_ext": BuildWithLibrary})

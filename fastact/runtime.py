@@ -13,7 +13,10 @@ from pathlib import Path
 
 from fastact import _core
 
-_REFUSALS = {-2: "this build does not have it", -3: "this machine cannot run it"}  # FA_INVALID, FA_UNSUPPORTED
+_REFUSALS = {
+    -2: "this build does not have it",
+    -3: "this machine cannot run it",
+}  # FA_INVALID, FA_UNSUPPORTED
 _MOST_THREADS = 2**31 - 1  # an int of C
 
 

@@ -51,15 +51,15 @@ enum {
 
 #define FA__DECLARE_FLOAT(i, parameter, default_, kind) , float parameter
 #define FA__DECLARE_DOUBLE(i, parameter, default_, kind) , double parameter
-#define FA__PROTOTYPES(name, T, dtype, args, from)                                                   \
-    FA_API void fa_##name##_##dtype(const T *x, T *y, size_t n args);                                \
-    FA_API void fa_##name##_derivative_##dtype(const T *x, T *d, size_t n args);                     \
-    FA_API void fa_##name##_backward_##dtype(const T *grad_y, const T *x, T *grad_x, size_t n args); \
-    FA_API void fa_##name##_value_and_derivative_##dtype(const T *x, T *y, T *d, size_t n args);     \
-    FA_IF_OUTPUT(from, FA_API void fa_##name##_backward_from_output_##dtype(                         \
-                           const T *grad_y, const T *y, T *grad_x, size_t n args);)
-#define FA_ACT(id, name, params, f, df, kinks, from, ...)                                            \
-    FA__PROTOTYPES(name, float, f32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params), from)                 \
+#define FA__PROTOTYPES(name, T, dtype, args, from)                                                       \
+    FA_API void fa_##name##_##dtype(const T *x, T *y, size_t n args);                                    \
+    FA_API void fa_##name##_derivative_##dtype(const T *x, T *d, size_t n args);                         \
+    FA_API void fa_##name##_backward_##dtype(const T *grad_y, const T *x, T *grad_x, size_t n args);     \
+    FA_API void fa_##name##_value_and_derivative_##dtype(const T *x, T *y, T *d, size_t n args);         \
+    FA_IF_OUTPUT(from, FA_API void fa_##name##_backward_from_output_##dtype(const T *grad_y, const T *y, \
+                                                                            T *grad_x, size_t n args);)
+#define FA_ACT(id, name, params, f, df, kinks, from, ...)                            \
+    FA__PROTOTYPES(name, float, f32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params), from) \
     FA__PROTOTYPES(name, double, f64, FA_EACH_PARAM(FA__DECLARE_DOUBLE, params), from)
 #include "fastact/activations.def"
 #undef FA_ACT

@@ -19,7 +19,18 @@ CSRC = helpers.ROOT / "fastact/csrc"
 PACKAGE = helpers.ROOT / "fastact"
 
 # each folder may include itself and those before it
-C_ORDER = ["platform", "math", "formulas", "polynomial", "elementwise", "rowwise", "gemm", "dense", "training", "api"]
+C_ORDER = [
+    "platform",
+    "math",
+    "formulas",
+    "polynomial",
+    "elementwise",
+    "rowwise",
+    "gemm",
+    "dense",
+    "training",
+    "api",
+]
 C_PAIRS_APART = {("gemm", "rowwise"), ("math", "platform")}  # beside each other
 
 # each part of the package may import itself and those in its set
@@ -82,7 +93,9 @@ def test_lower_parts_do_not_import_upper_ones(part: str) -> None:
 
 
 def test_openmp_is_used_in_platform_only() -> None:
-    users = {path.parent.name for path in c_files() if re.search(r"omp\.h|#pragma omp parallel", path.read_text())}
+    users = {
+        path.parent.name for path in c_files() if re.search(r"omp\.h|#pragma omp parallel", path.read_text())
+    }
     assert users == {"platform"}
 
 

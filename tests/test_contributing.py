@@ -50,8 +50,12 @@ def test_it_is_built_and_accurate(copy: Path) -> None:
     done = subprocess.run(measure, cwd=copy, env=environment, check=False, capture_output=True, text=True)
     assert "within their bounds" in done.stdout, done.stderr
     assert done.returncode == 0, done.stdout
-    code = "import fastact as fa; print(fa.example(3.0), fa.example.backward(1.0, 3.0, c=4.0), fa.example.kinks)"
-    used = subprocess.run([sys.executable, "-c", code], cwd=copy, env=environment, check=True, capture_output=True)
+    code = (
+        "import fastact as fa; print(fa.example(3.0), fa.example.backward(1.0, 3.0, c=4.0), fa.example.kinks)"
+    )
+    used = subprocess.run(
+        [sys.executable, "-c", code], cwd=copy, env=environment, check=True, capture_output=True
+    )
     assert used.stdout.split() == [b"1.5", b"0.25", b"()"]
 
 

@@ -3,8 +3,8 @@
     python tools/abi.py --write        # after a deliberate change
     python tools/abi.py --check        # what a test does too
 
-Until 1.0 the ABI changes deliberately, together with its snapshot; then functions are only added, ids are never
-reused, and structs only grow at their end.
+Until 1.0 the ABI changes deliberately, together with its snapshot; then functions are only added, ids are
+never reused, and structs only grow at their end.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def layouts(structs: list[Struct]) -> dict[str, Any]:
     """Size of each struct, and offset and size of each field, as the C compiler lays them out."""
     lines = ["#include <stdio.h>", '#include "fastact.h"', "int main(void) {"]
     for struct in structs:
-        lines.append(f'    printf("%s %s %zu %zu\\n", "{struct.name}", "", (size_t)0, sizeof({struct.name}));')
+        lines.append(
+            f'    printf("%s %s %zu %zu\\n", "{struct.name}", "", (size_t)0, sizeof({struct.name}));'
+        )
         lines += [_PRINT.format(struct.name, name) for name in field_names(struct)]
     with tempfile.TemporaryDirectory() as folder:
         source, program = Path(folder) / "layouts.c", Path(folder) / "layouts"

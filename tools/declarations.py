@@ -1,7 +1,7 @@
 """The declarations of fastact.h, read by the C preprocessor, for what is made from them.
 
-``__init__.pxd`` (Cython) is written from them when the package is built, and the snapshot of the ABI is compared
-with them by a test. The header keeps to a simple form: enums, structs and functions, one after the other.
+``__init__.pxd`` (Cython) is written from them when the package is built, and a test compares the snapshot of
+the ABI with them. The header keeps to a simple form: enums, structs and functions, one after the other.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ def _declaration(match: re.Match[str]) -> Declaration:
     if match["values"] is not None:
         return Enum(match["enum"], _values(match["values"]))
     if match["struct"] is not None:
-        return Struct(match["struct"], [field.strip() for field in match["fields"].split(";") if field.strip()])
+        return Struct(
+            match["struct"], [field.strip() for field in match["fields"].split(";") if field.strip()]
+        )
     arguments = [] if match["arguments"].strip() == "void" else match["arguments"].split(",")
     return Function(match["function"], match["result"].strip(), [argument.strip() for argument in arguments])
 

@@ -1,4 +1,4 @@
-"""The table of activations, activations.def, read as data: for what is made from it before anything is compiled.
+"""The table of activations, activations.def, read as data, for what is made from it before the compilation.
 
 Its comments aside, every entry is also a Python expression.
 """

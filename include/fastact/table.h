@@ -13,7 +13,7 @@
 #define FA__EACH_1(M, a, da, ka) M(0, a, da, ka)
 #define FA__EACH_2(M, a, da, ka, b, db, kb) M(0, a, da, ka) M(1, b, db, kb)
 #define FA__EACH_3(M, a, da, ka, b, db, kb, c, dc, kc) M(0, a, da, ka) M(1, b, db, kb) M(2, c, dc, kc)
-#define FA__EACH_4(M, a, da, ka, b, db, kb, c, dc, kc, d, dd, kd)                                    \
+#define FA__EACH_4(M, a, da, ka, b, db, kb, c, dc, kc, d, dd, kd) \
     M(0, a, da, ka) M(1, b, db, kb) M(2, c, dc, kc) M(3, d, dd, kd)
 
 /* FA_IF_PARAMS((0), code) is nothing; with parameters it is code */
@@ -44,11 +44,11 @@
 #define FA__LEARN_PASTED(M, context, n, ...) FA__LEARN_##n(M, context, __VA_ARGS__)
 #define FA__LEARN_0(M, context, ...)
 #define FA__LEARN_1(M, context, a, da, ka) FA__LEARN_ONE(ka, M, 0, a, context)
-#define FA__LEARN_2(M, context, a, da, ka, b, db, kb)                                                \
+#define FA__LEARN_2(M, context, a, da, ka, b, db, kb) \
     FA__LEARN_ONE(ka, M, 0, a, context) FA__LEARN_ONE(kb, M, 1, b, context)
-#define FA__LEARN_3(M, context, a, da, ka, b, db, kb, c, dc, kc)                                     \
+#define FA__LEARN_3(M, context, a, da, ka, b, db, kb, c, dc, kc) \
     FA__LEARN_2(M, context, a, da, ka, b, db, kb) FA__LEARN_ONE(kc, M, 2, c, context)
-#define FA__LEARN_4(M, context, a, da, ka, b, db, kb, c, dc, kc, d, dd, kd)                          \
+#define FA__LEARN_4(M, context, a, da, ka, b, db, kb, c, dc, kc, d, dd, kd) \
     FA__LEARN_3(M, context, a, da, ka, b, db, kb, c, dc, kc) FA__LEARN_ONE(kd, M, 3, d, context)
 #define FA__LEARNED_FIXED 0
 #define FA__LEARNED_LEARNED(text) 1

@@ -8,9 +8,10 @@ import subprocess
 
 import abi
 import declarations
-import fastact as fa
 import helpers
 import pytest
+
+import fastact as fa
 
 pytestmark = pytest.mark.once
 SNAPSHOT = json.loads(abi.SNAPSHOT.read_text())
@@ -35,7 +36,9 @@ def test_structs_passed_by_pointer_begin_with_their_size() -> None:
 
 
 def test_the_library_exports_what_the_header_declares() -> None:
-    symbols = subprocess.run(["nm", "-A", fa.get_library()], capture_output=True, text=True, check=True).stdout
+    symbols = subprocess.run(
+        ["nm", "-A", fa.get_library()], capture_output=True, text=True, check=True
+    ).stdout
     exported = {name for name in re.findall(r" [TD] (fa_\w+)$", symbols, re.MULTILINE) if name[:4] != "fa__"}
     assert exported == SNAPSHOT["functions"].keys()
 
@@ -46,7 +49,11 @@ def test_a_change_would_be_found() -> None:
     del changed["functions"]["fa_isa"]
     changed["structs"]["fa_dense"]["size"] += 8
     found = abi.differences(SNAPSHOT, changed)
-    assert [line.split(":")[0] for line in found] == ["constants, FA_gelu", "structs, fa_dense", "functions, fa_isa"]
+    assert [line.split(":")[0] for line in found] == [
+        "constants, FA_gelu",
+        "structs, fa_dense",
+        "functions, fa_isa",
+    ]
 
 
 def test_a_header_that_is_not_understood_is_an_error(tmp_path: helpers.Path) -> None:

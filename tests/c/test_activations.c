@@ -59,17 +59,17 @@ typedef struct {
             (void)b;                                                                                        \
             fa_##name##_backward_from_output_##dtype(g, x, a, n args);                                      \
         })
-#define FA_ACT(id, name, params, f, df, kinks, from, ...) \
-    RUNNERS(name, f32, usual, FA_EACH_PARAM(AS_DEFAULT, params), from)        \
-    RUNNERS(name, f32, other, FA_EACH_PARAM(AS_OTHER, params), from)          \
-    RUNNERS(name, f64, usual, FA_EACH_PARAM(AS_DEFAULT, params), from)        \
+#define FA_ACT(id, name, params, f, df, kinks, from, ...)              \
+    RUNNERS(name, f32, usual, FA_EACH_PARAM(AS_DEFAULT, params), from) \
+    RUNNERS(name, f32, other, FA_EACH_PARAM(AS_OTHER, params), from)   \
+    RUNNERS(name, f64, usual, FA_EACH_PARAM(AS_DEFAULT, params), from) \
     RUNNERS(name, f64, other, FA_EACH_PARAM(AS_OTHER, params), from)
 #include "fastact/activations.def"
 #undef FA_ACT
 
 #define CASE(name, letter, in, out, direction, dtype, DTYPE, size) \
     {"fa_" #name " " #direction " " #dtype,                        \
-     FA__ENTRY_##name,                                               \
+     FA__ENTRY_##name,                                             \
      in,                                                           \
      out,                                                          \
      direction,                                                    \
@@ -85,7 +85,7 @@ typedef struct {
     FA_IF_OUTPUT(from, CASE(name, o, 2, 1, FA__BACKWARD_FROM_OUTPUT, dtype, DTYPE, size))
 static const test_case cases[] = {
 #define FA_ACT(id, name, params, f, df, kinks, from, ...) \
-    CASES(name, f32, FA__F32, sizeof(float), from)                            \
+    CASES(name, f32, FA__F32, sizeof(float), from)        \
     CASES(name, f64, FA__F64, sizeof(double), from)
 #include "fastact/activations.def"
 #undef FA_ACT
@@ -204,7 +204,8 @@ static void test_threads(const test_case *c) {
     c->run(grad, input, want[0], want[1], MANY);
     for (int threads = 2; threads <= 3; threads++) {
         fa_set_num_threads(threads);
-        c->run(grad, input, got[0], got[1], MANY); /* after a pause one thread may do it; not so the next one */
+        c->run(grad, input, got[0], got[1],
+               MANY); /* after a pause one thread may do it; not so the next one */
         c->run(grad, input, got[0], got[1], MANY);
         check(got_same(c, MANY), "same bits for any number of threads", c->name, (size_t)threads);
     }
@@ -323,15 +324,19 @@ static void test_descriptions(void) {
         check(answer == (found.has_mask ? FA_OK : FA_INVALID), "two values or more", found.name, i);
     }
     double slope = 0.5, values[2];
-    check(fa_activation_mask_values(FA_leaky_relu, &slope, 1, values) == FA_OK && values[0] == 0.5 && values[1] == 1,
+    check(fa_activation_mask_values(FA_leaky_relu, &slope, 1, values) == FA_OK && values[0] == 0.5 &&
+              values[1] == 1,
           "mask of given parameters", "leaky_relu", 1);
-    check(fa_activation_mask_values(FA_leaky_relu, NULL, 1, values) == FA_INVALID, "null parameters", "leaky_relu", 1);
-    check(fa_activation_mask_values(FA_leaky_relu, &slope, 2, values) == FA_INVALID, "too many", "leaky_relu", 2);
+    check(fa_activation_mask_values(FA_leaky_relu, NULL, 1, values) == FA_INVALID, "null parameters",
+          "leaky_relu", 1);
+    check(fa_activation_mask_values(FA_leaky_relu, &slope, 2, values) == FA_INVALID, "too many", "leaky_relu",
+          2);
     fa_activation old = {.size = sizeof old - 1}, newer = {.size = sizeof newer + 8};
     check(fa_activation_by_name("nonsense") == FA_INVALID && fa_activation_by_name(NULL) == FA_INVALID,
           "unknown names", "fa_activation_by_name", 0);
     check(fa_activation_info(-1, &newer) == FA_INVALID && fa_activation_info(1 << 30, &newer) == FA_INVALID &&
-              fa_activation_info(FA_relu, NULL) == FA_INVALID && fa_activation_info(FA_relu, &old) == FA_INVALID,
+              fa_activation_info(FA_relu, NULL) == FA_INVALID &&
+              fa_activation_info(FA_relu, &old) == FA_INVALID,
           "refused", "fa_activation_info", 0);
     check(fa_activation_info(FA_relu, &newer) == FA_OK, "a newer client's struct", "fa_activation_info", 0);
     check(fa_version() == FA_VERSION, "version", "fa_version", 0);

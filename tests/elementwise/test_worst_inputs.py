@@ -1,4 +1,4 @@
-"""The worst float32 results known, as the table has them: still true, and within the bounds, which are not too loose.
+"""The worst float32 results known, as the table has them: still true, and the bounds are not too loose.
 
 Found on AVX-512, by exhaustive runs where ACCURACY.md has them.
 """

@@ -30,5 +30,6 @@ int fa_activation_mask_values(int id, const double *parameters, size_t n_paramet
     if (number < 0 || !values) return FA_INVALID;
     const fa__entry *entry = &fa__entries[number];
     if (n_parameters != 0 && (n_parameters != (size_t)entry->n_params || !parameters)) return FA_INVALID;
-    return fa__mask_values(number, n_parameters ? parameters : entry->param_defaults, values) ? FA_OK : FA_INVALID;
+    return fa__mask_values(number, n_parameters ? parameters : entry->param_defaults, values) ? FA_OK
+                                                                                              : FA_INVALID;
 }

@@ -152,7 +152,8 @@ static void set_parameters(run *r, fa__dtype dtype) {
 static size_t count_slots(const run *r) {
     const fa_dense *l = r->all;
     if (r->count < 2 || (r->backward && !are_independent(l))) return 1;
-    size_t threads = (size_t)fa__num_threads(), cost = l->rows * l->out * (l->in + 32) * (r->backward ? 2 : 1);
+    size_t threads = (size_t)fa__num_threads(),
+           cost = l->rows * l->out * (l->in + 32) * (r->backward ? 2 : 1);
     if (threads < 2) return 1;
     if (cost >= 4 * FA__GEMM_GRAIN && r->count < 4 * threads) return 1;
     size_t most = fa__smaller(threads, r->count);

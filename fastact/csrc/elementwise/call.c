@@ -10,8 +10,8 @@
 
 /* One dimension ---------------------------------------------------------------------------------- */
 
-static void run_1d(fa__plan *p, int entry, fa__direction direction, char *const *base, const ptrdiff_t *stride,
-                   size_t n) {
+static void run_1d(fa__plan *p, int entry, fa__direction direction, char *const *base,
+                   const ptrdiff_t *stride, size_t n) {
     p->ndim = 1;
     p->shape = &n;
     for (int i = 0; i < p->operands; i++) {
@@ -41,7 +41,8 @@ static int run_short(fa__plan *p, int entry, fa__direction direction, char *cons
     return 1;
 }
 
-void fa__execute_contiguous(int entry, fa__direction direction, fa__dtype dtype, char *const *base, size_t n) {
+void fa__execute_contiguous(int entry, fa__direction direction, fa__dtype dtype, char *const *base,
+                            size_t n) {
     ptrdiff_t stride[FA__MAX_OPERANDS];
     fa__plan p;
     fa__start_plan(&p, entry, direction, dtype);

@@ -151,7 +151,7 @@ static void load_transposed(char *buffer, char *memory, ptrdiff_t along, ptrdiff
 }
 
 static void copy_spans(char *to, ptrdiff_t to_apart, const char *from, ptrdiff_t from_apart, size_t width,
-                      size_t height) {
+                       size_t height) {
     size_t whole = width / LANES * sizeof(vector), bytes = width * sizeof(real);
     for (; height; height--, to += to_apart, from += from_apart) {
         vector some;
@@ -167,9 +167,9 @@ static void copy_spans(char *to, ptrdiff_t to_apart, const char *from, ptrdiff_t
 
 #define LOAD(name, STORED, WIDEN) [FA__##name] = load_##name,
 const fa__converters FA__KERNEL_NAME(fa__converters) = {.load = {EACH_SOURCE(LOAD)[FA__F16] = load_f16},
-                              .store = store,
+                                                        .store = store,
 #if !FA__REAL_IS_DOUBLE
-                              .store_float16 = store_f16,
+                                                        .store_float16 = store_f16,
 #endif
-                              .load_transposed = load_transposed,
-                              .copy_spans = copy_spans};
+                                                        .load_transposed = load_transposed,
+                                                        .copy_spans = copy_spans};

@@ -21,9 +21,9 @@ typedef void fa__span_copier(char *to, ptrdiff_t to_apart, const char *from, ptr
 
 /* The functions of one instruction set for kernels of float or of double */
 typedef struct {
-    fa__converter *load[FA__SOURCES];      /* from arrays of each type into buffers */
-    fa__converter *store, *store_float16;  /* from buffers into results */
-    fa__transposer *load_transposed;       /* from arrays of the kernels' type */
+    fa__converter *load[FA__SOURCES];     /* from arrays of each type into buffers */
+    fa__converter *store, *store_float16; /* from buffers into results */
+    fa__transposer *load_transposed;      /* from arrays of the kernels' type */
     fa__span_copier *copy_spans;
 } fa__converters;
 

@@ -65,7 +65,7 @@ int fa__find_entry(int id) {
     }
 }
 
-#define READ(i, parameter, default_, kind) \
+#define READ(i, parameter, default_, kind)  \
     const double parameter = parameters[i]; \
     (void)parameter;
 #define VALUES(kind, mask) VALUES_##mask

@@ -64,8 +64,8 @@ static int fa__stored_over(const char *result, char *const *operands, int count)
 
 /* In one loop, or in a loop for each result. Stores to two places that differ within their cache lines take longer than
  * to read x twice, where the formulas are cheap. */
-FA_INLINE void fa__value_and_derivative(fa__loop *fused, fa__loop *forward, fa__loop *derivative, int n_params,
-                                        int cheap, char *const *operands, size_t n) {
+FA_INLINE void fa__value_and_derivative(fa__loop *fused, fa__loop *forward, fa__loop *derivative,
+                                        int n_params, int cheap, char *const *operands, size_t n) {
     char *const *results = operands + 1 + n_params;
     int first = fa__stored_over(results[0], operands, 1 + n_params); /* then the value comes last */
     int split = ((uintptr_t)results[0] ^ (uintptr_t)results[1]) % FA__LINE != 0;
@@ -82,11 +82,11 @@ FA_INLINE void fa__value_and_derivative(fa__loop *fused, fa__loop *forward, fa__
     }
 }
 
-#define FA__VALUE_AND_DERIVATIVE_LOOP(name, way, params, cost)                                           \
+#define FA__VALUE_AND_DERIVATIVE_LOOP(name, way, params, cost)                                             \
     static void name##_value_and_derivative_##way(char *const *operands, size_t n, fa__traffic *traffic) { \
-        (void)traffic;                                                                                   \
-        fa__value_and_derivative(name##_fused_##way, name##_forward_##way, name##_derivative_##way,      \
-                                 FA__FIRST params, FA__IS_##cost, operands, n);                          \
+        (void)traffic;                                                                                     \
+        fa__value_and_derivative(name##_fused_##way, name##_forward_##way, name##_derivative_##way,        \
+                                 FA__FIRST params, FA__IS_##cost, operands, n);                            \
     }
 
 /* Prefetching ------------------------------------------------------------------------------------ */
@@ -111,11 +111,12 @@ FA_INLINE int fa__by_steps(fa__loop *loop, int inputs, int n_params, int results
 /* Steps pay for costly entries, which take as long as memory does (float64, 16 MB read: hard_swish backward 0.28 ns instead
  * of 0.41, softsign 0.55 instead of 0.73); for cheap ones as long as no results are streamed (leaky_relu backward 0.28
  * instead of 0.32; with streaming, relu 0.57 instead of 0.50). Otherwise the caller prefetches between tiles. */
-#define FA__STEPPED(name, direction, inputs, params, results, cost)                                           \
-    static void name##_##direction##_stepped(char *const *operands, size_t n, fa__traffic *traffic) {         \
-        if ((FA__IS_##cost && traffic && traffic->open) ||                                                    \
-            !fa__by_steps(name##_##direction##_uniform, inputs, FA__FIRST params, results, operands, n, traffic)) \
-            name##_##direction##_uniform(operands, n, traffic);                                               \
+#define FA__STEPPED(name, direction, inputs, params, results, cost)                                     \
+    static void name##_##direction##_stepped(char *const *operands, size_t n, fa__traffic *traffic) {   \
+        if ((FA__IS_##cost && traffic && traffic->open) ||                                              \
+            !fa__by_steps(name##_##direction##_uniform, inputs, FA__FIRST params, results, operands, n, \
+                          traffic))                                                                     \
+            name##_##direction##_uniform(operands, n, traffic);                                         \
     }
 
 /* All loops of an entry -------------------------------------------------------------------------- */
@@ -130,11 +131,11 @@ FA_INLINE int fa__by_steps(fa__loop *loop, int inputs, int n_params, int results
              out0[k] = name##_forward(x FA__ARGS(params)); out1[k] = name##_derivative(x FA__ARGS(params))) \
     FA__VALUE_AND_DERIVATIVE_LOOP(name, way, params, cost)                                                  \
     FA__PASTE(FA__FROM_, FA__FIRST from)(name, way, params)                                                 \
-    FA_EACH_LEARNED(FA__BY_PARAMETER_LOOP, (name, way, params), params)
+        FA_EACH_LEARNED(FA__BY_PARAMETER_LOOP, (name, way, params), params)
 
 #define FA__FROM_INPUT(name, way, params)
-#define FA__FROM_OUTPUT(name, way, params)                       \
-    FA__LOOP(name##_backward_from_output_##way, 2, params, way,  \
+#define FA__FROM_OUTPUT(name, way, params)                      \
+    FA__LOOP(name##_backward_from_output_##way, 2, params, way, \
              out0[k] = fa__chain(in0[k], name##_derivative_from_output(in1[k] FA__ARGS(params))))
 
 /* df/dparameter */
@@ -151,12 +152,12 @@ FA_INLINE int fa__by_steps(fa__loop *loop, int inputs, int n_params, int results
 #define FA__PER_ELEMENT_3 FA__ENTRY_LOOPS
 #define FA__PER_ELEMENT_4 FA__ENTRY_LOOPS
 
-#define FA_ACT(id, name, params, f, df, kinks, from, saves, cost, ...)                                \
-    FA__ENTRY_LOOPS(name, uniform, params, from, cost)                                                \
-    FA__STEPPED(name, forward, 1, params, 1, cost)                                                    \
-    FA__STEPPED(name, backward, 2, params, 1, cost)                                                   \
-    FA__STEPPED(name, value_and_derivative, 1, params, 2, cost)                                       \
-    FA_IF_OUTPUT(from, FA__STEPPED(name, backward_from_output, 2, params, 1, cost))                   \
+#define FA_ACT(id, name, params, f, df, kinks, from, saves, cost, ...)              \
+    FA__ENTRY_LOOPS(name, uniform, params, from, cost)                              \
+    FA__STEPPED(name, forward, 1, params, 1, cost)                                  \
+    FA__STEPPED(name, backward, 2, params, 1, cost)                                 \
+    FA__STEPPED(name, value_and_derivative, 1, params, 2, cost)                     \
+    FA_IF_OUTPUT(from, FA__STEPPED(name, backward_from_output, 2, params, 1, cost)) \
     FA__PASTE(FA__PER_ELEMENT_, FA__FIRST params)(name, per_element, params, from, cost)
 #include "fastact/activations.def"
 #undef FA_ACT
@@ -175,13 +176,13 @@ FA_INLINE int fa__by_steps(fa__loop *loop, int inputs, int n_params, int results
 
 #pragma GCC diagnostic ignored "-Woverride-init" /* overrides, at the end, replace loops of the formulas */
 const fa__loops FA__KERNEL_NAME(fa__loops)[FA__ENTRIES] = {
-#define FA_ACT(id, name, params, f, df, kinks, from, ...)                                                     \
-    {{[FA__FORWARD] = FA__LOOPS_OF(name, forward, stepped, params),                                            \
-      [FA__DERIVATIVE] = FA__LOOPS_OF(name, derivative, uniform, params),                                      \
-      [FA__BACKWARD] = FA__LOOPS_OF(name, backward, stepped, params),                                          \
-      [FA__VALUE_AND_DERIVATIVE] = FA__LOOPS_OF(name, value_and_derivative, stepped, params),                  \
-      FA_IF_OUTPUT(from,                                                                                       \
-                   [FA__BACKWARD_FROM_OUTPUT] = FA__LOOPS_OF(name, backward_from_output, stepped, params), )   \
+#define FA_ACT(id, name, params, f, df, kinks, from, ...)                                                 \
+    {{[FA__FORWARD] = FA__LOOPS_OF(name, forward, stepped, params),                                       \
+      [FA__DERIVATIVE] = FA__LOOPS_OF(name, derivative, uniform, params),                                 \
+      [FA__BACKWARD] = FA__LOOPS_OF(name, backward, stepped, params),                                     \
+      [FA__VALUE_AND_DERIVATIVE] = FA__LOOPS_OF(name, value_and_derivative, stepped, params),             \
+      FA_IF_OUTPUT(                                                                                       \
+          from, [FA__BACKWARD_FROM_OUTPUT] = FA__LOOPS_OF(name, backward_from_output, stepped, params), ) \
           FA_EACH_LEARNED(FA__BY_PARAMETER_SLOT, name, params)}},
 #include "fastact/activations.def"
 #undef FA_ACT

@@ -220,4 +220,3 @@ void fa__run_plan(fa__plan *p, int entry, fa__direction direction) {
     else
         fa__parallel_for_timed(fa__run_tiles, p, tiles, sample, WORTH_A_THREAD);
 }
-

@@ -32,9 +32,10 @@ typedef struct {
     char *base[FA__MAX_OPERANDS];
     const ptrdiff_t *stride[FA__MAX_OPERANDS];
     size_t tile[FA__MAX_DIMS]; /* extents */
-    size_t phase; /* elements by which the first tile is shorter, so that the others begin with a cache line */
+    size_t
+        phase; /* elements by which the first tile is shorter, so that the others begin with a cache line */
     char uniform[FA__MAX_OPERANDS], packed[FA__MAX_OPERANDS];
-    int across;                        /* the second axis of a square tile; the last axis where tiles are not square */
+    int across; /* the second axis of a square tile; the last axis where tiles are not square */
     char transposed[FA__MAX_OPERANDS]; /* of a square tile: operands that are contiguous along that axis */
     int streams;                       /* whether results are stored past the caches */
     fa__prefetching prefetching;       /* of inputs, one tile ahead */

@@ -43,11 +43,12 @@ static void load_tile(const fa__plan *p, int operand, char *memory, const size_t
     const ptrdiff_t *stride = p->stride[operand];
     int last = p->ndim - 1, across = p->across;
     if (p->transposed[operand])
-        fa__transposing_loader(p->kernels, p->source[operand], p->dtype)(buffer, memory, stride[last], stride[across],
-                                                             extent[last], extent[across]);
+        fa__transposing_loader(p->kernels, p->source[operand], p->dtype)(
+            buffer, memory, stride[last], stride[across], extent[last], extent[across]);
     else if (has_spans(p, operand))
-        fa__converters_for(p->kernels, p->dtype)->copy_spans(buffer, (ptrdiff_t)(extent[last] * p->stored), memory,
-                                            stride[across], extent[last], extent[across]);
+        fa__converters_for(p->kernels, p->dtype)
+            ->copy_spans(buffer, (ptrdiff_t)(extent[last] * p->stored), memory, stride[across], extent[last],
+                         extent[across]);
     else
         convert_tile(p, stride, memory, extent, buffer, fa__loader(p->kernels, p->source[operand], p->dtype));
 }
@@ -56,9 +57,9 @@ static void store_tile(const fa__plan *p, int operand, char *memory, const size_
     const ptrdiff_t *stride = p->stride[operand];
     int last = p->ndim - 1, across = p->across;
     if (has_spans(p, operand))
-        fa__converters_for(p->kernels, p->dtype)->copy_spans(memory, stride[across], buffer,
-                                            (ptrdiff_t)(extent[last] * p->stored), extent[last],
-                                            extent[across]);
+        fa__converters_for(p->kernels, p->dtype)
+            ->copy_spans(memory, stride[across], buffer, (ptrdiff_t)(extent[last] * p->stored), extent[last],
+                         extent[across]);
     else
         convert_tile(p, stride, memory, extent, buffer, fa__storer(p->kernels, p->dtype));
 }
@@ -188,7 +189,7 @@ static void prefetch_tile(const fa__plan *p, const tile *next) {
         if (!p->transposed[i]) prefetch_span(next->memory[i], stride[last], next->extent[last]);
         for (size_t k = 0; p->transposed[i] && k < next->extent[last]; k++)
             prefetch_span(next->memory[i] + (ptrdiff_t)k * stride[last], stride[p->across],
-                      next->extent[p->across]);
+                          next->extent[p->across]);
     }
 }
 

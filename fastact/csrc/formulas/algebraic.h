@@ -34,10 +34,11 @@ FA_INLINE fa__native softsign_forward(fa__native x) {
  * that are subnormal are counted; from `limit` on they are 0 */
 FA_INLINE fa__native softsign_derivative(fa__native x) {
     const fa__native limit = FA__NATIVE(0x1.8p75f, 0x1.8p538), start = FA__NATIVE(0x1p32f, 0x1p256),
-                  unit = FA__NATIVE(0x1p-40f, 0x1p-300), smallest_in_units = FA__NATIVE(0x1p69f, 0x1p474);
+                     unit = FA__NATIVE(0x1p-40f, 0x1p-300), smallest_in_units = FA__NATIVE(0x1p69f, 0x1p474);
     fa__native a = fa__native_abs(x), scale = a > start ? unit : 1;
     fa__native_pair sum = fa__native_sum(1, a > limit ? limit : a);
-    fa__native_pair q = fa__native_inverse((fa__native_pair){sum.h * scale, fa__native_rest(sum.l, a) * scale});
+    fa__native_pair q =
+        fa__native_inverse((fa__native_pair){sum.h * scale, fa__native_rest(sum.l, a) * scale});
     fa__native_pair square = fa__native_product(q.h, q.h);
     fa__native value = square.h + fa__native_fma(2 * q.h, q.l, square.l), units = value * smallest_in_units;
     int subnormal = (a > start) & (units < FA__NATIVE_SUBNORMAL);

@@ -48,7 +48,7 @@ FA_INLINE double swish_forward(double x, double beta) {
     s.m = fa__mul_double(s.m, x);
     return z.h < -FA__EXP_LIMIT                             ? fa__copysign(0, x)
            : (z.h > FA__EXP_LIMIT) | (fa__abs(x) > DBL_MAX) ? far
-                                                      : fa__rounded(s);
+                                                            : fa__rounded(s);
 }
 
 FA_INLINE double swish_derivative(double x, double beta) {

@@ -196,9 +196,10 @@ FA_INLINE fa__pair fa__expm1_small(fa__pair x) {
  * exact that is not small beside the sum. */
 FA_INLINE fa__native fa__native_expm1(fa__native_pair x) {
 #if FA__NATIVE(1, 0)
-    const fa__native_pair log2_e = FA__NATIVE_CONSTANT(FA_LOG2_E, 0), ln2 = FA__NATIVE_CONSTANT(FA_LN2_DOUBLE, 0);
+    const fa__native_pair log2_e = FA__NATIVE_CONSTANT(FA_LOG2_E, 0),
+                          ln2 = FA__NATIVE_CONSTANT(FA_LN2_DOUBLE, 0);
     const float c[] = {FA_EXP2_POLY}, rounder = 0x1.8p23f; /* as FA__ROUNDER */
-    x = x.h < -40 ? (fa__native_pair){-40, 0} : x;            /* there e^x - 1 is -1 */
+    x = x.h < -40 ? (fa__native_pair){-40, 0} : x;         /* there e^x - 1 is -1 */
     fa__native_pair z = fa__native_product(x.h, log2_e.h);
     float shifted = z.h + rounder, r = z.h - (shifted - rounder), p = c[0];
     float low = fa__native_fma(x.l, log2_e.h, fa__native_fma(x.h, log2_e.l, z.l));

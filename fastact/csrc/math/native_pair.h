@@ -25,7 +25,8 @@ typedef fa__pair fa__native_pair;
 #endif
 
 /* a number given as the sum of two doubles */
-#define FA__NATIVE_CONSTANT(high, low) {(fa__native)(high), (fa__native)(((high) - (double)(fa__native)(high)) + (low))}
+#define FA__NATIVE_CONSTANT(high, low) \
+    {(fa__native)(high), (fa__native)(((high) - (double)(fa__native)(high)) + (low))}
 
 /* a*b + c, rounded once */
 FA_INLINE fa__native fa__native_fma(fa__native a, fa__native b, fa__native c) {

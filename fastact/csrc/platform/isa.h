@@ -12,10 +12,10 @@ enum {
 #define FA__NUMBER(isa) FA__ISA_##isa,
     FA__EACH_ISA(FA__NUMBER)
 #undef FA__NUMBER
-    FA__ISAS
+        FA__ISAS
 };
 
-int fa__active_isa(void);         /* one of the above */
+int fa__active_isa(void); /* one of the above */
 const char *fa__isa_name(int isa);
 int fa__isa_runs_here(int isa);
 int fa__set_isa(const char *name); /* 0; -1 for an unknown name; -2 for one that this machine cannot run */

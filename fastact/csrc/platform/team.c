@@ -25,9 +25,10 @@ uint64_t fa__now(void) {
     return UINT64_C(1000000000) * (uint64_t)t.tv_sec + (uint64_t)t.tv_nsec;
 }
 
-#define REGION_NS 500       /* cost of a region for each thread beyond the second */
-#define AWAKE_NS 4000000    /* threads are assumed to spin for so long after a region */
-#define WAKING_NS 600000    /* gain that justifies waking them: it takes 150 to 400 us for 1 or 15, sometimes more */
+#define REGION_NS 500    /* cost of a region for each thread beyond the second */
+#define AWAKE_NS 4000000 /* threads are assumed to spin for so long after a region */
+#define WAKING_NS \
+    600000 /* gain that justifies waking them: it takes 150 to 400 us for 1 or 15, sometimes more */
 #define LATE_NS 20000       /* a thread that starts later was asleep */
 #define MOST_LATE 2         /* late starts in a row: a single one may be chance */
 #define RESTING_NS 20000000 /* after those, threads are assumed to sleep for so long */
