@@ -37,7 +37,7 @@ SAVING = {"nothing": FA_SAVE_NOTHING, "input": FA_SAVE_INPUT, "output": FA_SAVE_
 cdef dict NAMES = {number: name for name, number in SAVING.items()}
 
 
-cdef class default_environment:
+cdef class DefaultEnvironment:
     """A context with the default floating-point environment, as C kernels run in: round to nearest, subnormal
     numbers kept. Exception flags raised within are lost."""
 

@@ -62,10 +62,10 @@ def dense(x: Any, w: Any, b: Any = None, *, activation: Any = None, out: Any = N
     Notes
     -----
     Bias and activation are applied to each tile of the product while it is in cache. No array as large as
-    the batch is made beside the result, unless `out` overlaps an input or a parameter of the activation, or its
-    last axis is not contiguous. Strided and transposed arrays are read as they are. Sums of products are rounded
-    as in any matrix product, f as accurately as ``fastact.<name>``. The bits do not depend on the number of
-    threads. Array parameters of the activation are used in the dtype of the layer.
+    the batch is made beside the result, unless `out` overlaps an input or a parameter of the activation, or
+    its last axis is not contiguous. Strided and transposed arrays are read as they are. Sums of products are
+    rounded as in any matrix product, f as accurately as ``fastact.<name>``. The bits do not depend on the
+    number of threads. Array parameters of the activation are used in the dtype of the layer.
 
     Examples
     --------
@@ -100,15 +100,15 @@ def dense_forward(
     x, w, b, activation
         As for :func:`dense`.
     out : ndarray, or pair of ndarray and Saved, optional
-        Where to store the result, and an earlier `saved` whose memory is used again where it fits. Each may be
-        None.
+        Where to store the result, and an earlier `saved` whose memory is used again where it fits. Each may
+        be None.
     save : {"input", "output", "bit_mask"}, optional
         What the backward pass computes f' from. ``"input"`` is x @ w + b, an array as large as the result.
         ``"bit_mask"`` is one bit for each element, where f' has two values; a NaN counts as the second of
-        them. ``"output"`` is the result itself, which must then not be modified before the backward pass; it is
-        available where f' follows from it. By default `saved` shares no memory with the result: it is nothing
-        where f' is constant, a bit mask where f' has two values, otherwise the input. Activations with learned
-        or array parameters save the input.
+        them. ``"output"`` is the result itself, which must then not be modified before the backward pass; it
+        is available where f' follows from it. By default `saved` shares no memory with the result: it is
+        nothing where f' is constant, a bit mask where f' has two values, otherwise the input. Activations
+        with learned or array parameters save the input.
 
     Returns
     -------
@@ -157,8 +157,8 @@ def dense_backward(
 ) -> tuple[Any, ...]:
     """Gradients of a dense layer.
 
-    With ``delta = grad_y * f'(x @ w + b)`` they are ``dx = delta @ w.T``, ``dw = x.T @ delta`` and the sums of
-    delta over the batch.
+    With ``delta = grad_y * f'(x @ w + b)`` they are ``dx = delta @ w.T``, ``dw = x.T @ delta`` and the sums
+    of delta over the batch.
 
     Parameters
     ----------

@@ -1,5 +1,5 @@
-"""What a dense layer saves between its two passes: the minimum that each activation needs, and whether a `Saved`
-belongs to a call.
+"""What a dense layer saves between its two passes: the minimum that each activation needs, and whether a
+`Saved` belongs to a call.
 
 Must not depend on how a layer is computed. Nothing that depends on the values of bound arrays is kept.
 """
@@ -53,7 +53,7 @@ def _named(name: str) -> tuple[Any, Prepared]:
 
 def _prepare(activation: Builtin) -> Prepared:
     """Computed in advance, hence rounded to nearest."""
-    with _dense.default_environment():
+    with _dense.DefaultEnvironment():
         values = _numbers(activation)
         saving = default_kind(activation)
         mask = mask_values("", activation) if saving == "bit_mask" else (0.0, 0.0)
@@ -110,7 +110,8 @@ def default_kind(activation: Builtin) -> str:
 
 
 def _hidden_kind(activation: Builtin) -> str:
-    """The same for a hidden layer of a network, whose result nobody else sees: its output, where that is exact."""
+    """The same for a hidden layer of a network, whose result nobody else sees: its output, where that is
+    exact."""
     if _is_constant(activation):
         return "nothing"
     if activation.learned or _numbers(activation) is None or not follows_exactly(activation):
@@ -132,7 +133,7 @@ def mask_values(function: str, activation: Builtin) -> tuple[float, float]:
     if texts is None or values is None:
         message = f"{function}: save is 'bit_mask'; the derivative of {activation!r} has more than two values"
         raise TypeError(message)
-    with _dense.default_environment():
+    with _dense.DefaultEnvironment():
         low, high = (float(compile_formula(t, activation.parameter_names, "python")(*values)) for t in texts)
     return low, high
 
@@ -192,8 +193,8 @@ def check_same(function: str, saved: Saved, activation: Any) -> None:
 
 
 def saved_matrix(function: str, saved: Saved, form: Geometry) -> Any:
-    """The saved array as C reads it, or None where nothing is saved; ValueError unless it belongs to a layer of
-    this geometry."""
+    """The saved array as C reads it, or None where nothing is saved; ValueError unless it belongs to a layer
+    of this geometry."""
     if saved.shape != form.result:
         raise ValueError(f"{function}: saved has shape {saved.shape}; expected {form.result}")
     check_kind(function, saved.activation, saved.kind)

@@ -413,7 +413,12 @@ def test_copies() -> None:
     net = fa.Network(network([4, 6, 5], ["gelu", Square()], np.float64))
     x = np.ones((2, 4))
     y, saved = net.forward(x)
-    for other in (pickle.loads(pickle.dumps(net)), copy.copy(net), copy.deepcopy(net), fa.Network(net.layers)):
+    for other in (
+        pickle.loads(pickle.dumps(net)),
+        copy.copy(net),
+        copy.deepcopy(net),
+        fa.Network(net.layers),
+    ):
         assert np.array_equal(other.predict(x), y)
         assert not np.shares_memory(other.parameters, net.parameters)
         with pytest.raises(ValueError, match="saved belongs to another network"):
@@ -432,7 +437,9 @@ def test_as_a_sequence() -> None:
     assert len(net) == 2
     assert [layer.activation for layer in net] == [fa.gelu, fa.relu]
     w, b, activation = net.layers[1]
-    assert w.shape == (6, 5) and b is None and activation is fa.relu
+    assert w.shape == (6, 5)
+    assert b is None
+    assert activation is fa.relu
     assert repr(net) == (
         "fastact.Network([<4 to 6, <fastact.gelu>>, <6 to 5, <fastact.relu>, no biases>], float64)"
     )
@@ -523,8 +530,18 @@ def test_arguments_that_are_refused() -> None:
         ((y[:3], saved), {}, ValueError, r"grad_y has shape \(3, 2\); expected \(4, 2\)"),
         ((None, saved), {}, TypeError, "grad_y is None"),
         ((y, saved), {"out": y}, TypeError, r"out is of type ndarray; expected \(dx, dw, db\)"),
-        ((y, saved), {"out": (None, y, None)}, TypeError, "out for dw is of type ndarray; expected a tuple of 1"),
-        ((y, saved), {"out": (y, None, None)}, ValueError, r"out for dx has shape \(4, 2\); expected \(4, 3\)"),
+        (
+            (y, saved),
+            {"out": (None, y, None)},
+            TypeError,
+            "out for dw is of type ndarray; expected a tuple of 1",
+        ),
+        (
+            (y, saved),
+            {"out": (y, None, None)},
+            ValueError,
+            r"out for dx has shape \(4, 2\); expected \(4, 3\)",
+        ),
         ((y, saved), {"accumulate": True}, TypeError, "accumulate=True, but out has no array for dx"),
     ):
         with pytest.raises(error, match=text) as caught:

@@ -203,7 +203,8 @@ def test_parameters_that_vary_along_the_batch(dtype: type) -> None:
     ids=repr,
 )
 def test_composite_activations(made: fa.Activation, dtype: type) -> None:
-    """They are computed in two steps; the bits of y and delta are theirs, and so are the gradients of parameters."""
+    """They are computed in two steps; the bits of y and delta are theirs, and so are the gradients of
+    parameters."""
     case = on_a_grid(11, 4, 6, dtype)
     y, dx, _, _, saved = forward_and_backward(case, made)
     z = pre_activation(case).astype(dtype)
