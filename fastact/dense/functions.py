@@ -188,7 +188,7 @@ def dense_backward(
     db : ndarray of the shape of `b`, or None if there was no bias
         Gradient with respect to `b`.
     parameters : dict, only with `need_parameters`
-        By name, each of its parameter's shape.
+        By name, each of its parameter's shape; empty for an activation without learned parameters.
 
     Raises
     ------

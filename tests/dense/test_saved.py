@@ -203,7 +203,7 @@ def test_parameter_changed_between_the_passes() -> None:
     assert fa.dense_backward(np.ones((2, 3)), x, w, saved)[0].tolist() == [[0.5] * 3] * 2
     slope[...] = -0.5
     assert fa.dense_backward(np.ones((2, 3)), x, w, saved)[0].tolist() == [[-0.5] * 3] * 2
-    y, saved = fa.dense_forward(x, w, activation=leaky)
+    _, saved = fa.dense_forward(x, w, activation=leaky)
     assert fa.dense_backward(np.ones((2, 3)), x, w, saved)[0].tolist() == [[-0.5] * 3] * 2
     with pytest.raises(TypeError, match="the output does not determine it"):
         fa.dense_forward(x, w, activation=leaky, save="output")
@@ -319,7 +319,7 @@ def test_saved_array_altered_in_place() -> None:
 @pytest.mark.parametrize("b_shape", [(4,), (2, 3), (5, 1, 3), (1, 1)], ids=str)
 def test_impossible_bias(b_shape: tuple[int, ...]) -> None:
     saved = fa.Saved(fa.gelu, "input", Z, (4, 3), "f4", b_shape)
-    with pytest.raises(ValueError, match="saved|shapes do not fit"):
+    with pytest.raises(ValueError, match=r"saved|shapes do not fit"):
         fa.dense_backward(Z, np.ones((4, 2), "f4"), np.ones((2, 3), "f4"), saved)
 
 
