@@ -130,8 +130,8 @@ def dense_forward(
     >>> y.shape, saved.kind, saved.nbytes
     ((4, 2), 'input', 64)
     """
-    ready = prepared(activation) if save is None else None
-    if ready is not None:
+    ready = prepared(activation)
+    if ready is not None and save in (None, ready[1].default):
         pair: tuple[NDArray[Any], Saved] | None = _dense.forward(x, w, b, ready[1], ready[0], True, out)
         if pair is not None:
             return pair

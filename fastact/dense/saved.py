@@ -77,8 +77,9 @@ def with_mask(activation: Builtin, function: str) -> Prepared:
 
 def kind_to_save(function: str, activation: Builtin, wanted: str | None) -> str:
     """The kind to save: what is wanted, where it is possible, or the minimum that needs no memory of y."""
-    if wanted is None:
-        return default_kind(activation)
+    default = default_kind(activation)
+    if wanted in (None, default):
+        return default
     if wanted not in ("input", "output", "bit_mask"):
         raise ValueError(f"{function}: save is {wanted!r}; expected 'input', 'output', 'bit_mask' or None")
     check_kind(function, activation, wanted)
