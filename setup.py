@@ -1,20 +1,18 @@
-"""Build fastact: the C library, once per instruction set, the Cython skin over it, and the files made
-from the table.
+"""Build fastact: the C library, the Cython modules over it, and the files made from the table and the header.
 
-Knows how the parts are put together. The flags and their reasons are in fastact/csrc/flags.mk, the rows in
-include/fastact/activations.def; nothing here names an activation.
+The flags and their reasons are in fastact/csrc/flags.mk; make builds the library. Nothing here
+names an activation.
 """
 
 from __future__ import annotations
 
-import ast
 import os
 import platform
 import re
 import runpy
 import shutil
 import subprocess
-from dataclasses import dataclass
+import sys
 from pathlib import Path
 
 import numpy
@@ -23,43 +21,25 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "tools"))
+import declarations  # noqa: E402
+import stub  # noqa: E402
+import table  # noqa: E402
+
 CSRC = Path("fastact/csrc")
 OPENMP = os.environ.get("FASTACT_OPENMP", "1") != "0"
 CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+PXD_HEAD = "# The C API for Cython, made from fastact.h when the package is built.\n\n"
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
 
 
-# The flags and the table --------------------------------------------------------------------------
+# The flags --------------------------------------------------------------------------
 
 
 def read_flags() -> dict[str, list[str]]:
     """The variables of flags.mk."""
     text = (ROOT / CSRC / "flags.mk").read_text()
     return {name: value.split() for name, value in re.findall(r"^(\w+) = (.*)$", text, re.MULTILINE)}
-
-
-@dataclass
-class Row:
-    """What the generated files need of a row."""
-
-    name: str
-    parameters: dict[str, str]
-    formula: str
-    from_output: bool
-
-
-def read_table() -> list[Row]:
-    """The rows of activations.def, which, its comments aside, are also Python expressions."""
-    text = (ROOT / "include/fastact/activations.def").read_text()
-    rows = []
-    for statement in ast.parse(re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)).body:
-        if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)):
-            raise SystemExit(f"activations.def: line {statement.lineno} is not a row")
-        name, _, formula, _, _, source, *_ = (ast.unparse(a) for a in statement.value.args)
-        params = [ast.unparse(e) for e in getattr(statement.value.args[1], "elts", [])]  # (0) is no tuple
-        fields = dict(zip(params[1::3], params[2::3], strict=True))
-        rows.append(Row(name, fields, ast.literal_eval(formula), source.startswith("(OUTPUT")))
-    return rows
 
 
 # Files made from the table ------------------------------------------------------------------------
@@ -71,35 +51,18 @@ def read_aliases() -> dict[str, str]:
     return {alias.name: alias.entry for alias in listed}
 
 
-def write_stub(entries: dict[str, list[str]], aliases: dict[str, str]) -> None:
+def write_stub() -> None:
     """fastact/__init__.pyi: the template, with the activations and aliases."""
-    lines = runpy.run_path(str(ROOT / "tools/stub.py"))["activations"](entries, aliases)
+    entries = {entry.name: list(entry.parameters) for entry in table.read()}
     template = (ROOT / "fastact/__init__.pyi.in").read_text()
-    (ROOT / "fastact/__init__.pyi").write_text(template.replace("# ACTIVATIONS", lines))
+    made = template.replace("# ACTIVATIONS", stub.activations(entries, read_aliases()))
+    (ROOT / "fastact/__init__.pyi").write_text(made)
 
 
-def pxd_functions(row: Row) -> list[str]:
-    """The C functions of one row, as Cython declares them."""
-    declarations = []
-    for real, suffix in (("float", "f32"), ("double", "f64")):
-        tail = "".join([", size_t n"] + [f", {real} {p}" for p in row.parameters])
-        shapes = {
-            "": f"const {real} *x, {real} *y",
-            "_derivative": f"const {real} *x, {real} *d",
-            "_backward": f"const {real} *grad_y, const {real} *x, {real} *grad_x",
-            "_value_and_derivative": f"const {real} *x, {real} *y, {real} *d",
-        }
-        if row.from_output:
-            shapes["_backward_from_output"] = f"const {real} *grad_y, const {real} *y, {real} *grad_x"
-        declarations += [f"    void fa_{row.name}{s}_{suffix}({a}{tail})" for s, a in shapes.items()]
-    return declarations
-
-
-def write_pxd(rows: list[Row]) -> None:
-    """fastact/__init__.pxd: the template, with the functions of each activation."""
-    template = (ROOT / "fastact/__init__.pxd.in").read_text()
-    lines = "\n".join(line for row in rows for line in pxd_functions(row))
-    (ROOT / "fastact/__init__.pxd").write_text(template.replace("    # ROWS", lines))
+def write_pxd() -> None:
+    """fastact/__init__.pxd: the declarations of fastact.h as Cython writes them."""
+    found = declarations.as_cython(declarations.read())
+    (ROOT / "fastact/__init__.pxd").write_text(f'{PXD_HEAD}cdef extern from "fastact.h" nogil:\n{found}\n')
 
 
 def copy_headers() -> None:
@@ -162,15 +125,21 @@ def extension(name: str, *sources: str) -> Extension:
         extra_compile_args=["-O2", "-fvisibility=hidden", *(flags["CFLAGS_COMMON"] if sources else [])],
         extra_link_args=flags["LIBS_OPENMP"] if OPENMP else ["-lpthread", "-lm"],
         depends=[
-            str(p) for p in [*CSRC.rglob("*.*"), *Path("include").rglob("*.*"), *Path("fastact").rglob("*.[ph]*")]
+            str(p)
+            for p in [*CSRC.rglob("*.*"), *Path("include").rglob("*.*"), *Path("fastact").rglob("*.[ph]*")]
         ],
     )
 
 
 if __name__ == "__main__":
-    table = read_table()
-    write_stub({row.name: list(row.parameters) for row in table}, read_aliases())
-    write_pxd(table)
+    write_stub()
+    write_pxd()
     copy_headers()
-    modules = cythonize([extension("_core"), extension("_dense"), extension("evaluation._measure", "fastact/evaluation/measure.c")])  # type: ignore[no-untyped-call]
+    modules = cythonize(
+        [
+            extension("_core"),
+            extension("_dense"),
+            extension("evaluation._measure", "fastact/evaluation/measure.c"),
+        ]
+    )  # type: ignore[no-untyped-call]
     setup(ext_modules=modules, cmdclass={"build_ext": BuildWithLibrary})

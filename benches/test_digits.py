@@ -1,6 +1,6 @@
 """One epoch of training on the handwritten digits, with NumPy's activations and with fastact's.
 
-Run and compare as test_activations.py says. Knows neither the network nor its activation.
+To run and compare, see test_activations.py.
 """
 
 import numpy as np

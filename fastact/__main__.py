@@ -1,4 +1,7 @@
-"""``python -m fastact COMMAND``: finds the command's module and runs it."""
+"""``python -m fastact COMMAND``: imports the command's module and runs it.
+
+Holds the names of the commands; must not import any of them before it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import argparse
 import importlib
 import sys
 
+from fastact.evaluation.extras import install_hint
+
 COMMANDS = {
-    "bench": "time fastact against pure Python and NumPy",
-    "info": "version, CPU, instruction set, threads, BLAS",
+    "bench": "time fastact against pure Python, NumPy and other libraries",
+    "info": "show version, CPU, instruction set, threads and BLAS",
     "accuracy": "measure errors in ULP",
     "plot": "draw activations and their derivatives",
 }
@@ -34,8 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "fastact":
             raise
-        message = f"fastact {name} needs {error.name}, which is not installed: pip install 'fastact[bench]'"
-        print(message, file=sys.stderr)
+        print(f"fastact {name} needs {install_hint(error.name)}", file=sys.stderr)
         return 1
     parser = argparse.ArgumentParser(prog=f"python -m fastact {name}", description=module.__doc__)
     module.add_arguments(parser)

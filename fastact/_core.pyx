@@ -147,7 +147,7 @@ cdef class Elementwise:
             return None
         base[0] = cnp.PyArray_BYTES(<cnp.ndarray>first)
         base[inputs - 1] = cnp.PyArray_BYTES(<cnp.ndarray>last)
-        cdef int results = inputs + fa__rows[self.number].n_params
+        cdef int results = inputs + fa__entries[self.number].n_params
         base[results] = cnp.PyArray_BYTES(<cnp.ndarray>result)
         self.execute(direction, number, base, <size_t>cnp.PyArray_SIZE(<cnp.ndarray>first))
         return result
@@ -171,7 +171,7 @@ cdef class Elementwise:
         else:
             return None
         base[0] = cnp.PyArray_BYTES(<cnp.ndarray>x)
-        cdef int results = 1 + fa__rows[self.number].n_params
+        cdef int results = 1 + fa__entries[self.number].n_params
         base[results] = cnp.PyArray_BYTES(<cnp.ndarray>value)
         base[results + 1] = cnp.PyArray_BYTES(<cnp.ndarray>derivative)
         self.execute(FA__VALUE_AND_DERIVATIVE, number, base, <size_t>cnp.PyArray_SIZE(<cnp.ndarray>x))
@@ -181,7 +181,7 @@ cdef class Elementwise:
         """Addresses of the parameters, bound or given; False unless they are numbers and kwargs holds no more."""
         cdef bint wide = number == cnp.NPY_DOUBLE
         cdef int i, taken = 0
-        for i in range(fa__rows[self.number].n_params):
+        for i in range(fa__entries[self.number].n_params):
             base[i] = <char *>&self.fixed[wide][i]
             if kwargs and self.parameter_names[i] in kwargs:
                 if not fix(kwargs[self.parameter_names[i]], number, &given[i]):
@@ -230,7 +230,7 @@ cdef class Elementwise:
         results = self.results(direction, operands, out, number, &call)
         if results is None:
             return None
-        call.row = self.number
+        call.entry = self.number
         call.direction = <direction_t>direction
         call.dtype = dtype_of(number)
         n = 1

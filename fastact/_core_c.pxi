@@ -11,8 +11,8 @@ cdef extern from "fastact.h" nogil:
     int fa_num_threads()
     void fa_set_num_threads(int n)
 
-cdef extern from "elementwise/internal.h" nogil:
-    enum: FA__ROWS, FA__MAX_OPERANDS, FA__MAX_DIMS, FA__MAX_PARAMS
+cdef extern from "elementwise/call.h" nogil:
+    enum: FA__ENTRIES, FA__MAX_OPERANDS, FA__MAX_DIMS, FA__MAX_PARAMS
     enum: FA__F32, FA__F64, FA__F16
     ctypedef int direction_t "fa__direction"
     ctypedef int dtype_t "fa__dtype"
@@ -21,7 +21,8 @@ cdef extern from "elementwise/internal.h" nogil:
     enum: FA__SWAPPED_F32, FA__SWAPPED_F64
     enum: FA__FORWARD, FA__DERIVATIVE, FA__BACKWARD, FA__VALUE_AND_DERIVATIVE, FA__BACKWARD_FROM_OUTPUT
     enum: FA__BY_PARAMETER
-    ctypedef struct fa__row:
+    ctypedef struct fa__entry:
+        int id
         const char *name
         int n_params
         const char *param_names[4]
@@ -33,14 +34,17 @@ cdef extern from "elementwise/internal.h" nogil:
         int from_output
         const char *output_formula
         const char *condition
+        int saves
+        const char *mask[2]
         double ulp_f32, ulp_f64, ulp_f64_derivative
+        const char *worst
         const char *about
-    const fa__row fa__rows[1]
+    const fa__entry fa__entries[1]
     ctypedef struct fa__arity:
         int inputs, results
     const fa__arity fa__arities[1]
     ctypedef struct fa__call:
-        int row
+        int entry
         direction_t direction
         dtype_t dtype
         source_t source[8]
@@ -49,17 +53,23 @@ cdef extern from "elementwise/internal.h" nogil:
         char *base[8]
         ptrdiff_t stride[8][64]
     void fa__execute(fa__call *call)
-    int fa__narrow(double value, float *result)
-    int fa__narrow_to_half(double value, float *result)
-    void fa__execute_1d(int row, direction_t direction, dtype_t dtype, char **base,
+    void fa__execute_1d(int entry, direction_t direction, dtype_t dtype, char **base,
                         const ptrdiff_t *stride, size_t n)
-    void fa__execute_contiguous(int row, direction_t direction, dtype_t dtype, char **base, size_t n)
+    void fa__execute_contiguous(int entry, direction_t direction, dtype_t dtype, char **base, size_t n)
+
+cdef extern from "platform/float16.h" nogil:
+    int fa__round_to_float32(double value, float *result)
+    int fa__round_to_float16(double value, float *result)
+
+cdef extern from "platform/thread_limits.h" nogil:
     ctypedef struct fa__thread_limits:
         int set, environment, openmp, affinity, cgroup
     fa__thread_limits fa__get_thread_limits()
     const char *fa__openmp_runtime()
     void fa__limit_threads(int n)
     int fa__thread_limit()
+
+cdef extern from "platform/parallel.h" nogil:
     void fa__parallel_for(void *body, const void *context, size_t n, size_t grain, size_t quantum)
 
 cdef extern from "api/dense.h" nogil:

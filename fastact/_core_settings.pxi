@@ -12,7 +12,7 @@ def isas():
 
 
 def set_isa(str name):
-    """0, or the C library's negative answer for a name that it does not have (-1) or cannot run (-2)."""
+    """0, or the C library's negative answer for a name that it does not have or cannot run."""
     return fa_set_isa(name.encode())
 
 

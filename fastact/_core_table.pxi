@@ -10,10 +10,10 @@ BY_PARAMETER = FA__BY_PARAMETER  # by the first parameter; the others follow
 def entries():
     """Every entry of the compiled table as a dict, in the table's order."""
     found = []
-    for number in range(FA__ROWS):
-        entry = &fa__rows[number]
+    for number in range(FA__ENTRIES):
+        entry = &fa__entries[number]
         found.append({
-            "id": number,
+            "id": entry.id,
             "number": number,
             "name": entry.name.decode(),
             "parameters": {
@@ -29,6 +29,9 @@ def entries():
             "from_output": bool(entry.from_output),
             "output_formula": entry.output_formula.decode(),
             "condition": entry.condition.decode(),
+            "saves": ("nothing", "input", "output")[entry.saves],
+            "mask": (entry.mask[0].decode(), entry.mask[1].decode()) if entry.mask[0] != NULL else None,
+            "worst": entry.worst.decode(),
             "max_ulp": {
                 "float32": (entry.ulp_f32, entry.ulp_f32),
                 "float64": (entry.ulp_f64, entry.ulp_f64_derivative),
@@ -61,7 +64,7 @@ def make_ufunc(int number, int direction, str name, str doc):
     The loops are in the order e, f, d. With it, integers resolve as for ``np.exp``, and a float32 array with a
     Python float parameter stays float32.
     """
-    cdef int inputs = fa__arities[direction].inputs + fa__rows[number].n_params
+    cdef int inputs = fa__arities[direction].inputs + fa__entries[number].n_params
     cdef int operands = inputs + 1
     # NumPy keeps these pointers for as long as the ufunc exists, which is until the process ends
     cdef cnp.PyUFuncGenericFunction *functions = <cnp.PyUFuncGenericFunction *>malloc(

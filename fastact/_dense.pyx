@@ -27,10 +27,10 @@ cdef extern from "fastact.h" nogil:
     enum: FA_TOO_SMALL
 
 cdef extern from "platform/fenv.h" nogil:
-    ctypedef struct fa__state:
+    ctypedef struct fa__fenv:
         pass
-    fa__state fa__enter()
-    void fa__leave(fa__state caller)
+    fa__fenv fa__enter_fenv()
+    void fa__leave_fenv(fa__fenv caller)
 
 SAVING = {"nothing": FA_SAVE_NOTHING, "input": FA_SAVE_INPUT, "output": FA_SAVE_OUTPUT,
           "bit_mask": FA_SAVE_BIT_MASK}
@@ -41,13 +41,13 @@ cdef class DefaultEnvironment:
     """A context with the default floating-point environment, as C kernels run in: round to nearest, subnormal
     numbers kept. Exception flags raised within are lost."""
 
-    cdef fa__state caller
+    cdef fa__fenv caller
 
     def __enter__(self):
-        self.caller = fa__enter()
+        self.caller = fa__enter_fenv()
 
     def __exit__(self, *_):
-        fa__leave(self.caller)
+        fa__leave_fenv(self.caller)
 
 
 cdef class Prepared:
@@ -76,7 +76,7 @@ cdef class Prepared:
 
     def __init__(self, int activation, str saving, str hidden, values, mask_values):
         cdef int i
-        cdef fa__state caller
+        cdef fa__fenv caller
         self.activation = activation
         self.default = saving
         self.saving, self.hidden = SAVING[saving], SAVING[hidden]
@@ -86,9 +86,9 @@ cdef class Prepared:
         memset(self.of, 0, sizeof(self.of))
         for i in range(<int>self.count):
             self.wide[i] = values[i]
-            caller = fa__enter()  # the rounding below is to nearest
+            caller = fa__enter_fenv()  # the rounding below is to nearest
             self.narrow[i] = <float>self.wide[i]
-            fa__leave(caller)
+            fa__leave_fenv(caller)
             self.of[0][i].data = &self.narrow[i]
             self.of[1][i].data = &self.wide[i]
 

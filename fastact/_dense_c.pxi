@@ -1,11 +1,13 @@
 # The C library's dense layer as Cython declares it, the way to it, and SciPy's BLAS. Part of _dense.pyx.
 # Knows structs and capsules; does not know arrays.
 
-from fastact cimport (
-    fa_blas, fa_dense, fa_gemm_function, fa_get_threads_function, fa_input, fa_result, fa_set_threads_function,
-)
+from fastact cimport fa_blas, fa_dense, fa_input, fa_result
 
-cdef extern from "elementwise/internal.h" nogil:
+ctypedef void (*fa_gemm_function)() noexcept nogil
+ctypedef int (*fa_get_threads_function)() noexcept nogil
+ctypedef void (*fa_set_threads_function)(int) noexcept nogil
+
+cdef extern from "elementwise/call.h" nogil:
     enum: FA__MAX_DIMS, FA__MAX_PARAMS
 
 cdef extern from "api/dense.h" nogil:

@@ -13,7 +13,10 @@ from pathlib import Path
 
 from fastact import _core
 
-ISAS = ("sse2", "avx2", "avx512", "neon")
+_REFUSALS = {
+    -2: "this build does not have it",
+    -3: "this machine cannot run it",
+}  # FA_INVALID, FA_UNSUPPORTED
 _MOST_THREADS = 2**31 - 1  # an int of C
 
 
@@ -49,16 +52,20 @@ def set_isa(name: str) -> None:
     Raises
     ------
     ValueError
-        If this build does not know the name, or this machine cannot run it.
+        If this build does not have it, or this machine cannot run it.
+    TypeError
+        If the name is not a string.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"fastact.set_isa: name is {name!r}; expected one of {', '.join(isas())}")
     _set_isa(name, "fastact.set_isa: name")
 
 
 def _set_isa(name: str, blame: str) -> None:
     answer = _core.set_isa(name)
     if answer != 0:
-        reason = "this machine cannot run it" if name in ISAS else "unknown"
-        raise ValueError(f"{blame} is {name!r}: {reason}; expected one of {', '.join(isas())}")
+        expected = f"expected one of {', '.join(isas())}"
+        raise ValueError(f"{blame} is {name!r}: {_REFUSALS[answer]}; {expected}")
 
 
 def check_environment() -> None:

@@ -1,9 +1,9 @@
 /* fastact: neural-network activations, forward and backward, on the CPU.
  *
- * The whole public C API. Plain C: no Python, no allocation, no errno, no signals; the caller's
- * floating-point state is restored before every return. Link with libfastact.a, -lm, -fopenmp, -pthread.
+ * This is the whole public C API. No function allocates memory, sets errno, raises a signal or changes the caller's
+ * floating-point state. Link with libfastact.a, -lm, -fopenmp, -lpthread.
  *
- * For each row NAME of fastact/activations.def, and for _f32 (float) and _f64 (double):
+ * For each activation NAME of fastact/activations.def, and for _f32 (float) and _f64 (double):
  *
  *   fa_NAME_f32                      (x, y, n, ...)               y  = f(x)
  *   fa_NAME_derivative_f32           (x, d, n, ...)               d  = f'(x)
@@ -11,9 +11,9 @@
  *   fa_NAME_value_and_derivative_f32 (x, y, d, n, ...)            both in one pass
  *   fa_NAME_backward_from_output_f32 (grad_y, y, grad_x, n, ...)  where f'(x) follows from y = f(x)
  *
- * n counts elements; "..." are the row's own parameters, by value, in the order of the row. An output may
- * be the same array as an input (y == x), but may not overlap it otherwise. Arrays need only the alignment
- * of their element type. Large calls use several threads; see fa_set_num_threads.
+ * n is the number of elements; "..." are the activation's own parameters, by value, in the order of its entry. An output
+ * may be the same array as an input (y == x), but may not overlap one otherwise. Arrays need the alignment of their
+ * element type only. Large calls use several threads: see fa_set_num_threads.
  */
 #ifndef FASTACT_H
 #define FASTACT_H
@@ -32,66 +32,102 @@ extern "C" {
 #define FA_API
 #endif
 
+/* The version of this header; fa_version is that of the library. Until 1.0 the ABI may change with the minor version. */
+#define FA_VERSION_MAJOR 0
+#define FA_VERSION_MINOR 1
+#define FA_VERSION_PATCH 0
+#define FA_VERSION (FA_VERSION_MAJOR * 10000 + FA_VERSION_MINOR * 100 + FA_VERSION_PATCH)
+FA_API int fa_version(void);
+
+/* What functions that can fail return. If it is not FA_OK, nothing has been written. */
+enum {
+    FA_OK = 0,
+    FA_TOO_SMALL = -1,  /* the workspace has fewer bytes than the call needs */
+    FA_INVALID = -2,    /* an argument, or a field of a struct, has an impossible value */
+    FA_UNSUPPORTED = -3 /* this machine, or this version of the library, cannot do it */
+};
+
+/* Activations ------------------------------------------------------------------------------------ */
+
 #define FA__DECLARE_FLOAT(i, parameter, default_, kind) , float parameter
 #define FA__DECLARE_DOUBLE(i, parameter, default_, kind) , double parameter
-#define FA__PROTOTYPES(name, T, dtype, args, from)                                                   \
-    FA_API void fa_##name##_##dtype(const T *x, T *y, size_t n args);                                \
-    FA_API void fa_##name##_derivative_##dtype(const T *x, T *d, size_t n args);                     \
-    FA_API void fa_##name##_backward_##dtype(const T *grad_y, const T *x, T *grad_x, size_t n args); \
-    FA_API void fa_##name##_value_and_derivative_##dtype(const T *x, T *y, T *d, size_t n args);     \
-    FA_IF_OUTPUT(from, FA_API void fa_##name##_backward_from_output_##dtype(                         \
-                           const T *grad_y, const T *y, T *grad_x, size_t n args);)
-#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                        \
-    FA__PROTOTYPES(name, float, f32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params), from)                 \
+#define FA__PROTOTYPES(name, T, dtype, args, from)                                                       \
+    FA_API void fa_##name##_##dtype(const T *x, T *y, size_t n args);                                    \
+    FA_API void fa_##name##_derivative_##dtype(const T *x, T *d, size_t n args);                         \
+    FA_API void fa_##name##_backward_##dtype(const T *grad_y, const T *x, T *grad_x, size_t n args);     \
+    FA_API void fa_##name##_value_and_derivative_##dtype(const T *x, T *y, T *d, size_t n args);         \
+    FA_IF_OUTPUT(from, FA_API void fa_##name##_backward_from_output_##dtype(const T *grad_y, const T *y, \
+                                                                            T *grad_x, size_t n args);)
+#define FA_ACT(id, name, params, f, df, kinks, from, ...)                            \
+    FA__PROTOTYPES(name, float, f32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params), from) \
     FA__PROTOTYPES(name, double, f64, FA_EACH_PARAM(FA__DECLARE_DOUBLE, params), from)
 #include "fastact/activations.def"
 #undef FA_ACT
 
-/* Instruction set: "sse2", "avx2", "avx512" or "neon". The best one that the CPU and the operating system
- * support is chosen on first use, unless the environment variable FASTACT_ISA names another.
- * fa_set_isa returns 0, or -1 for a name that this build does not have, or -2 for one that this machine
- * cannot run; then nothing changes. fa_isas lists what can run here, worst first, separated by commas. */
+/* Ids, which never change: FA_gelu, FA_relu ... */
+enum {
+#define FA_ACT(id, name, ...) FA_##name = id,
+#include "fastact/activations.def"
+#undef FA_ACT
+};
+
+/* What a dense layer keeps for its backward pass: nothing (inference, or f' is constant); its input x w + b; its output y;
+ * or one bit per element, where f' has two values: (out + 7)/8 bytes per row, the first column in the lowest bit. */
+typedef enum { FA_SAVE_NOTHING, FA_SAVE_INPUT, FA_SAVE_OUTPUT, FA_SAVE_BIT_MASK } fa_saving;
+
+/* An activation, described. The caller sets `size`; the strings and arrays belong to the library. */
+typedef struct {
+    size_t size; /* sizeof(fa_activation) */
+    int id;
+    const char *name;
+    size_t n_parameters;
+    const char *const *parameter_names;
+    const double *parameter_defaults;
+    int from_output; /* whether fa_NAME_backward_from_output exists */
+    int saves;       /* an fa_saving: the least from which f' follows exactly */
+    int has_mask;    /* whether f' has two values only, so that one bit tells it */
+} fa_activation;
+
+FA_API int fa_activation_by_name(const char *name); /* its id, or FA_INVALID */
+FA_API int fa_activation_info(int id, fa_activation *description);
+
+/* The two values of f', where it has no others, for given parameters (none: the defaults). FA_INVALID otherwise. */
+FA_API int fa_activation_mask_values(int id, const double *parameters, size_t n_parameters, double values[2]);
+
+/* Settings --------------------------------------------------------------------------------------- */
+
+/* Instruction set: "sse2", "avx2", "avx512" or "neon". On first use the best one that this machine supports is chosen,
+ * unless the environment variable FASTACT_ISA names another. fa_isas lists those that can be used here, from the least to
+ * the most capable, separated by commas. fa_set_isa returns FA_INVALID for a name that this build does not have and
+ * FA_UNSUPPORTED for one that this machine cannot run; then nothing changes. */
 FA_API const char *fa_isa(void);
 FA_API const char *fa_isas(void);
 FA_API int fa_set_isa(const char *name);
 
-/* Threads: the most that one call may use. By default the smallest of OMP_NUM_THREADS (or
- * FASTACT_NUM_THREADS), the CPUs this process may run on, and its cgroup's CPU quota.
- * fa_set_num_threads(0) returns to that default. */
+/* Threads: the most that one call may use. By default the smallest of OMP_NUM_THREADS (or FASTACT_NUM_THREADS), the CPUs
+ * that this process may use, and the CPU quota of its cgroup. fa_set_num_threads(0) restores that default. */
 FA_API int fa_num_threads(void);
 FA_API void fa_set_num_threads(int n);
 
+/* Dense layers ----------------------------------------------------------------------------------- */
+
 /* A dense layer: y = f(x w + b), and back.
  *
- * x is rows x in, w is in x out, b holds out elements, y is rows x out; dx, dw, db have the shapes of x, w, b. Leading
- * axes ("stack") make many layers of one size a single call. fa_dense_forward_f32 reads x, w, b and writes y and
- * saved. fa_dense_backward_f32 reads x, w, saved, grad_y and writes those of dx, dw, db whose data is not null:
+ * x is rows x in, w is in x out, b holds out elements, y is rows x out; dx, dw, db have the shapes of x, w,
+ * b. Leading axes ("stack") make many layers of one size a single call. fa_dense_forward_f32 reads x, w, b
+ * and writes y and saved. fa_dense_backward_f32 reads x, w, saved, grad_y and writes those of dx, dw, db
+ * whose data is not null:
  *
  *   delta = grad_y * f'(x w + b),   dx = delta w^T,   dw = x^T delta,   db = sum of delta's rows.
  *
- * Both compute tile by tile, in a workspace that the caller owns; fa_dense_workspace_f32 returns its size in bytes. No
- * result may overlap another array, with these exceptions: saved is y where the output is saved, and dx may be x, or
- * grad_y if in == out. Results have the same bits whatever the number of threads. */
+ * Both compute tile by tile, in a workspace that the caller owns; fa_dense_workspace_f32 returns its size in
+ * bytes. No result may overlap another array, with these exceptions: saved is y where the output is saved,
+ * and dx may be x, or grad_y if in == out. Results have the same bits whatever the number of threads. */
 
-/* Row numbers: FA_gelu, FA_relu ... */
-typedef enum {
-#define FA_ACT(name, ...) FA_##name,
-#include "fastact/activations.def"
-#undef FA_ACT
-    FA_ACTIVATIONS
-} fa_activation;
-
-/* What the functions below return. If it is not FA_OK, nothing has been written. */
-enum {
-    FA_OK = 0,
-    FA_TOO_SMALL = -1,  /* the workspace has fewer bytes than the call needs */
-    FA_INVALID = -2,    /* a field holds what it must not: see fa_dense */
-    FA_UNSUPPORTED = -3 /* a struct holds fields of a later version of this library that are not 0 */
-};
-
-/* sgemm and dgemm of a BLAS with Fortran's interface, cast to these types, and the size of its integers. If the BLAS
- * starts threads of its own, the last two get and set their number, and the library keeps it to one during a call; they
- * may be null. Where the library's own kernels are faster, they are used instead; without a BLAS, always. */
+/* sgemm and dgemm of a BLAS with Fortran's interface, cast to these types, and the size of its integers. If
+ * the BLAS starts threads of its own, the last two get and set their number, and the library keeps it to one
+ * during a call; they may be null. Where the library's own kernels are faster, they are used instead; without
+ * a BLAS, always. */
 typedef struct {
     size_t size; /* sizeof(fa_blas) */
     void (*sgemm)(void);
@@ -101,8 +137,8 @@ typedef struct {
     void (*set_threads)(int);
 } fa_blas;
 
-/* Arrays to read and to write. Strides count elements; those of the stack axes may be 0 to broadcast, and `stack` may be
- * null for an array that has none of these axes. Columns of results are 1 apart. */
+/* Arrays to read and to write. Strides count elements; those of the stack axes may be 0 to broadcast, and
+ * `stack` may be null for an array that has none of these axes. Columns of results are 1 apart. */
 typedef struct {
     const void *data;
     ptrdiff_t row, column;
@@ -114,19 +150,15 @@ typedef struct {
     const ptrdiff_t *stack;
 } fa_result;
 
-/* What `saved` holds for the backward pass: nothing, for inference, and for training where f' is constant (identity, step,
- * sign); x w + b, in an array as large as y; y itself, if f' follows from it; or, if f' has only two values, one
- * bit per element: bytes, (out + 7)/8 for each row, the first column in the lowest bit. */
-typedef enum { FA_SAVE_NOTHING, FA_SAVE_INPUT, FA_SAVE_OUTPUT, FA_SAVE_BIT_MASK } fa_saving;
-
-/* A layer. Fields that a call does not read may hold anything, and its arrays that have no elements may be null.
+/* A layer. Fields that a call does not read may hold anything, and arrays without elements may be null.
  *
- * FA_INVALID: a null pointer to an array that has elements; an unknown activation or saving; another number of
- * parameters than the activation has; saving that the activation does not allow; b or parameters that have rows, or
- * b whose columns are not 1 apart; y or saved with a stride of 0 along a stack axis, or a result whose rows overlap; more
- * than 64 stack axes; an array with more than 2^55 bytes, or with strides that reach as far, where arrays
- * are counted with the stack axes that they broadcast along, and an extent of 0 counts as 1; a size that is smaller than
- * that of the first version of a struct, not a multiple of its alignment, or larger than 4096. */
+ * FA_INVALID: a null pointer to an array that has elements; an unknown activation or saving; another number
+ * of parameters than the activation has; saving that the activation does not allow; b or parameters that have
+ * rows, or b whose columns are not 1 apart; y or saved with a stride of 0 along a stack axis, or a result
+ * whose rows overlap; more than 64 stack axes; an array with more than 2^55 bytes, or with strides that reach
+ * as far, where arrays are counted with the stack axes that they broadcast along, and an extent of 0 counts
+ * as 1; a size that is smaller than that of the first version of a struct, not a multiple of its alignment,
+ * or larger than 4096. */
 typedef struct {
     size_t size; /* sizeof(fa_dense) */
     size_t rows, in, out;
@@ -143,7 +175,8 @@ typedef struct {
     const fa_blas *blas;
 } fa_dense;
 
-/* The workspace's functions return 0 for an invalid layer */
+/* The workspace functions return 0 for an invalid layer. Of the pointers to data they read only which of dx,
+ * dw, db are null; the other arrays need not exist yet. */
 FA_API int fa_dense_forward_f32(const fa_dense *layer, void *workspace, size_t bytes);
 FA_API int fa_dense_forward_f64(const fa_dense *layer, void *workspace, size_t bytes);
 FA_API int fa_dense_backward_f32(const fa_dense *layer, void *workspace, size_t bytes);
@@ -151,9 +184,9 @@ FA_API int fa_dense_backward_f64(const fa_dense *layer, void *workspace, size_t 
 FA_API size_t fa_dense_workspace_f32(const fa_dense *layer, int backward);
 FA_API size_t fa_dense_workspace_f64(const fa_dense *layer, int backward);
 
-/* A network in one call: `count` layers one after the other, backward in descending order. The size of the first
- * layer's struct is that of all. The caller has set each layer's x to the y of the previous one, and each grad_y to the
- * dx of the next. All layers share a workspace. */
+/* A network in one call: `count` layers one after the other, backward in descending order. The size of the
+ * first layer's struct is that of all. The caller has set each layer's x to the y of the previous one, and
+ * each grad_y to the dx of the next. All layers share a workspace. */
 FA_API int fa_network_forward_f32(const fa_dense *layers, size_t count, void *workspace, size_t bytes);
 FA_API int fa_network_forward_f64(const fa_dense *layers, size_t count, void *workspace, size_t bytes);
 FA_API int fa_network_backward_f32(const fa_dense *layers, size_t count, void *workspace, size_t bytes);

@@ -1,4 +1,4 @@
-"""Fixtures that follow the compiled table, so that a new row is tested by existing.
+"""Fixtures that follow the compiled table, so that a new entry is tested by existing.
 
 Does not know any activation.
 """

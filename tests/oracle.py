@@ -1,8 +1,8 @@
 """The truth of the tests: every entry's formula text in ball arithmetic, errors in ULP, and where to look.
 
 Balls (flint) hold the exact value and say how well it is known, however much cancels; mpmath, which does
-not, is the second opinion. What is special about a function is found by searching for it. Must not depend on
-how the library computes.
+not, is the second opinion. Knows both, IEEE formats and how to find what is special about a function by
+searching for it. Does not know any activation, nor how the library computes.
 """
 
 from __future__ import annotations
@@ -255,7 +255,7 @@ def roots(name: str, parameters: tuple[float, ...]) -> tuple[float, ...]:
 def points(
     name: str, key: str, parameters: tuple[float, ...], kinks: tuple[float, ...], dtype: type
 ) -> np.ndarray:
-    """Finite inputs for one row and direction: everywhere, and closely around whatever is special."""
+    """Finite inputs for one entry and direction: everywhere, and closely around whatever is special."""
     special = [*turning_points(name, key, parameters, dtype), *(float(dtype(k)) for k in kinks)]
     near = [y for x in special for y in neighbours(x, dtype, 5)]
     with np.errstate(over="ignore"):

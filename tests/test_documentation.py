@@ -15,6 +15,8 @@ import pytest
 
 import fastact as fa
 
+pytestmark = pytest.mark.once
+
 README = (helpers.ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 # bench extras (rich and so on) may be absent: commands are tested on their own
@@ -40,7 +42,7 @@ def test_docstrings_of_modules(module: str) -> None:
 
 
 def test_docstrings_of_activations(activation: fa.Activation) -> None:
-    """Made from the row, so doctest does not find them by itself."""
+    """Made from the entry, so doctest does not find them by itself."""
     run_examples(activation.__doc__, activation.name)
 
 

@@ -1,38 +1,44 @@
-"""Make coefficients.h: every polynomial and constant that the elementary functions use.
+"""Write fastact/csrc/math/coefficients.h: the polynomials and constants of the elementary functions.
 
-Knows the functions to approximate, their intervals and degrees; does not know how C evaluates them.
-Each polynomial interpolates its function at Chebyshev points in 80-digit arithmetic, which comes
-within a small factor of the best possible polynomial; the error reached is printed beside it.
+    python tools/coefficients.py [--print]
 
-    python fastact/csrc/coefficients.py > fastact/csrc/coefficients.h
+Each polynomial interpolates its function at Chebyshev points in 80-digit arithmetic, which comes within a
+small factor of the best possible polynomial. A comment states the error reached. This script must not depend
+on how C evaluates the polynomials.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from mpmath import mp, mpf
+from writing import write_atomically
+
+HEADER = Path(__file__).resolve().parents[1] / "fastact/csrc/math/coefficients.h"
 
 mp.dps = 80
-TINY = mpf("1e-30")  # nearer than this to 0/0, take the limit
+TINY = mpf("1e-30")  # closer than this to 0/0, the limit is used
 Real = Callable[[mpf], mpf]
 
 
 def chebyshev_points(lo: mpf, hi: mpf, count: int) -> list[mpf]:
-    """The zeros of the Chebyshev polynomial of degree `count`, mapped to [lo, hi]."""
+    """Return the zeros of the Chebyshev polynomial of degree `count`, mapped to [lo, hi]."""
     middle, half = (hi + lo) / 2, (hi - lo) / 2
     return [middle + half * mp.cos(mp.pi * (2 * i + 1) / (2 * count)) for i in range(count)]
 
 
 def interpolate(f: Real, lo: float | mpf, hi: float | mpf, degree: int) -> list[mpf]:
-    """Coefficients, constant first, of the polynomial that meets f at degree + 1 Chebyshev points."""
+    """Return the polynomial that interpolates f at degree + 1 Chebyshev points, constant term first."""
     points = chebyshev_points(mpf(lo), mpf(hi), degree + 1)
     matrix = mp.matrix([[x**k for k in range(degree + 1)] for x in points])
     return list(mp.lu_solve(matrix, mp.matrix([f(x) for x in points])))
 
 
 def log2_error(f: Real, coefficients: list[mpf], lo: float | mpf, hi: float | mpf) -> float:
-    """log2 of the largest error of the polynomial relative to f, on a grid off the nodes."""
+    """Return log2 of the largest error of the polynomial relative to f, on a grid off the nodes."""
     worst = mpf(0)
     for i in range(401):
         x = mpf(lo) + (mpf(hi) - mpf(lo)) * (i + mpf("0.37")) / 402
@@ -41,25 +47,34 @@ def log2_error(f: Real, coefficients: list[mpf], lo: float | mpf, hi: float | mp
 
 
 def split(x: mpf, bits: int = 53) -> tuple[mpf, mpf]:
-    """x as high + low: high has `bits` significant bits, low is a double."""
+    """Return x as high + low, where high has `bits` significant bits and low is a double."""
     unit = mpf(2) ** (mp.floor(mp.log(abs(x), 2)) + 1 - bits)
     high = mp.nint(x / unit) * unit
     return high, mpf(float(x - high))
 
 
-def define(name: str, value: mpf | float) -> None:
-    """Print one constant."""
-    print(f"#define FA_{name} {float(value).hex()}")
+# Lines of the header ------------------------------------------------------------------------------
 
 
-def define_pair(name: str, value: mpf) -> None:
-    """Print one constant as a pair of doubles."""
+def define(name: str, value: mpf | float) -> str:
+    """Return the definition of a constant."""
+    return f"#define FA_{name} {float(value).hex()}"
+
+
+def define_pair(name: str, value: mpf) -> Iterator[str]:
+    """Yield the definitions of a constant as a pair of doubles."""
     high, low = split(value)
-    define(f"{name}_HI", high)
-    define(f"{name}_LO", low)
+    yield define(f"{name}_HI", high)
+    yield define(f"{name}_LO", low)
 
 
-def emit(
+def define_list(name: str, items: Sequence[str], per_line: int) -> Iterator[str]:
+    """Yield the definition of a list."""
+    lines = [", ".join(items[i : i + per_line]) for i in range(0, len(items), per_line)]
+    yield f"#define FA_{name} " + ", \\\n    ".join(lines)
+
+
+def polynomial(
     name: str,
     f: Real,
     lo: float | mpf,
@@ -67,24 +82,24 @@ def emit(
     degree: int,
     what: str,
     constant: str | None = None,
-) -> None:
-    """Print one polynomial as a list for FA_POLY, highest power first; `constant` names the constant
-    term where it is to be kept apart, as a pair of doubles."""
+) -> Iterator[str]:
+    """Yield a polynomial as a list for FA_POLY, highest power first.
+
+    If `constant` is given, the constant term is not part of the list but a pair of doubles of that name.
+    """
     exact = interpolate(f, lo, hi, degree)
     rounded = [mpf(float(c)) for c in exact]
     if constant:
         rounded[0] = sum(split(exact[0]), mpf(0))
-    print(f"\n/* {what} on [{float(lo):.6g}, {float(hi):.6g}], degree {degree}:")
-    print(f" * relative error 2^{log2_error(f, rounded, lo, hi):.1f} */")
+    yield f"\n/* {what} on [{float(lo):.6g}, {float(hi):.6g}], degree {degree}:"
+    yield f" * relative error 2^{log2_error(f, rounded, lo, hi):.1f} */"
     if constant:
-        define_pair(constant, exact[0])
+        yield from define_pair(constant, exact[0])
         rounded = rounded[1:]
-    terms = [float(c).hex() for c in rounded[::-1]]
-    lines = [", ".join(terms[i : i + 3]) for i in range(0, len(terms), 3)]
-    print(f"#define FA_{name} " + ", \\\n    ".join(lines))
+    yield from define_list(name, [float(c).hex() for c in rounded[::-1]], 3)
 
 
-# The functions, each with its value where the formula is 0/0 ------------------------------------
+# Functions, each with its limit where the formula is 0/0 ------------------------------------------
 
 
 def exp_rest(r: mpf) -> mpf:
@@ -157,7 +172,7 @@ def atan_rest(square: mpf) -> mpf:
     return -mpf(1) / 3 if t < TINY else (mp.atan(t) - t) / t**3
 
 
-# Forward functions whose derivatives cross zero, with a starting point and a half-width ----------
+# Functions whose derivatives cross zero, with a starting point, a half-width and a degree ---------
 
 
 def sigmoid(x: mpf) -> mpf:
@@ -190,90 +205,122 @@ ROOTS: list[tuple[str, Real, float, float, int]] = [
 ]
 
 
-def emit_root(name: str, forward: Real, start: float, width: float, degree: int) -> None:
-    """A derivative near its root r as (x - r) P(x - r): keeps relative accuracy through zero."""
-    with mp.workdps(120):  # differences of differences: spare digits cost little
+def root_polynomial(name: str, forward: Real, start: float, width: float, degree: int) -> Iterator[str]:
+    """Yield a derivative near its root r as (x - r) P(x - r), whose relative accuracy holds through zero."""
+    with mp.workdps(120):  # the quotient cancels digits
         root = mp.findroot(lambda x: mp.diff(forward, x), mpf(start))
 
         def quotient(d: mpf) -> mpf:
             return mp.diff(forward, root, 2) if abs(d) < TINY else mp.diff(forward, root + d) / d
 
-        print()
-        define_pair(f"{name}_ROOT", root)
-        define(f"{name}_ROOT_WIDTH", width)
+        yield ""
+        yield from define_pair(f"{name}_ROOT", root)
+        yield define(f"{name}_ROOT_WIDTH", width)
         what = f"{name.lower()}'(r + d)/d"
-        emit(f"{name}_ROOT_POLY", quotient, -width, width, degree, what, f"{name}_SLOPE")
+        yield from polynomial(f"{name}_ROOT_POLY", quotient, -width, width, degree, what, f"{name}_SLOPE")
 
 
-def emit_in_square(name: str, f: Real, limit: mpf, degree: int, constant: str | None = None) -> None:
-    """A polynomial in the square of a variable of magnitude at most `limit`."""
-    emit(name, f, 0, limit**2, degree, (f.__doc__ or "").strip(), constant)
+def polynomial_in_square(
+    name: str, f: Real, limit: mpf, degree: int, constant: str | None = None
+) -> Iterator[str]:
+    """Yield a polynomial in the square of a variable of magnitude at most `limit`."""
+    yield from polynomial(name, f, 0, limit**2, degree, (f.__doc__ or "").strip(), constant)
 
 
-def emit_sixteenths() -> None:
-    """Powers of two whose exponents are multiples of 1/16, as pairs of doubles."""
+def sixteenths() -> Iterator[str]:
+    """Yield powers of two whose exponents are multiples of 1/16, as pairs of doubles."""
     pairs = [split(mpf(2) ** (mpf(j) / 16)) for j in range(16)]
-    print("\n/* 2^(j/16) */")
+    yield "\n/* 2^(j/16) */"
     for name, parts in zip(("HI", "LO"), zip(*pairs, strict=True), strict=True):
-        numbers = [float(p).hex() for p in parts]
-        lines = [", ".join(numbers[i : i + 4]) for i in range(0, 16, 4)]
-        print(f"#define FA_SIXTEENTHS_{name} " + ", \\\n    ".join(lines))
+        yield from define_list(f"SIXTEENTHS_{name}", [float(p).hex() for p in parts], 4)
 
 
-def emit_two_over_pi() -> None:
-    """Digits of 2/pi to base 2^24; 72 of them reach past the largest double, whatever the index."""
-    print("\n/* digits of 2/pi to base 2^24 */")
+def two_over_pi() -> Iterator[str]:
+    """Yield 72 digits of 2/pi to base 2^24, enough to reduce the largest double."""
+    yield "\n/* digits of 2/pi to base 2^24 */"
     with mp.workprec(24 * 72 + 100):
         digits = [int(mp.floor(2 / mp.pi * 2 ** (24 * (i + 1)))) & 0xFFFFFF for i in range(72)]
-    lines = [", ".join(map(str, digits[i : i + 9])) for i in range(0, len(digits), 9)]
-    print("#define FA_TWO_OVER_PI " + ", \\\n    ".join(lines))
+    yield from define_list("TWO_OVER_PI", [str(digit) for digit in digits], 9)
 
 
-def main() -> None:
-    """Print the header."""
-    print("/* Coefficients of the elementary functions, made by coefficients.py: data, not code.")
-    print(" * Knows no evaluation scheme; coefficients are listed highest power first. */")
-    print("/* clang-format off */")
-    print("#ifndef FA_COEFFICIENTS_H\n#define FA_COEFFICIENTS_H\n")
+def exponential() -> Iterator[str]:
+    """Yield what exponentials and logarithms need."""
     ln2 = mp.log(2)
     high, low = split(ln2, 41)  # k * high is exact for abs(k) < 2^12
-    define("LN2_HI", high)
-    define("LN2_LO", low)
-    define("LN2_DOUBLE", ln2)
-    define("LN2_REST", ln2 - mpf(float(ln2)))
-    define("LOG2_E", 1 / ln2)
-    emit("EXP_POLY", exp_rest, -ln2 / 2, ln2 / 2, 10, "(e^r - 1 - r)/r^2")
-    emit("EXP2_POLY", exp2_rest, -EXP2_REACH, EXP2_REACH, EXP2_DEGREE, "(2^r - 1 - r ln 2)/r^2")
-    emit("EXP_SIXTEENTH_POLY", exp_rest, -ln2 / 31, ln2 / 31, 5, "(e^r - 1 - r)/r^2")
-    emit_sixteenths()
-    emit("EXP_TAIL_POLY", exp_tail, -ln2 / 2, ln2 / 2, 9, "(e^r - 1 - r - ... - r^6/720)/r^7")
-    print()
+    yield define("LN2_HI", high)
+    yield define("LN2_LO", low)
+    yield define("LN2_DOUBLE", ln2)
+    yield define("LN2_REST", ln2 - mpf(float(ln2)))
+    yield define("LOG2_E", 1 / ln2)
+    yield from polynomial("EXP_POLY", exp_rest, -ln2 / 2, ln2 / 2, 10, "(e^r - 1 - r)/r^2")
+    what = "(2^r - 1 - r ln 2)/r^2"
+    yield from polynomial("EXP2_POLY", exp2_rest, -EXP2_REACH, EXP2_REACH, EXP2_DEGREE, what)
+    yield from polynomial("EXP_SIXTEENTH_POLY", exp_rest, -ln2 / 31, ln2 / 31, 5, "(e^r - 1 - r)/r^2")
+    yield from sixteenths()
+    what = "(e^r - 1 - r - ... - r^6/720)/r^7"
+    yield from polynomial("EXP_TAIL_POLY", exp_tail, -ln2 / 2, ln2 / 2, 9, what)
+    yield ""
     for n in (6, 24, 120, 720, 5040):
-        define_pair(f"INV_{n}", 1 / mpf(n))
-    emit_in_square("ATANH_POLY", atanh_rest, (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1), 6)
-    emit_in_square("TANH_SHRINK_POLY", tanh_shrink_rest, mpf("0.75"), 15, "TANH_SHRINK_CONSTANT")
-    print()
-    define_pair("INV_SQRT_2PI", 1 / mp.sqrt(2 * mp.pi))
-    define_pair("SQRT_8_PI", mp.sqrt(8 / mp.pi))
-    define_pair("2_SQRT_PI", 2 / mp.sqrt(mp.pi))
-    define_pair("SQRT_2", mp.sqrt(2))
-    define("MILLS_CENTRE", MILLS_CENTRE)
+        yield from define_pair(f"INV_{n}", 1 / mpf(n))
+    yield from polynomial_in_square("ATANH_POLY", atanh_rest, (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1), 6)
+    yield from polynomial_in_square(
+        "TANH_SHRINK_POLY", tanh_shrink_rest, mpf("0.75"), 15, "TANH_SHRINK_CONSTANT"
+    )
+
+
+def normal_distribution() -> Iterator[str]:
+    """Yield what the normal distribution and erf need."""
+    yield ""
+    yield from define_pair("INV_SQRT_2PI", 1 / mp.sqrt(2 * mp.pi))
+    yield from define_pair("SQRT_8_PI", mp.sqrt(8 / mp.pi))
+    yield from define_pair("2_SQRT_PI", 2 / mp.sqrt(mp.pi))
+    yield from define_pair("SQRT_2", mp.sqrt(2))
+    yield define("MILLS_CENTRE", MILLS_CENTRE)
     last = (40 - MILLS_CENTRE) / (40 + MILLS_CENTRE)
     what = "(2 + 4 a/sqrt(2 pi)) e^(a^2/2) Phi(-a) in t = (a-K)/(a+K)"
-    emit("MILLS_POLY", mills_scaled, -1, last, 23, what, "MILLS_CONSTANT")
-    emit_in_square("ERF_POLY", erf_rest, mpf("0.75"), 10, "ERF_CONSTANT")
-    print()
-    define_pair("PI_2", mp.pi / 2)
+    yield from polynomial("MILLS_POLY", mills_scaled, -1, last, 23, what, "MILLS_CONSTANT")
+    yield from polynomial_in_square("ERF_POLY", erf_rest, mpf("0.75"), 10, "ERF_CONSTANT")
+
+
+def trigonometry() -> Iterator[str]:
+    """Yield what sin, cos and atan need."""
+    yield ""
+    yield from define_pair("PI_2", mp.pi / 2)
     for name, c in (("ATAN_1_2", mpf(1) / 2), ("ATAN_1", mpf(1)), ("ATAN_3_2", mpf(3) / 2)):
-        define_pair(name, mp.atan(c))
-    emit_in_square("SIN_POLY", sin_rest, mp.pi / 4, 4)
-    emit_in_square("COS_POLY", cos_rest, mp.pi / 4, 4)
-    emit_in_square("ATAN_POLY", atan_rest, mpf(7) / 16, 10)
-    emit_two_over_pi()
+        yield from define_pair(name, mp.atan(c))
+    yield from polynomial_in_square("SIN_POLY", sin_rest, mp.pi / 4, 4)
+    yield from polynomial_in_square("COS_POLY", cos_rest, mp.pi / 4, 4)
+    yield from polynomial_in_square("ATAN_POLY", atan_rest, mpf(7) / 16, 10)
+    yield from two_over_pi()
+
+
+def header() -> Iterator[str]:
+    """Yield the lines of the header."""
+    yield "/* Coefficients of the elementary functions, generated by tools/coefficients.py: do not edit."
+    yield " * Polynomials are listed highest power first. */"
+    yield "/* clang-format off */"
+    yield "#ifndef FA_MATH_COEFFICIENTS_H\n#define FA_MATH_COEFFICIENTS_H\n"
+    yield from exponential()
+    yield from normal_distribution()
+    yield from trigonometry()
     for root in ROOTS:
-        emit_root(*root)
-    print("\n#endif")
+        yield from root_polynomial(*root)
+    yield "\n#endif"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    parser = argparse.ArgumentParser(prog="coefficients.py", description="Write math/coefficients.h.")
+    parser.add_argument("--print", action="store_true", help="print the header instead of writing it")
+    options = parser.parse_args(arguments)
+    text = "\n".join(header()) + "\n"
+    if options.print:
+        print(text, end="")
+    else:
+        write_atomically(HEADER, text)
+        print(f"{HEADER}: written")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

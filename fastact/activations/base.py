@@ -193,14 +193,16 @@ class Activation(ABC):
         self, method: str, kwargs: Mapping[str, Any], known: frozenset[str] = UFUNC_KEYWORDS
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Values of parameters, and other known keywords; a TypeError for anything else."""
-        given, keywords = {}, {}
+        given: dict[str, Any] = {}
+        keywords: dict[str, Any] = {}
+        parameters = self.parameters if kwargs else given
         for name, value in kwargs.items():
-            if name in self.parameters:
+            if name in parameters:
                 given[name] = value
             elif name in known:
                 keywords[name] = value
             else:
-                raise hints.unknown_keyword(self.blame(method), name, self.parameters)
+                raise hints.unknown_keyword(self.blame(method), name, parameters)
         return given, keywords
 
     # Computing --------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import numpy as np
 from fastact import _core, errors, ufuncs
 from fastact.activations import help_text, parameters
 from fastact.activations.base import Activation, data_only
-from fastact.activations.containers import as_operand, detached, shape_of, without_labels
+from fastact.activations.containers import as_operand, detached, refuse_labels, shape_of, without_labels
 from fastact.activations.formula import compile_formula
 from fastact.activations.gradients import gradient
 from fastact.activations.value_range import Interval, range_of
@@ -153,6 +153,8 @@ class Builtin(_core.Elementwise, Activation):
         self.split_keywords(method, given, frozenset())
         bare, _ = without_labels(self.blame(method), {"grad_y": as_operand(grad_y), "x": as_operand(x)})
         values = {**self.parameters, **given}
+        for name, value in values.items():
+            refuse_labels(self.blame(method), name, value)
         try:
             slopes = {name: self.derivative_by(name, bare["x"], **given) for name in self.learned}
             return {
@@ -219,16 +221,19 @@ class Builtin(_core.Elementwise, Activation):
             raise TypeError(f"{blame}: the output does not determine it: {self._entry['output_formula']}")
         values = {name: kwargs.get(name, value) for name, value in self.parameters.items()}
         condition = self._entry["condition"]
-        if condition != "True":
-            try:
-                holds = np.all(_compiled(condition, tuple(values))(*map(np.asarray, values.values())))
-            except (TypeError, ValueError) as error:
-                errors.explain(blame, values, None, error)
-            if not holds:
-                listed = ", ".join(f"{k}={v!r}" for k, v in values.items())
-                raise TypeError(f"{blame}: the output does not determine it for {listed}; needs {condition}")
+        if condition != "True" and not self._holds(blame, condition, values):
+            listed = ", ".join(f"{k}={v!r}" for k, v in values.items())
+            raise TypeError(f"{blame}: the output does not determine it for {listed}; needs {condition}")
         if self._numbers_only() and kwargs.keys().isdisjoint(values):
-            self.allow_from_output()  # true for good: the values of arrays may change
+            self.allow_from_output()  # unlike arrays, numbers do not change
+
+    def _holds(self, blame: str, condition: str, values: Mapping[str, Any]) -> bool:
+        """Whether a condition on the parameters is true of all elements."""
+        try:
+            found = _compiled(condition, self.parameter_names)(*map(np.asarray, values.values()))
+        except (TypeError, ValueError) as error:
+            errors.explain(blame, values, None, error)
+        return bool(found.all())
 
 
 @lru_cache(None)

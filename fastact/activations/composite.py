@@ -31,6 +31,7 @@ class Composite(Activation):
     parts: Mapping[str, Activation]
     _about: str  # what the whole does with its parts
     _origin: Mapping[str, tuple[str, str]]  # the part's label and own name of each parameter
+    _nothing: Given  # no values for any part
 
     def __init__(self, parts: Mapping[str, Activation]) -> None:
         origin = {
@@ -38,7 +39,8 @@ class Composite(Activation):
             for label, part in parts.items()
             for parameter in part.parameters
         }
-        self.__dict__.update(parts=MappingProxyType(dict(parts)), _origin=origin)
+        nothing: Given = {label: {} for label in parts}
+        self.__dict__.update(parts=MappingProxyType(dict(parts)), _origin=origin, _nothing=nothing)
         signature = help_text.signature(self.parameters)
         self.__dict__.update(__name__=self.name, __qualname__=self.name, __signature__=signature)
 
@@ -94,8 +96,10 @@ class Composite(Activation):
         self, method: str, kwargs: Mapping[str, Any], known: frozenset[str] = UFUNC_KEYWORDS
     ) -> tuple[Given, dict[str, Any]]:
         """Values of parameters by part, and other known keywords; a TypeError for anything else."""
-        values, keywords = self.split_keywords(method, kwargs, known)
+        if not kwargs:
+            return self._nothing, {}
         given: Given = {label: {} for label in self.parts}
+        values, keywords = self.split_keywords(method, kwargs, known)
         for name, value in values.items():
             label, own = self._origin[name]
             given[label][own] = value

@@ -36,6 +36,8 @@ def as_operand(value: Any) -> Any:
 
 def shape_of(operand: Any) -> tuple[int, ...]:
     """The shape of an operand of any kind."""
+    if type(operand) in NUMBERS:
+        return ()
     found: tuple[int, ...] = operand.shape if hasattr(operand, "shape") else np.shape(operand)
     return found
 
@@ -107,6 +109,12 @@ def without_labels(function: str, operands: Mapping[str, Any]) -> tuple[dict[str
         return _with_labels_of(labelled[last], result)
 
     return {**operands, **bare}, relabel
+
+
+def refuse_labels(function: str, argument: str, value: Any) -> None:
+    """Raise a TypeError for an object with labels, where an array is needed."""
+    if is_labelled(value):
+        raise TypeError(f"{function}: {argument} is a {type(value).__name__}; expected a number or an array")
 
 
 def _bare(function: str, argument: str, value: Any) -> Any:

@@ -17,7 +17,7 @@ from fastact import errors
 from fastact.activations import unit_groups
 from fastact.activations.base import Activation, data_only
 from fastact.activations.composite import Composite, Given
-from fastact.activations.containers import as_operand, is_labelled, shape_of, without_labels
+from fastact.activations.containers import as_operand, refuse_labels, shape_of, without_labels
 from fastact.activations.parameters import is_number
 from fastact.activations.registry import get
 from fastact.activations.value_range import Interval
@@ -245,6 +245,7 @@ class Mixed(Composite):
         blame = self.blame(method)
         given, keywords = self.split(method, kwargs)
         arrays, relabel = self._checked(method, inputs, given)
+        refuse_labels(blame, "where", keywords.get("where"))
         own = {key: value for key, value in kwargs.items() if key not in keywords}
         shapes = {argument: shape_of(array) for argument, array in arrays.items()}
         shapes["parameters"] = self.shape_of_parameters(own)
@@ -295,9 +296,7 @@ class Mixed(Composite):
         for label, part in self.parts.items():
             start, stop = self._columns[label]
             for name, value in {**part.parameters, **given.get(label, {})}.items():
-                message = f"{self.blame(method)}: {label}_{name}"
-                if is_labelled(value):
-                    raise TypeError(f"{message} is a {type(value).__name__}; expected a number or an array")
+                refuse_labels(self.blame(method), f"{label}_{name}", value)
                 if shape_of(value)[-1:] not in ((), (1,), (stop - start,)):
-                    message = f"{message} has shape {shape_of(value)}"
+                    message = f"{self.blame(method)}: {label}_{name} has shape {shape_of(value)}"
                     raise ValueError(f"{message}; expected a last axis of {stop - start}, or of 1")

@@ -15,7 +15,7 @@ from fastact.activations.containers import NUMBERS, dtype_of, is_foreign
 
 # What integers become: by the rules of a ufunc with as many data arrays
 _LIKE = {1: np.exp, 2: np.logaddexp}
-_COMPUTED = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
+_LIMITS = {np.dtype(np.float16): 6e4, np.dtype(np.float32): 3e38}  # beyond which a value may be too large
 
 
 def is_number(value: Any) -> bool:
@@ -79,11 +79,18 @@ def typed(inputs: Sequence[Any], values: Iterable[Any], dtype: Any = None) -> li
     if not any(map(is_number, values)):
         return values
     found = np.dtype(dtype) if dtype is not None else _computed_in(inputs, values)
-    # otherwise the ufunc refuses the dtype, or a container applies NumPy's rules to its parts
-    if found is None or found not in _COMPUTED:
-        return [float(value) if is_number(value) else value for value in values]
-    with np.errstate(all="ignore"):  # a value may be too large
-        return [found.type(float(value)) if is_number(value) else value for value in values]
+    return [_rounded(float(value), found) if is_number(value) else value for value in values]
+
+
+def _rounded(value: float, dtype: np.dtype[Any] | None) -> Any:
+    """The value in the dtype. Where that is float64 or unknown (the ufunc refuses it, or a container applies
+    NumPy's rules to its parts), the value itself."""
+    if dtype is None or dtype not in _LIMITS:
+        return value
+    if abs(value) < _LIMITS[dtype] or value == 0:
+        return dtype.type(value)
+    with np.errstate(all="ignore"):
+        return dtype.type(value)
 
 
 def _computed_in(inputs: Sequence[Any], values: Iterable[Any]) -> np.dtype[Any] | None:

@@ -1,5 +1,5 @@
 """The subcommands of ``python -m fastact``, one module each.
 
-A command module has a docstring (its help), ``add_arguments(parser)`` and ``run(options) -> int``. Modules
-are imported only when their command runs, so that an absent extra disturbs no other.
+A module has a docstring, which is the command's help, ``add_arguments(parser)`` and ``run(options) -> int``.
+Modules are imported only when their command runs, so that a missing package affects no other command.
 """

@@ -1,18 +1,18 @@
 """Measure the errors of activations and of their derivatives, in ULP.
 
-float32 is compared with the float64 kernels on the widened input, at every so many bit patterns or at all of
+float32 is compared with the float64 kernels on the widened input, at one in so many bit patterns or at all of
 them; float64 with the exact values of the formulas, at sampled points. The exit status is 1 if a bound is
-exceeded.
+exceeded or a measurement fails.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import importlib.util
 import platform
-import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,84 +28,63 @@ from rich.progress import (
 
 import fastact
 from fastact.activations.base import Activation
-from fastact.evaluation.machine import cpu_model
-from fastact.evaluation.accuracy.peers import find_peers
-from fastact.evaluation.accuracy.results import Result, read_json, table, write_json, write_markdown
+from fastact.commands.arguments import command_line, count, output_file
+from fastact.evaluation import files, peers
+from fastact.evaluation.accuracy import report
+from fastact.evaluation.accuracy.results import Result, read_json, write_json
 from fastact.evaluation.accuracy.run import Override, Run
 from fastact.evaluation.accuracy.subjects import named
 from fastact.evaluation.accuracy.sweep import chunks
 from fastact.evaluation.accuracy.truth import default_oracle
+from fastact.evaluation.extras import install_hint
+from fastact.evaluation.machine import cpu_model
+from fastact.evaluation.peers.base import Peer
 
 STRIDE, POINTS = 997, 2000  # defaults
+_SILENT = ("json", "resume", "jobs", "plot", "output")  # options without effect on the document
 
 
 def _share(text: str) -> tuple[int, int]:
     k, slash, n = text.partition("/")
-    if not (slash and k.isdigit() and n.isdigit() and 1 <= int(k) <= int(n)):
+    if not (slash and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
         raise argparse.ArgumentTypeError(f"{text!r} is not K/N with 1 <= K <= N")
     return int(k), int(n)
 
 
-def _positive(text: str) -> int:
-    if not (text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
-    return int(text)
-
-
 def _points(text: str) -> int:
-    if text != "0" and (not text.isdigit() or int(text) < 100):
+    if text != "0" and (not text.isdecimal() or int(text) < 100):
         raise argparse.ArgumentTypeError(f"{text!r} is neither 0 nor a whole number of at least 100")
     return int(text)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line."""
+    """The command's options."""
     add = parser.add_argument
-    add("names", nargs="*", metavar="NAME[:PARAMETER=VALUE,...]", help="which activations; all by default")
+    add("names", nargs="*", metavar="NAME[:PARAMETER=VALUE,...]", help="which activations; default: all")
     add("--exhaustive", action="store_true", help="float32: all 2^32 inputs")
-    add(
-        "--slice",
-        type=_share,
-        default=(1, 1),
-        metavar="K/N",
-        help="float32: the K-th of N interleaved shares",
-    )
+    share_help = "float32: the K-th of N interleaved shares"
+    add("--slice", type=_share, default=(1, 1), metavar="K/N", help=share_help)
     add(
         "--stride",
-        type=_positive,
+        type=count,
         default=STRIDE,
-        help=f"float32: every so many bit patterns (default: {STRIDE})",
+        help=f"float32: one in N bit patterns; default: {STRIDE}",
     )
-    add(
-        "--points",
-        type=_points,
-        default=POINTS,
-        help=f"float64: about so many points (default: {POINTS}; 0: none)",
+    add("--points", type=_points, default=POINTS, help=f"float64: about N points; default: {POINTS}; 0: none")
+    add("--oracle", choices=("flint", "mpmath"), help="computes exact values; default: flint if installed")
+    peers_help = "also measure other libraries, at the stride or at all inputs"
+    add("--peers", nargs="?", const="stride", choices=("stride", "exhaustive"), help=peers_help)
+    add("--jobs", type=count, help="threads and processes; default: as many as fastact uses")
+    add("--json", type=output_file, metavar="FILE", help="write all results")
+    resume_help = (
+        "keep the results of an interrupted run in FILE, measure the others, and write each of them to FILE "
+        "as soon as it is measured"
     )
-    add(
-        "--oracle",
-        choices=("flint", "mpmath"),
-        help="who computes exact values (default: flint if installed)",
-    )
-    add(
-        "--peers",
-        nargs="?",
-        const="stride",
-        choices=("stride", "exhaustive"),
-        help="also measure PyTorch, JAX, ONNX Runtime, NumPy with SciPy, at the stride or at all inputs",
-    )
-    add("--jobs", type=_positive, help="threads and processes (default: as many as fastact uses)")
-    add("--json", type=Path, metavar="FILE", help="write all results")
-    add(
-        "--resume",
-        type=Path,
-        metavar="FILE",
-        help="keep the results that a run which was interrupted has left in FILE, measure the others, "
-        "and write each of them there at once",
-    )
-    add("--markdown", type=Path, metavar="FILE", help="write them as a document")
+    add("--resume", type=output_file, metavar="FILE", help=resume_help)
+    add("--markdown", type=output_file, metavar="FILE", help="write the results into a section of a document")
     add("--plot", metavar="NAME", help="instead, draw the error of one activation against x")
-    add("-o", "--output", type=Path, default=Path("accuracy.png"), help="the picture (default: accuracy.png)")
+    output_help = "the picture of --plot; default: accuracy.png"
+    add("-o", "--output", type=Path, default=Path("accuracy.png"), help=output_help)
 
 
 # Reporting ----------------------------------------------------------------------------------------
@@ -116,19 +95,6 @@ def _extent(stride: int, share: tuple[int, int]) -> str:
     return which if share == (1, 1) else f"{which} (share {share[0]} of {share[1]})"
 
 
-def _command(options: argparse.Namespace) -> str:
-    """The command line that gives these results, files apart."""
-    words = ["python", "-m", "fastact", "accuracy", *options.names]
-    words += ["--exhaustive"] if options.exhaustive else []
-    words += ["--slice", "/".join(map(str, options.slice))] if options.slice != (1, 1) else []
-    words += ["--stride", str(options.stride)] if options.stride != STRIDE else []
-    words += ["--points", str(options.points)] if options.points != POINTS else []
-    words += ["--oracle", options.oracle] if options.oracle else []
-    words += ["--peers", options.peers] if options.peers else []
-    words += ["--markdown", str(options.markdown)] if options.markdown else []
-    return shlex.join(words)
-
-
 def _about(options: argparse.Namespace) -> dict[str, Any]:
     """The machine, the date and the command."""
     oracle = options.oracle or default_oracle()
@@ -137,7 +103,7 @@ def _about(options: argparse.Namespace) -> dict[str, Any]:
         "machine": f"{cpu_model()}, instruction set {fastact.isa()}, "
         f"{platform.system()} {platform.machine()}",
         "date": datetime.date.today().isoformat(),
-        "command": _command(options),
+        "command": command_line("accuracy", add_arguments, options, _SILENT),
         "float64_points": options.points,
         "oracle": {"flint": "python-flint's balls", "mpmath": "mpmath"}[oracle],
         "float32_points": _extent(1 if options.exhaustive else options.stride, options.slice),
@@ -145,80 +111,109 @@ def _about(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _report(console: Console, options: argparse.Namespace, results: Sequence[Result]) -> int:
-    console.print(table(results, console.width))
-    if options.json:
-        write_json(options.json, results, _about(options))
-    if options.markdown:
-        write_markdown(options.markdown, results, _about(options))
+def _report(console: Console, options: argparse.Namespace, results: Sequence[Result], work: Run) -> int:
+    """Print the results and write the files; returns the exit status."""
+    print(report.terminal_table(results, console.width))
+    for path, write in ((options.json, write_json), (options.markdown, report.write_markdown)):
+        if path:
+            _write(write, path, results, options, work)
+    for failure in work.failures:
+        console.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
+    undecided = sum(r.undecided for r in results)
+    if undecided:
+        message = f"{undecided} points of float64 are left out: no exact value could be computed"
+        console.print(message, style="yellow", markup=False)
     failed = sum(not r.ok for r in results)
-    enforced = sum(r.bound is not None for r in results)
+    enforced = sum(r.enforced for r in results)
     colour = "red" if failed else "green"
     console.print(f"[{colour}]{enforced - failed} of {enforced} within their bounds[/]")
-    return 1 if failed else 0
+    return 1 if failed or work.failures else 0
+
+
+def _write(
+    write: Callable[[Path, Sequence[Result], dict[str, Any]], None],
+    path: Path,
+    results: Sequence[Result],
+    options: argparse.Namespace,
+    work: Run,
+) -> None:
+    """Write a file; an error, such as of a full disk, does not end the measurements."""
+    try:
+        write(path, results, _about(options))
+    except (OSError, ValueError) as error:
+        if str(error) not in work.failures:
+            work.failures.append(str(error))
 
 
 def _with_others(known: Sequence[Result], results: Sequence[Result]) -> list[Result]:
-    """All results, none twice."""
+    """All results, each once."""
     return list({result.key: result for result in (*known, *results)}.values())
 
 
 def _draw(activation: Activation, options: argparse.Namespace) -> int:
     from fastact.evaluation.accuracy.pictures import draw_errors
 
-    draw_errors(activation, options.output, options.points or 2000, options.oracle)
+    files.check_writable(options.output)
+    draw_errors(activation, options.output, options.points or POINTS, options.oracle)
     return 0
 
 
-def run(options: argparse.Namespace, override: Override | None = None) -> int:
-    """Measure, show and write what was asked for; the exit status.
+def _missing_oracle(options: argparse.Namespace) -> str | None:
+    """What to say if exact values are wanted and the library for them is missing."""
+    oracle = options.oracle or default_oracle()
+    if importlib.util.find_spec(oracle) or not (options.points or options.plot):
+        return None
+    return f"exact values for float64 need {install_hint(oracle)}, or leave float64 out: --points 0"
 
-    Parameters
-    ----------
-    options : argparse.Namespace
-        As :func:`add_arguments` describes.
-    override : callable, optional
-        Given a subject, what to measure in place of fastact's own kernels: a function of x and of the array
-        to write to.
+
+def run(options: argparse.Namespace, override: Override | None = None) -> int:
+    """Measure, print, and write the files; returns the exit status.
+
+    `override`, given a subject, returns the function to measure in place of fastact's kernel.
     """
     console = Console()
-    try:
+    try:  # before the long measurements
+        missing = _missing_oracle(options)
+        if missing:
+            raise ValueError(missing)
         if options.plot:
             return _draw(named(options.plot), options)
         activations = [named(text) for text in options.names or fastact.names()]
+        if options.markdown:
+            files.check_sections(options.markdown, [report.SECTION])
+        known = read_json(options.resume, _about(options)) if options.resume else []
+    except ModuleNotFoundError as error:
+        print(f"fastact accuracy needs {install_hint(error.name)}", file=sys.stderr)
+        return 2
     except (ValueError, TypeError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    try:
-        known = read_json(options.resume, _about(options)) if options.resume else []
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    peers, absent = find_peers() if options.peers else ([], [])
-    if absent:
-        console.print(f"[yellow]not installed, so not measured: {', '.join(absent)}[/]")
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        work = Run(
-            chunks(1 if options.exhaustive else options.stride, options.slice),
-            chunks(1 if options.peers == "exhaustive" else options.stride, options.slice),
-            options.points,
-            peers,
-            options.jobs or fastact.get_num_threads(),
-            options.oracle,
-            override,
-            {result.key: result for result in known},
-            progress,
-        )
-        results: list[Result] = []
+    work, results = _prepared(options, override, known, console), []
+    with work.progress:
         for result in work.measure(activations):
             results.append(result)
             if options.resume and result.key not in work.known:
-                write_json(options.resume, _with_others(known, results), _about(options))
-    return _report(console, options, results)
+                _write(write_json, options.resume, _with_others(known, results), options, work)
+    return _report(console, options, results, work)
+
+
+def _prepared(
+    options: argparse.Namespace, override: Override | None, known: Sequence[Result], console: Console
+) -> Run:
+    found, absent = peers.installed() if options.peers else ([], {})
+    found = [peer for peer in found if type(peer).function is not Peer.function]
+    if absent:
+        console.print(f"[yellow]not installed, so not measured: {', '.join(absent)}[/]")
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
+    times = TimeElapsedColumn(), TimeRemainingColumn()
+    return Run(
+        chunks(1 if options.exhaustive else options.stride, options.slice),
+        chunks(1 if options.peers == "exhaustive" else options.stride, options.slice),
+        options.points,
+        found,
+        options.jobs or fastact.get_num_threads(),
+        options.oracle,
+        override,
+        {result.key: result for result in known},
+        Progress(*columns, *times, console=console, transient=True),
+    )

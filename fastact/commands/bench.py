@@ -1,27 +1,32 @@
-"""Time fastact against pure Python and against NumPy, by activation, direction, dtype and size, then train
-a small network on handwritten digits with NumPy's activations and with fastact's.
+"""Time fastact against pure Python and NumPy, by activation, direction, dtype and size; then train a small
+network on handwritten digits with NumPy's activations and with fastact's. With --peers, also time other
+libraries; with --dense, time dense layers and networks instead.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from fastact.commands.arguments import activation_name, command_line, count, output_file, thread_count
+from fastact.evaluation import cases, peers
+from fastact.evaluation.extras import install_hint
+from fastact.evaluation.speed import cells, digits, layouts, notes, sections
+from fastact.evaluation.speed.cells import Cell, mean_speed_ups, usual
+from fastact.evaluation.speed.implementations import (
+    Implementation,
+    dense_implementations,
+    elementwise_implementations,
+)
+from fastact.evaluation.speed.run import Run, progress
 
-import fastact
-from fastact.evaluation.speed import activations_document as document
-from fastact.evaluation.speed import cases, digits, layouts, peers, report
-from fastact.evaluation.speed.contestants import Contestant, Fastact, NumpyIdiom, PurePython
-from fastact.evaluation.speed.results import Cell, mean_speed_ups, measure_cells, opponents, usual
-from fastact.commands.bench_run import Run
-
+_SILENT = ("json", "compare")  # options without effect on the document
 _QUICK_SIZES = (1_000, 100_000)
-_QUICK_DTYPES = ("float32",)
 _ACTIVATION = "gelu"
 _EPOCHS = 30
 _QUICK_EPOCHS = 10
@@ -31,156 +36,157 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     add = parser.add_argument
     add("--quick", action="store_true", help="float32, two sizes, short measurements")
-    add("--activations", nargs="+", metavar="NAME", type=_activation, help="default: all")
-    add("--sizes", nargs="+", metavar="N", type=_count, help="numbers of elements")
+    add("--activations", nargs="+", metavar="NAME", type=activation_name, help="default: all")
+    add("--sizes", nargs="+", metavar="N", type=count, help="numbers of elements")
     add("--inputs", nargs="+", choices=cases.INPUTS, help="default: normal; with --peers, all")
     add(
         "--threads",
         nargs="+",
         metavar="N",
-        type=_threads,
+        type=thread_count,
         help="numbers of threads, one run each; default: all, with --peers also 1",
     )
     add("--dense", action="store_true", help="time dense layers and networks instead, forward and backward")
-    add("--peers", action="store_true", help="time PyTorch, JAX, ONNX Runtime, numba, numexpr, SciPy too")
-    add("--activation", metavar="NAME", type=_activation, help="of the digits' network; default: gelu")
-    add("--json", metavar="FILE", type=_file, help="write the machine's facts and every measurement")
-    add("--plot", metavar="FILE.png", type=_file, help="draw the speed-ups; with --dense, time against size")
-    add("--markdown", metavar="FILE", type=_file, help="write the results into their section of a document")
-    add("--compare", metavar="OLD.json", type=Path, help="tell what became faster or slower since that run")
-
-
-def _activation(text: str) -> str:
-    try:
-        found = fastact.get(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return found.name if found is fastact.get(found.name) else text  # an alias may bind parameters
-
-
-def _count(text: str) -> int:
-    try:
-        value = int(float(text)) if "e" in text else int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return value
-
-
-def _threads(text: str) -> int:
-    most = fastact.get_num_threads()
-    wanted = most if text == "all" else _count(text)
-    if wanted > most:
-        message = f"{text!r} is more than this process may use, {most}; python -m fastact info tells why"
-        raise argparse.ArgumentTypeError(message)
-    return wanted
-
-
-def _file(text: str) -> Path:
-    path = Path(text)
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise argparse.ArgumentTypeError(
-            f"{text!r} cannot be written: expected a file in a folder that exists"
-        )
-    return path
+    add("--peers", action="store_true", help=f"also time {', '.join(peers.MODULES)}")
+    add(
+        "--activation",
+        metavar="NAME",
+        type=activation_name,
+        help="of the network for digits and, with --dense, of the plot; default: gelu",
+    )
+    add("--json", metavar="FILE", type=output_file, help="write the machine's facts and all measurements")
+    add(
+        "--plot",
+        metavar="FILE.png",
+        type=output_file,
+        help="draw the speed-ups; with --dense, time against size",
+    )
+    add(
+        "--markdown",
+        metavar="FILE",
+        type=output_file,
+        help="write the results into their own sections of a document",
+    )
+    add("--compare", metavar="OLD.json", type=Path, help="show what became faster or slower since that run")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, show, and write what was asked for."""
-    try:  # before the long measuring, not after
-        started = Run(options, "dense" if options.dense else "cells")
-        if options.plot is not None:
-            import matplotlib  # noqa: F401
-    except ValueError as error:
-        return _refuse(f"--compare: {error}")
+    """Measure, print, and write the files; returns the exit status."""
+    try:  # before the long measurements
+        started = Run(options, command_line("bench", add_arguments, options, _SILENT))
+    except (ValueError, OSError) as error:
+        return _fail(str(error))
     except ModuleNotFoundError as error:
-        return _refuse(f"--plot needs {_missing(error)}")
-    if options.dense:
-        from fastact.commands import bench_dense
-
-        bench_dense.run(started)
-    else:
-        _run(started)
-    return 0
+        return _fail(f"--plot needs {install_hint(error.name)}")
+    (_run_dense if options.dense else _run_elementwise)(started)
+    return int(started.failed)
 
 
-def _refuse(message: str) -> int:
+def _fail(message: str) -> int:
     print(f"fastact bench: {message}", file=sys.stderr)
     return 1
 
 
-def _missing(error: ModuleNotFoundError) -> str:
-    return f"{error.name}, which is not installed: pip install 'fastact[bench]'"
+def _peers(started: Run) -> list[Any]:
+    found, absent = peers.installed(peers.MODULES if started.options.peers else peers.ALWAYS)
+    started.note(notes.absent(absent))
+    return found
 
 
-def _run(started: Run) -> None:
-    options, console = started.options, started.console
-    cells = _measure(started)
-    console.print(report.cells_table(cells), report.summary(cells))
-    shapes = _measure_layouts(started) if options.peers else []
-    started.measured(cells)
-    started.compare(cells)
-    versions = peers.versions(opponents(cells))
-    trained = _train(options, console)
-    started.write_json(
-        {
-            "peers": versions,
-            "cells": [cell.as_json() for cell in cells],
-            "layouts": [times.as_json() for times in shapes],
-            "geometric_means": mean_speed_ups(usual(cells)),
-            "digits": trained,
-        }
-    )
-    started.write_section(document.NAME, partial(document.section, cells, shapes), versions)
-    if options.plot is not None:
-        from fastact.evaluation.speed import picture
-
-        picture.draw(usual(cells), options.plot, report.machine_line(started.facts))
+def _measure(
+    chosen: Iterable[cases.Case],
+    implementations: Sequence[Implementation],
+    started: Run,
+    threads: Sequence[int],
+) -> list[Cell]:
+    listed = list(chosen)
+    measured = cells.measure_cells(listed, implementations, threads, started.plan)
+    return started.collect(measured, len(listed) * len(threads), lambda cell: cell.case.activation)
 
 
-def _measure(started: Run) -> list[Cell]:
+# Element-wise --------------------------------------------------------------------------------------
+
+
+def _run_elementwise(started: Run) -> None:
     options = started.options
+    found = _peers(started)
+    dtypes = cases.DTYPES[:1] if options.quick else cases.DTYPES
+    sizes = _QUICK_SIZES if options.quick else cases.ALL_SIZES if options.peers else cases.SIZES
     inputs = cases.INPUTS if options.peers else cases.INPUTS[:1]
-    sizes = cases.ALL_SIZES if options.peers else cases.SIZES
-    chosen = list(
-        cases.all_cases(
-            options.activations,
-            options.sizes or (_QUICK_SIZES if options.quick else sizes),
-            _QUICK_DTYPES if options.quick else cases.DTYPES,
-            options.inputs or inputs,
-        )
+    chosen = cases.elementwise_cases(
+        options.activations, options.sizes or sizes, dtypes, options.inputs or inputs
     )
-    contestants: list[Contestant] = [Fastact(), NumpyIdiom(), PurePython()]
+    measured = _measure(chosen, elementwise_implementations(found), started, started.threads)
+    versions = {peer.name: peer.version for peer in found if peer.name not in peers.ALWAYS}
+    shapes: list[layouts.LayoutTimes] = []
     if options.peers:
-        found, absent = peers.installed()
-        contestants += found
-        started.note(report.absent_notes(absent))
-    cells = measure_cells(chosen, contestants, started.threads, started.plan)
-    return started.collect(cells, len(chosen) * len(started.threads), lambda cell: cell.case.activation)
+        times = layouts.measure_layouts(dtypes, started.threads, started.plan)
+        total = len(dtypes) * len(started.threads) * len(layouts.NAMES)
+        shapes = started.collect(times, total, lambda one: f"layouts, {one.activation}")
+    tables = sections.elementwise_tables(measured, shapes)
+    started.report(measured, tables)
+    content = {
+        "peers": versions,
+        "layouts": [times.as_json() for times in shapes],
+        "geometric_means": mean_speed_ups(usual(measured)),
+    }
+    started.write_json(measured, content)
+    started.write_document(measured, tables, versions)
+    if options.plot is not None:
+        from fastact.evaluation.speed import pictures
+
+        line = notes.machine_line(started.facts)
+        started.attempt(lambda: pictures.draw_speed_ups(usual(measured), options.plot, line))
+    started.write_json(measured, {**content, "digits": _train(started)})
 
 
-def _measure_layouts(started: Run) -> list[layouts.LayoutTimes]:
-    dtypes = _QUICK_DTYPES if started.options.quick else cases.DTYPES
-    measured = layouts.measure_layouts(dtypes, started.threads, started.plan)
-    total = len(dtypes) * len(started.threads) * len(layouts.NAMES)
-    return started.collect(measured, total, lambda times: f"layouts, {times.activation}")
-
-
-def _train(options: argparse.Namespace, console: Console) -> dict[str, Any]:
-    """Train on the digits, show what came out, and return it as plain values."""
+def _train(started: Run) -> dict[str, Any]:
+    """Train on the digits, print the result, and return it as plain values."""
     try:
         data = digits.load()
     except ModuleNotFoundError as error:
-        console.print(f"The digits are left out: they need {_missing(error)}", style="yellow", markup=False)
+        message = f"The digits are left out: they need {install_hint(error.name)}"
+        print(message)
         return {"left_out": f"{error.name} is not installed"}
-    epochs = _QUICK_EPOCHS if options.quick else _EPOCHS
-    activation = options.activation or _ACTIVATION
-    with report.progress() as progress:
-        task = progress.add_task("digits", total=epochs)
-        trained = digits.compare(
-            digits.pairs(activation), data, epochs, progress=lambda: progress.advance(task)
-        )
-    console.print(report.digits_table(trained, activation, epochs))
+    epochs = _QUICK_EPOCHS if started.options.quick else _EPOCHS
+    activation = started.options.activation or _ACTIVATION
+    with progress() as bar:
+        task = bar.add_task("digits", total=epochs)
+        trained = digits.compare(digits.pairs(activation), data, epochs, lambda: bar.advance(task))
+    print(f"\n{notes.digits(trained, activation, epochs)}")
     networks = {name: asdict(training) for name, training in trained.items()}
     return {"activation": activation, "epochs": epochs, "networks": networks}
+
+
+# Dense layers --------------------------------------------------------------------------------------
+
+
+def _run_dense(started: Run) -> None:
+    options = started.options
+    found = [peer for peer in _peers(started) if peer.dense()]
+    implementations = dense_implementations(found)
+    dtypes = cases.DTYPES[:1] if options.quick else cases.DTYPES
+    chosen = cases.dense_cases(options.activations, dtypes, options.quick)
+    measured = _measure(chosen, implementations, started, started.threads)
+    versions = {peer.name: peer.version for peer in found if peer.name not in peers.ALWAYS}
+    started.report(measured, sections.dense_tables(measured))
+    started.write_json(measured, {"peers": versions})
+    picture = None
+    if options.plot is not None and options.markdown is not None:
+        picture = os.path.relpath(options.plot, options.markdown.parent)
+    started.write_document(measured, sections.dense_tables(measured, picture), versions)
+    if options.plot is not None:
+        _draw_growth(started, implementations)
+
+
+def _draw_growth(started: Run, implementations: Sequence[Implementation]) -> None:
+    from fastact.evaluation.speed import pictures
+
+    # compiling every size would take longer than timing it
+    drawn = [one for one in implementations if one.name != "torch.compile"]
+    series = {}
+    for size, points in cases.growth(started.options.activation or _ACTIVATION).items():
+        measured = _measure([case for _, case in points], drawn, started, started.threads[:1])
+        series[size] = list(zip((n for n, _ in points), measured, strict=True))
+    line = notes.machine_line(started.facts)
+    started.attempt(lambda: pictures.draw_growth(series, started.options.plot, line))

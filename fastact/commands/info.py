@@ -1,4 +1,4 @@
-"""Tell version, CPU, instruction set, threads and what limits them, OpenMP runtime and BLAS.
+"""Show version, CPU, instruction set, threads and their limits, OpenMP runtime and BLAS.
 
 For bug reports, and to see what a process would use.
 """
@@ -50,5 +50,5 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
 def _blas(library: dict[str, Any]) -> str:
     version = f"{library['name']} {library['version'] or 'of unknown version'}"
     if library["loaded"] is None:
-        return f"{version} (NumPy was built with it; threadpoolctl would tell what is loaded)"
+        return f"{version} (NumPy was built with it; threadpoolctl shows what is loaded)"
     return f"{version}, {library['threads']} threads ({library['loaded']})"

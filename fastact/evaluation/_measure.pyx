@@ -1,8 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
-"""Errors of float32 results and the speed of memory, measured in C.
-
-Knows measure.h; does not know who computed what.
-"""
+"""Errors of float32 results, and traffic between caches and memory, computed in C by measure.h."""
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
@@ -23,7 +20,7 @@ cdef fa__parallel_for_function *parallel_for = <fa__parallel_for_function *>PyCa
 
 
 def count_errors(const float[::1] got, const double[::1] want):
-    """All that the C library's fa__ulp_stats tells of `got` against the truth `want`, by name."""
+    """The fields of fa__ulp_stats for results `got` and exact values `want`, by name."""
     if got.shape[0] != want.shape[0]:
         raise ValueError(f"got has {got.shape[0]} elements and want {want.shape[0]}; expected as many")
     cdef fa__ulp_stats stats = fa__ulp_stats(0, 0, 0, 0, 0, 0, 0, 0)
@@ -36,13 +33,14 @@ def count_errors(const float[::1] got, const double[::1] want):
 def move_memory(const char[::1] a, const char[::1] b, char[::1] y, char[::1] d):
     """Write a, or a ^ b, to y, and to d, past the caches; b and d may be None.
 
-    The least that an elementwise call on arrays of these sizes must do. All begin at multiples of 64 bytes
-    and hold equally many, a multiple of 64.
+    An element-wise call on arrays of these sizes moves the same bytes. All arrays begin at multiples of 64
+    bytes and have the same size, a multiple of 64.
     """
     cdef Py_ssize_t bytes = a.shape[0]
     cdef const char *second = NULL
     cdef char *other = NULL
-    if y.shape[0] != bytes or (b is not None and b.shape[0] != bytes) or (d is not None and d.shape[0] != bytes):
+    if (y.shape[0] != bytes or (b is not None and b.shape[0] != bytes)
+            or (d is not None and d.shape[0] != bytes)):
         raise ValueError(f"expected arrays of {bytes} bytes each, as the first one has")
     if bytes == 0:
         return
@@ -51,6 +49,6 @@ def move_memory(const char[::1] a, const char[::1] b, char[::1] y, char[::1] d):
     if d is not None:
         other = &d[0]
     if (<size_t>&a[0] | <size_t>second | <size_t>&y[0] | <size_t>other | <size_t>bytes) % 64:
-        raise ValueError("expected arrays of which addresses and sizes are multiples of 64 bytes")
+        raise ValueError("expected arrays whose addresses and sizes are multiples of 64 bytes")
     with nogil:
         fa__measure_traffic(parallel_for, &a[0], second, &y[0], other, <size_t>bytes)

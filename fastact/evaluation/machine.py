@@ -1,7 +1,4 @@
-"""Facts about this machine and process that a timing or a bug report depends on.
-
-Knows where to ask for them. Does not know how they are shown.
-"""
+"""Facts about this machine and this process that a timing or a bug report depends on."""
 
 from __future__ import annotations
 
@@ -47,7 +44,7 @@ def facts() -> dict[str, Any]:
 
 
 def cpu_model() -> str:
-    """The CPU's name, as precisely as the system tells it."""
+    """The model of the CPU, or its architecture where the system does not report a model."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -76,24 +73,23 @@ def blas_libraries() -> list[dict[str, Any]]:
     ]
 
 
-class Neighbours:
-    """How many CPUs other processes keep busy, from when this object is made.
+class OtherProcesses:
+    """How many CPUs other processes keep busy, counted from the construction of this object.
 
-    Threads that work on one array wait for the slowest: with a busy neighbour, timings of several threads
-    are those of the neighbour.
+    Threads that share an array wait for the slowest of them, so that one busy CPU spoils timings with
+    several threads.
     """
 
     def __init__(self) -> None:
-        """Begin to count."""
         self._start = _clocks()
 
     def busy_cpus(self) -> float | None:
-        """Their mean number so far; None where the system does not tell."""
+        """Their mean number so far; None where the system does not report it."""
         now = _clocks()
         if now is None or self._start is None:
             return None
-        wall, own, everybody = (after - before for before, after in zip(self._start, now, strict=True))
-        return max(everybody - own, 0.0) / wall if wall > 0 else 0.0
+        wall, own, every = (after - before for before, after in zip(self._start, now, strict=True))
+        return max(every - own, 0.0) / wall if wall > 0 else 0.0
 
 
 def _clocks() -> tuple[float, float, float] | None:

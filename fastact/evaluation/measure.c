@@ -1,12 +1,12 @@
-/* Errors of float32 results, and the time that memory alone takes. */
+/* Errors of float32 results in ULP, and a pass over memory. */
 #include "evaluation/measure.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-/* Compiled for several instruction sets, the loader choosing: an exhaustive run spends a third of its time
- * here otherwise. Not part of the kernels' own dispatch, which FASTACT_ISA steers: the measure stays one. */
+/* Compiled for several instruction sets, of which the loader chooses one; otherwise an exhaustive run spends
+ * a third of its time here. FASTACT_ISA selects kernels only: errors are counted by the same code for all. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && __GNUC__ >= 12 && !defined(__clang__)
 #define WIDEST_VECTORS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
@@ -17,8 +17,8 @@
 #include <immintrin.h>
 #endif
 
-#define LINE 64 /* bytes of a cache line */
-#define BLOCK 256 /* elements measured before their largest error is looked at */
+#define LINE 64   /* bytes of a cache line */
+#define BLOCK 256 /* elements per update of the largest error */
 
 static double clamp(double x, double low, double high) {
     return x < low ? low : x > high ? high : x;
@@ -35,8 +35,8 @@ static double ulps_per_unit(double truth) {
     return magnitude;
 }
 
-/* infinite for NaN against a number, either way. An infinite `got` counts as the next float above the
- * largest, 2^128, so that a result that rounds to infinity is no error. */
+/* infinite for NaN instead of a number, or the reverse. An infinite `got` counts as 2^128, the next float
+ * above the largest, so that rounding to infinity is no error. */
 static double error_f32(double got, double want) {
     double g = clamp(got, -0x1p128, 0x1p128), w = clamp(want, -0x1p128, 0x1p128);
     double error = fabs(g - w) * ulps_per_unit(w);
@@ -44,7 +44,7 @@ static double error_f32(double got, double want) {
     return error == error ? error : with_nan;
 }
 
-/* counts are kept in double, as wide as the errors, so that the loop stays in vectors */
+/* counts are double, as wide as the errors, so that the loop is vectorised */
 WIDEST_VECTORS
 static void measure_block(const float *got, const double *want, size_t n, fa__ulp_stats *stats) {
     double errors[BLOCK], top = 0, sum = 0, over_one = 0, wrong_nan = 0, lost = 0, wrong_sign = 0;
@@ -80,7 +80,7 @@ void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp
 
 /* Memory ----------------------------------------------------------------------------------------- */
 
-#define TRAFFIC_GRAIN ((size_t)1 << 18) /* bytes that are worth a thread */
+#define TRAFFIC_GRAIN ((size_t)1 << 18) /* bytes from which another thread pays */
 
 typedef struct {
     const char *a, *b;
@@ -88,10 +88,10 @@ typedef struct {
 } traffic;
 
 #ifdef __SSE2__
-/* A whole line is loaded before it is stored, and stored at once: half as fast again as vector by vector. */
+/* A whole line is loaded before it is stored: 1.5 times as fast as vector by vector. */
 #define MOVE_LINES(vector, prefix)                                                                          \
-    for (size_t at = begin * LINE; at < end * LINE; at += LINE) {                               \
-        enum { EACH = LINE / sizeof(vector), STEP = sizeof(vector) / sizeof(float) };                   \
+    for (size_t at = begin * LINE; at < end * LINE; at += LINE) {                                           \
+        enum { EACH = LINE / sizeof(vector), STEP = sizeof(vector) / sizeof(float) };                       \
         const float *a = (const float *)(t->a + at);                                                        \
         vector v[EACH];                                                                                     \
         for (size_t i = 0; i < EACH; i++) v[i] = prefix##_load_ps(a + i * STEP);                            \
@@ -129,7 +129,8 @@ static void move_lines(const void *context, size_t begin, size_t end) {
 #endif
 }
 
-void fa__measure_traffic(fa__parallel_for_function *parallel_for, const char *a, const char *b, char *y, char *d, size_t bytes) {
+void fa__measure_traffic(fa__parallel_for_function *parallel_for, const char *a, const char *b, char *y,
+                         char *d, size_t bytes) {
     traffic t = {a, b, y, d};
     parallel_for(move_lines, &t, bytes / LINE, TRAFFIC_GRAIN / LINE, 1);
 }

@@ -1,7 +1,7 @@
-/* Tools for expanding a row of activations.def: its parameters, and what only some rows have.
- * Does not know any row. */
-#ifndef FASTACT_ROWS_H
-#define FASTACT_ROWS_H
+/* Macros that expand an entry of activations.def: its parameters, and what only some entries have.
+ * Must not depend on any entry. */
+#ifndef FASTACT_TABLE_H
+#define FASTACT_TABLE_H
 
 /* FA_EACH_PARAM(M, (2, a, 1.0, FIXED, b, 2.0, LEARNED("..."))) is
  * M(0, a, 1.0, FIXED) M(1, b, 2.0, LEARNED("...")) */
@@ -13,7 +13,7 @@
 #define FA__EACH_1(M, a, da, ka) M(0, a, da, ka)
 #define FA__EACH_2(M, a, da, ka, b, db, kb) M(0, a, da, ka) M(1, b, db, kb)
 #define FA__EACH_3(M, a, da, ka, b, db, kb, c, dc, kc) M(0, a, da, ka) M(1, b, db, kb) M(2, c, dc, kc)
-#define FA__EACH_4(M, a, da, ka, b, db, kb, c, dc, kc, d, dd, kd)                                    \
+#define FA__EACH_4(M, a, da, ka, b, db, kb, c, dc, kc, d, dd, kd) \
     M(0, a, da, ka) M(1, b, db, kb) M(2, c, dc, kc) M(3, d, dd, kd)
 
 /* FA_IF_PARAMS((0), code) is nothing; with parameters it is code */
@@ -32,27 +32,30 @@
 #define FA__IF_OUTPUT(...) __VA_ARGS__
 #define FA__IF_INPUT(...)
 
-/* FA_IF_LEARNED(LEARNED("..."), code) is code; FA_IF_LEARNED(FIXED, code) is nothing.
- * FA_LEARNED_TEXT gives the text, or "" */
-#define FA_IF_LEARNED(kind, ...) FA__IF_COUNTED(FA__LEARNED_##kind, __VA_ARGS__)
-#define FA__LEARNED_FIXED 0
-#define FA__LEARNED_LEARNED(text) 1
+/* FA_LEARNED_TEXT(LEARNED("...")) is the text; FA_LEARNED_TEXT(FIXED) is "" */
 #define FA_LEARNED_TEXT(kind) FA__TEXT_##kind
 #define FA__TEXT_FIXED ""
 #define FA__TEXT_LEARNED(text) text
 
-/* FA_EACH_LEARNED(M, row, params) is M(i, parameter, row) for each learned parameter; `row` is passed on */
-#define FA_EACH_LEARNED(M, row, params) FA__LEARN_COUNTED(M, row, FA__UNPACK params)
+/* FA_EACH_LEARNED(M, context, params) is M(i, parameter, context) for each learned parameter. M is named, never passed as
+ * an argument in expanded form: GCC 11 rejects a _Pragma in the argument of a macro. */
+#define FA_EACH_LEARNED(M, context, params) FA__LEARN_COUNTED(M, context, FA__UNPACK params)
 #define FA__LEARN_COUNTED(...) FA__LEARN_PASTED(__VA_ARGS__)
-#define FA__LEARN_PASTED(M, row, n, ...) FA__LEARN_##n(M, row, __VA_ARGS__)
-#define FA__LEARN_0(M, row, ...)
-#define FA__LEARN_1(M, row, a, da, ka) FA_IF_LEARNED(ka, M(0, a, row))
-#define FA__LEARN_2(M, row, a, da, ka, b, db, kb)                                                    \
-    FA_IF_LEARNED(ka, M(0, a, row)) FA_IF_LEARNED(kb, M(1, b, row))
-#define FA__LEARN_3(M, row, a, da, ka, b, db, kb, c, dc, kc)                                         \
-    FA_IF_LEARNED(ka, M(0, a, row)) FA_IF_LEARNED(kb, M(1, b, row)) FA_IF_LEARNED(kc, M(2, c, row))
-#define FA__LEARN_4(M, row, a, da, ka, b, db, kb, c, dc, kc, d, dd, kd)                              \
-    FA_IF_LEARNED(ka, M(0, a, row)) FA_IF_LEARNED(kb, M(1, b, row))                                  \
-    FA_IF_LEARNED(kc, M(2, c, row)) FA_IF_LEARNED(kd, M(3, d, row))
+#define FA__LEARN_PASTED(M, context, n, ...) FA__LEARN_##n(M, context, __VA_ARGS__)
+#define FA__LEARN_0(M, context, ...)
+#define FA__LEARN_1(M, context, a, da, ka) FA__LEARN_ONE(ka, M, 0, a, context)
+#define FA__LEARN_2(M, context, a, da, ka, b, db, kb) \
+    FA__LEARN_ONE(ka, M, 0, a, context) FA__LEARN_ONE(kb, M, 1, b, context)
+#define FA__LEARN_3(M, context, a, da, ka, b, db, kb, c, dc, kc) \
+    FA__LEARN_2(M, context, a, da, ka, b, db, kb) FA__LEARN_ONE(kc, M, 2, c, context)
+#define FA__LEARN_4(M, context, a, da, ka, b, db, kb, c, dc, kc, d, dd, kd) \
+    FA__LEARN_3(M, context, a, da, ka, b, db, kb, c, dc, kc) FA__LEARN_ONE(kd, M, 3, d, context)
+#define FA__LEARNED_FIXED 0
+#define FA__LEARNED_LEARNED(text) 1
+#define FA__LEARN_ONE(kind, M, ...) FA__LEARN_IF(FA__LEARNED_##kind, M, __VA_ARGS__)
+#define FA__LEARN_IF(...) FA__LEARN_IF_PASTED(__VA_ARGS__)
+#define FA__LEARN_IF_PASTED(learned, M, ...) FA__LEARN_IF_##learned(M, __VA_ARGS__)
+#define FA__LEARN_IF_0(M, ...)
+#define FA__LEARN_IF_1(M, ...) M(__VA_ARGS__)
 
 #endif

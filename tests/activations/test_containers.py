@@ -122,8 +122,12 @@ def test_labels_that_differ() -> None:
             ValueError, match="the labels of grad_y and x differ; expected operands that are aligned"
         ):
             call(x.iloc[::-1], x)
+    with pytest.raises(TypeError, match="weight is a Series; expected a number or an array"):
+        fa.prelu.parameter_gradients(x, x, weight=x.loc["x"])
     with pytest.raises(TypeError, match="unit0_weight is a Series; expected a number or an array"):
         fa.mixed(["prelu"] * 3)(x, unit0_weight=x.loc["x"])
+    with pytest.raises(TypeError, match="where is a DataFrame; expected a number or an array"):
+        fa.mixed(["relu"] * 3)(VALUES, out=np.empty_like(VALUES), where=x > 0)
 
 
 def test_datasets() -> None:

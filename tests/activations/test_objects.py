@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import re
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 import dask.array as da
@@ -263,6 +265,12 @@ def test_a_bound_array_is_used_as_it_is_at_each_call() -> None:
     np.testing.assert_array_equal(s.backward_from_output(y, np.maximum(y, 0)), [0.5, 1.0])
     with pytest.raises(TypeError, match="does not determine"):
         t.backward_from_output(y, y)
+
+
+def test_the_version_stands_once() -> None:
+    project = tomllib.loads((helpers.ROOT / "pyproject.toml").read_text())["project"]
+    assert project.get("version", fa.__version__) == fa.__version__
+    assert re.fullmatch(r"\d+\.\d+\.\d+", fa.__version__)
 
 
 def test_importable_without_metadata(tmp_path: Path) -> None:

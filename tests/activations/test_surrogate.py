@@ -193,6 +193,35 @@ def test_lists_integers_and_dask(pair: tuple[fa.Activation, fa.Activation]) -> N
         oracle.assert_same_bits(got.compute(scheduler="synchronous"), want)
 
 
+def test_results_over_array_parameters(dtype: type) -> None:
+    """Of either part, bound or given: the second result is computed from what the parameter was."""
+    x, slopes = np.linspace(-3, 3, 40).astype(dtype), np.linspace(0.1, 2, 40).astype(dtype)
+    s = fa.surrogate("prelu", "leaky_relu")
+    for parameter in s.parameters:
+        want = s.value_and_derivative(x, **{parameter: slopes})
+        for first in range(2):
+            for is_bound in (False, True):
+                memory = slopes.copy()
+                results = [np.empty_like(x), np.empty_like(x)]
+                results[first] = memory
+                if is_bound:
+                    s.bind(**{parameter: memory}).value_and_derivative(x, out=tuple(results))
+                else:
+                    s.value_and_derivative(x, out=tuple(results), **{parameter: memory})
+                for one, expected in zip(results, want, strict=True):
+                    oracle.assert_same_bits(one, expected)
+
+
+def test_spelling_of_the_same_activation() -> None:
+    """The same by value: numbers of any type, arrays by identity."""
+    slope = np.array([0.5, 0.75])
+    y = np.array([-1.0, 2.0])
+    for one, other in ((0.25, np.float64(0.25)), (slope, slope)):
+        f, g = (fa.leaky_relu.bind(negative_slope=v) for v in (one, other))
+        assert fa.surrogate(f, g).output_formula == "where(y > 0, 1, backward_negative_slope)"
+    oracle.assert_same_bits(fa.surrogate(f, g).backward_from_output(y, y), np.array([-0.5, 2.0]))
+
+
 # From the output ------------------------------------------------------------------------------------
 
 

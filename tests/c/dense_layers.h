@@ -1,5 +1,5 @@
-/* Dense layers on arrays of their own, for C programs that test them: counting checks, random arrays, a call on a workspace
- * of exactly the size that is asked for. */
+/* Dense layers on arrays of their own, for C programs that test them: counting checks, random arrays, a call
+ * on a workspace of exactly the size that is asked for. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
-/* Dense layers from C alone: results against plain loops, with and without a BLAS of either integer size; in place; what
- * may be saved; networks. It uses the public API only.
+/* Dense layers from C alone: results against plain loops, with and without a BLAS of either integer size; in
+ * place; what may be saved; networks. It uses the public API only.
  *
- * It runs with the instruction set that FASTACT_ISA names, or the best. The closing line is "N passed, N failed"; the
- * exit status says the same.
+ * It runs with the instruction set that FASTACT_ISA names, or the best. The closing line is "N passed, N
+ * failed"; the exit status says the same.
  */
 #include <math.h>
 #include <pthread.h>
@@ -212,7 +212,8 @@ static void *forward_in_thread(void *layer) {
     return 0;
 }
 
-/* A child forked while another thread keeps the BLAS to one thread: its first call restores the number of threads */
+/* A child forked while another thread keeps the BLAS to one thread: its first call restores the number of
+ * threads */
 static void test_fork(void) {
     if (blas_calls == 0) return; /* this instruction set does not use it */
     owned o = new_layer(20, 20, 20, sizeof(float), &blas_32);

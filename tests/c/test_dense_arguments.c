@@ -1,6 +1,7 @@
-/* Arguments of the dense functions that are wrong or unusual: null pointers, impossible sizes, unknown numbers, structs
- * of other versions of the library, empty arrays. No call may crash, and one that fails writes nothing. It uses the
- * public API only. The closing line is "N passed, N failed"; the exit status says the same.
+/* Arguments of the dense functions that are wrong or unusual: null pointers, impossible sizes, unknown
+ * numbers, structs of other versions of the library, empty arrays. No call may crash, and one that fails
+ * writes nothing. It uses the public API only. The closing line is "N passed, N failed"; the exit status says
+ * the same.
  */
 #include <errno.h>
 #include <limits.h>
@@ -21,7 +22,8 @@ static void gemm(void) {
 
 enum { FORWARD, BACKWARD };
 
-/* A layer with the statements done to it is answered with `expected` in both precisions, and leaves all as it was */
+/* A layer with the statements done to it is answered with `expected` in both precisions, and leaves all as it
+ * was */
 #define ANSWERS(expected, backward, ...)                                                            \
     for (size_t size = sizeof(float); size <= sizeof(double); size *= 2) {                          \
         fa_blas blas = {sizeof(fa_blas), gemm, gemm, 32, 0, 0};                                     \

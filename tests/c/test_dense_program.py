@@ -12,6 +12,8 @@ import pytest
 
 import fastact as fa
 
+pytestmark = pytest.mark.once
+
 LINK = ["-fopenmp", "-lm", "-lpthread"]
 CHECKS = {"test_dense": 1000, "test_dense_arguments": 300}  # at least
 

@@ -1,9 +1,8 @@
-/* Teams of threads: each unit of work is done once, whatever the team; one team serves calls of all sizes; short work
- * does not wake threads that sleep, and does use those that are awake.
- * Knows internal.h; does not know any activation, nor how fast anything is.
+/* Teams of threads: each unit of work is done once, whatever the team; one team serves calls of all sizes; short work does
+ * not wake threads that sleep, and uses those that spin.
  *
- * The library is told of four CPUs, so that teams differ in size on any machine; OMP_THREAD_LIMIT may keep the runtime
- * from starting as many. The closing line is "N passed, N failed"; the exit status tells the same.
+ * omp_get_num_procs is replaced here and reports four CPUs, so that teams differ in size on any machine; OMP_THREAD_LIMIT
+ * may keep the runtime from starting as many. The last line is "N passed, N failed".
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -14,13 +13,13 @@
 #include <omp.h>
 
 #include "fastact.h"
-#include "elementwise/internal.h"
+#include "platform/parallel.h"
 
 #define CPUS 4
 #define UNITS 256
 #define TRIES 50 /* the system may hold up a call now and then */
 
-/* asked by the library instead of the runtime's own */
+/* in place of the runtime's own */
 int omp_get_num_procs(void) {
     return CPUS;
 }

@@ -1,4 +1,4 @@
-"""The plot command: files are written, lines break at kinks, bad input is told of."""
+"""The plot command: files are written, lines break at kinks, bad input is explained."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_lines_break_at_kinks():
         (["gelu:beta=2"], "unexpected keyword 'beta'; it has no parameters"),
         (["gelu", "--range", "1", "1"], "--range is 1 1; expected two numbers, the smaller one first"),
         (["gelu", "--range", "0", "inf"], "--range is 0 inf"),
-        (["gelu", "-o", "no/such/folder/out.png"], "No such file or directory"),
+        (["gelu", "-o", "no/such/folder/out.png"], "expected a file in a folder that exists"),
         (["gelu", "-o", "out.xyz"], "Format 'xyz' is not supported"),
     ],
 )

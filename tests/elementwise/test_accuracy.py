@@ -1,6 +1,6 @@
-"""Errors in ULP of every row, forward and derivative, against its formula in multiprecision.
+"""Errors in ULP of every entry, forward and derivative, against its formula in multiprecision.
 
-Knows the bounds' meaning; does not know their values, which the rows state.
+Knows the bounds' meaning; does not know their values, which the entries state.
 """
 
 from __future__ import annotations

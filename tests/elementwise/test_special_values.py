@@ -1,4 +1,4 @@
-"""Zeros, infinities and NaN, compared by bits, for every row.
+"""Zeros, infinities and NaN, compared by bits, for every entry.
 
 Knows the rules: infinity means the limit; at a zero, and where a limit is zero, the sign is that of the
 values nearby; an exact zero is +0; NaN gives NaN. Does not know any activation.

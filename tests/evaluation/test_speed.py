@@ -1,5 +1,5 @@
-"""The parts of the benchmarks: every case gives the right result for every contestant, and figures follow
-from times as they should. Knows no timing: how fast anything is depends on the machine.
+"""The parts of the benchmarks: all implementations compute the same, and figures follow from times. No test
+depends on how fast anything is.
 """
 
 from contextlib import nullcontext
@@ -8,22 +8,25 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact.evaluation.speed import cases, idiom, peers, results, roofline, timing
-from fastact.evaluation.speed.cases import Case
-from fastact.evaluation.speed.contestants import Fastact, NumpyIdiom, PurePython
+from fastact.evaluation import cases, expressions, peers
+from fastact.evaluation.cases import ElementwiseCase
+from fastact.evaluation.peers.base import passes_all
+from fastact.evaluation.speed import cells, implementations, timing
+from fastact.evaluation.speed.implementations import Implementation
 
-ALL = list(cases.all_cases(sizes=[10]))
+ALL = list(cases.elementwise_cases(sizes=[10]))
+FASTACT, _, NUMPY, PYTHON = implementations.elementwise_implementations(peers.installed(peers.ALWAYS)[0])
 
 
 # Cases ---------------------------------------------------------------------------------------------
 
 
-def test_cases_cover_every_row_direction_and_dtype():
+def test_cases_cover_every_activation_direction_and_dtype():
     found = {(case.activation, case.direction, case.dtype) for case in ALL}
-    for row in fastact.names():
+    for name in fastact.names():
         for dtype in ("float32", "float64"):
             for direction in ("forward", "backward", "value_and_derivative"):
-                assert (row, direction, dtype) in found
+                assert (name, direction, dtype) in found
 
 
 @pytest.mark.parametrize("name", fastact.names())
@@ -39,13 +42,13 @@ def test_from_output_is_a_case_where_it_can_be_called(name):
 
 def test_an_unknown_activation_is_an_error():
     with pytest.raises(ValueError, match="unknown activation 'geluu'; nearest: gelu"):
-        list(cases.all_cases(["geluu"]))
+        list(cases.elementwise_cases(["geluu"]))
 
 
 def test_inputs_are_reproducible_and_protected():
-    x = Case("relu", "forward", "float32", 1000).x
-    cases._array.cache_clear()
-    again = Case("relu", "forward", "float32", 1000).x
+    x = ElementwiseCase("relu", "forward", "float32", 1000).x
+    cases._inputs.cache_clear()
+    again = ElementwiseCase("relu", "forward", "float32", 1000).x
     assert x is not again
     assert np.array_equal(x, again)
     assert 1.8 < x.std() < 2.2
@@ -54,10 +57,10 @@ def test_inputs_are_reproducible_and_protected():
 
 @pytest.mark.parametrize("dtype", cases.DTYPES)
 def test_tails_show_in_uniform_inputs_and_in_bits(dtype):
-    uniform = Case("relu", "forward", dtype, 10_000, "uniform").x
+    uniform = ElementwiseCase("relu", "forward", dtype, 10_000, "uniform").x
     assert uniform.dtype == dtype
     assert -30 <= uniform.min() < -29 < 29 < uniform.max() <= 30
-    bits = Case("relu", "forward", dtype, 10_000, "bits").x
+    bits = ElementwiseCase("relu", "forward", dtype, 10_000, "bits").x
     assert bits.dtype == dtype
     assert np.isfinite(bits).all()
     assert 0.4 < (np.abs(bits) < 1).mean() < 0.6
@@ -67,7 +70,7 @@ def test_tails_show_in_uniform_inputs_and_in_bits(dtype):
 
 
 def test_tails_are_timed_forward_and_backward_at_one_size():
-    found = list(cases.all_cases(["tanh"], [10, 100_000], ["float32"], cases.INPUTS))
+    found = list(cases.elementwise_cases(["tanh"], [10, 100_000], ["float32"], cases.INPUTS))
     assert len(found) == len(set(found)) == 2 * 4 + 2 * 2
     tails = {(case.direction, case.n, case.inputs) for case in found if case.inputs != "normal"}
     assert tails == {(d, 100_000, i) for d in ("forward", "backward") for i in ("uniform", "bits")}
@@ -75,12 +78,14 @@ def test_tails_are_timed_forward_and_backward_at_one_size():
 
 
 def test_gradients_are_the_same_for_all_inputs():
-    first, second = (Case("relu", "backward", "float32", 100, inputs) for inputs in ("normal", "bits"))
+    first, second = (
+        ElementwiseCase("relu", "backward", "float32", 100, inputs) for inputs in ("normal", "bits")
+    )
     assert first.grad_y is second.grad_y
     assert not np.array_equal(first.x, second.x)
 
 
-# Contestants ---------------------------------------------------------------------------------------
+# Implementations -----------------------------------------------------------------------------------
 
 
 def close(got, want, dtype):
@@ -90,27 +95,27 @@ def close(got, want, dtype):
 
 
 @pytest.mark.parametrize("case", ALL, ids=str)
-def test_contestants_compute_the_same(case):
+def test_implementations_compute_the_same(case):
     with np.errstate(all="ignore"):
-        ours, by_numpy = Fastact().callable(case)(), NumpyIdiom().callable(case)()
-    pure = PurePython().callable(case)()
+        ours, by_numpy = FASTACT.call(case)(), NUMPY.call(case)()
+    pure = PYTHON.call(case)()
     close(ours, by_numpy, case.dtype)
     close(ours, np.transpose(pure), case.dtype)
 
 
 @pytest.mark.parametrize("case", ALL, ids=str)
-def test_numpy_idiom_keeps_the_dtype_and_makes_new_arrays(case):
+def test_numpy_keeps_the_dtype_and_makes_new_arrays(case):
     with np.errstate(all="ignore"):
-        got = NumpyIdiom().callable(case)()
+        got = NUMPY.call(case)()
     for array in got if isinstance(got, tuple) else (got,):
         assert array.dtype == case.dtype
         assert array.shape == (case.n,)
         assert not any(np.shares_memory(array, argument) for argument in case.arguments)
 
 
-def test_fastact_writes_to_the_rooms_of_the_case():
-    case = Case("gelu", "value_and_derivative", "float32", 10)
-    assert all(one is room for one, room in zip(Fastact().callable(case)(), case.rooms, strict=True))
+def test_fastact_writes_to_the_results_of_the_case():
+    case = ElementwiseCase("gelu", "value_and_derivative", "float32", 10)
+    assert all(one is result for one, result in zip(FASTACT.call(case)(), case.results, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -124,14 +129,14 @@ def test_fastact_writes_to_the_rooms_of_the_case():
     ],
 )
 def test_constants_are_computed_beforehand(text, folded):
-    assert idiom.fold_constants(text, ("x",), {"slope": 0.5}) == folded
+    assert expressions.fold_constants(text, ("x",), {"slope": 0.5}) == folded
 
 
 # Results -------------------------------------------------------------------------------------------
 
 
 def cell(direction, **nanoseconds):
-    return results.Cell(Case("relu", direction, "float32", 10), 1, nanoseconds)
+    return cells.Cell(ElementwiseCase("relu", direction, "float32", 10), 1, nanoseconds)
 
 
 def test_speed_ups_and_their_geometric_means():
@@ -141,7 +146,7 @@ def test_speed_ups_and_their_geometric_means():
         cell("backward", fastact=5),
     ]
     assert [one.speed_up("NumPy") for one in found] == [2, 8, None]
-    means = results.mean_speed_ups(found)
+    means = cells.mean_speed_ups(found)
     assert means["forward"]["NumPy"] == pytest.approx(4)
     assert means["backward"]["NumPy"] is None
     assert means["all"]["NumPy"] == pytest.approx(4)
@@ -149,71 +154,64 @@ def test_speed_ups_and_their_geometric_means():
 
 def test_slower_cells_come_worst_first():
     found = [cell("forward", fastact=10, NumPy=9), cell("backward", fastact=10, NumPy=11, Python=5)]
-    assert results.slower_cells(found) == [(found[1], 0.5), (found[0], 0.9)]
+    assert cells.slower_cells(found) == [(found[1], 0.5), (found[0], 0.9)]
     assert [one.fastest for one in found] == ["NumPy", "Python"]
 
 
-class Overflowing:
-    """A contestant that cannot finish, and one that has no such function."""
-
-    limit = None
-
-    def __init__(self, name):
-        self.name = name
-
-    def threads(self, n):
-        return nullcontext()
-
-    def callable(self, case):
-        return (lambda: 1e308**2) if self.name == "overflows" else None
-
-
-def test_contestants_that_fail_or_lack_a_function_are_told_apart():
+def test_implementations_that_fail_differ_from_those_without_a_function():
     plan = timing.Plan(rounds=1, batch_ns=1, budget_ns=0)
-    who = [Fastact(), Overflowing("overflows"), Overflowing("lacks it")]
-    (found,) = results.measure_cells([Case("relu", "forward", "float32", 10)], who, [1], plan)
+    overflows = Implementation("overflows", lambda case: lambda: 1e308**2, nullcontext, limit=5)
+    listed = [FASTACT, overflows, Implementation("lacks it", lambda case: None, nullcontext, limit=5)]
+    (found,) = cells.measure_cells([ElementwiseCase("relu", "forward", "float32", 10)], listed, [1], plan)
     assert set(found.nanoseconds) == {"fastact"}
     assert "OverflowError" in found.failed["overflows"]
     assert "lacks it" not in found.failed
+    assert found.scaled_from == {}
 
 
-def test_slow_contestants_are_timed_on_fewer_elements():
+def test_an_error_of_fastact_is_raised():
+    def fails(case):
+        raise RuntimeError("wrong")
+
+    ours = Implementation("fastact", fails, nullcontext)
+    with pytest.raises(RuntimeError, match="wrong"):
+        list(cells.measure_cells(ALL[:1], [ours], [1], timing.QUICK))
+
+
+def test_slow_implementations_are_timed_on_fewer_elements():
     plan = timing.Plan(rounds=1, batch_ns=1, budget_ns=0)
-    case = Case("relu", "forward", "float32", 100 * PurePython.limit)
-    (found,) = results.measure_cells([case], [Fastact(), PurePython()], [1], plan)
-    assert found.scaled_from == {"Python": PurePython.limit}
+    case = ElementwiseCase("relu", "forward", "float32", 100 * PYTHON.limit)
+    (found,) = cells.measure_cells([case], [FASTACT, PYTHON], [1], plan)
+    assert found.scaled_from == {"Python": PYTHON.limit}
     assert found.nanoseconds["Python"] > found.nanoseconds["fastact"] > 0
 
 
-class Slow:
-    """A contestant of a given time per element, on a clock of its own."""
-
-    limit = None
-
-    def __init__(self, name, each):
-        self.name, self.each, self.sizes = name, each, []
-
-    def threads(self, n):
-        return nullcontext()
-
-    def callable(self, case):
-        self.sizes.append(case.n)
-        return lambda: self.each * case.n
-
-
-def test_large_arrays_are_for_the_fast_ones(monkeypatch):
-    """`measure` is told by the call what it takes."""
-    monkeypatch.setattr(roofline, "LARGE", 1000)
-    monkeypatch.setattr(roofline, "memory_pass", lambda case: None)
+def test_large_arrays_are_for_fast_implementations(monkeypatch):
+    """Each call returns its time."""
+    monkeypatch.setattr(implementations, "LARGE", 1000)
     monkeypatch.setattr(
-        results, "measure", lambda calls, plan: {n: timing.Taken(call(), 1) for n, call in calls.items()}
+        cells, "measure", lambda calls, plan: {n: timing.Taken(call(), 1) for n, call in calls.items()}
     )
-    who = [Slow("fastact", 1000), Slow("a", 1), Slow("b", 2), Slow("c", 3), Slow("d", 8), Slow("e", 10)]
-    chosen = [Case("relu", d, "float32", n) for d in ("forward", "backward") for n in (10, 100, 1000, 5000)]
-    cells = list(results.measure_cells(chosen, who, [1], timing.Plan()))
-    assert all(one.sizes == [10, 100, 1000, 5000] * 2 for one in who[:-1])
-    assert who[-1].sizes == [10, 100] * 2
-    for cell in cells:
+    each = {"fastact": 1000, "memory alone": 0.1, "a": 1, "b": 2, "c": 3, "d": 8, "e": 10}
+    sizes = {name: [] for name in each}
+
+    def implementation(name):
+        def call(case):
+            sizes[name].append(case.n)
+            return lambda: each[name] * case.n
+
+        return Implementation(name, call, nullcontext)
+
+    listed = [implementation(name) for name in each]
+    chosen = [
+        ElementwiseCase("relu", d, "float32", n)
+        for d in ("forward", "backward")
+        for n in (10, 100, 1000, 5000)
+    ]
+    found = list(cells.measure_cells(chosen, listed, [1], timing.Plan()))
+    assert sizes.pop("e") == [10, 100] * 2
+    assert all(timed == [10, 100, 1000, 5000] * 2 for timed in sizes.values())
+    for cell in found:
         assert cell.nanoseconds["e"] == 10 * cell.case.n
         assert cell.scaled_from == ({"e": 100} if cell.case.n >= 1000 else {})
 
@@ -222,14 +220,14 @@ def test_measuring_leaves_the_number_of_threads_as_it_was():
     fastact.set_num_threads(None)
     before = fastact._core.thread_limits()
     plan = timing.Plan(rounds=1, batch_ns=1, budget_ns=0)
-    list(results.measure_cells([Case("relu", "forward", "float32", 10)], [Fastact()], [1], plan))
+    list(cells.measure_cells([ElementwiseCase("relu", "forward", "float32", 10)], [FASTACT], [1], plan))
     assert fastact._core.thread_limits() == before
 
 
 # Peers ---------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=peers.MODULES)
+@pytest.fixture(scope="module", params=[name for name in peers.MODULES if name not in peers.ALWAYS])
 def peer(request):
     found, absent = peers.installed()
     if request.param in absent:
@@ -237,16 +235,16 @@ def peer(request):
     return next(one for one in found if one.name == request.param)
 
 
-@pytest.mark.filterwarnings("ignore")  # those of the peers are theirs
+@pytest.mark.filterwarnings("ignore")  # the libraries' own
 def test_peers_compute_the_same(peer):
     compared = 0
     with peer.threads(1):
         for case in ALL:
-            call = peer.callable(case)
+            call = peer.elementwise(case)
             if call is None:
                 continue
             with np.errstate(all="ignore"):
-                want = NumpyIdiom().callable(case)()
+                want = NUMPY.call(case)()
             got = call()
             for one, wanted in zip(got, want, strict=True) if isinstance(want, tuple) else [(got, want)]:
                 one = one.numpy() if hasattr(one, "numpy") else np.asarray(one)
@@ -254,3 +252,30 @@ def test_peers_compute_the_same(peer):
                 np.testing.assert_allclose(one, wanted, rtol=2e-4, atol=2e-5, err_msg=f"{peer.name} {case}")
             compared += 1
     assert compared > 0
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("direction", ["f", "f'"])
+def test_functions_of_peers_compute_the_same(peer, direction):
+    """At default and other parameters: passed on, or no function at all."""
+    x = np.linspace(-3.3, 4.1, 50, dtype=np.float32)
+    for name in fastact.names():
+        default = fastact.get(name)
+        other = {key: float(np.float32(1.25 * value)) for key, value in default.parameters.items()}
+        for activation in (default, default.bind(**other)) if other else (default,):
+            with peer.sequential(), np.errstate(all="ignore"):
+                function, out = peer.function(activation, direction), np.empty_like(x)
+                if function is not None:
+                    function(x, out)
+                    want = activation(x) if direction == "f" else activation.derivative(x)
+                    np.testing.assert_allclose(
+                        out, want, rtol=2e-4, atol=2e-5, err_msg=f"{peer.name} {activation}"
+                    )
+
+
+def test_parameters_that_are_not_passed_must_have_their_defaults():
+    assert passes_all(fastact.softplus, [])
+    assert not passes_all(fastact.softplus.bind(beta=2.0), [])
+    assert passes_all(fastact.softplus.bind(beta=2.0), ["beta"])
+    rounded = float(np.float32(fastact.hard_sigmoid.parameters["slope"]))
+    assert passes_all(fastact.hard_sigmoid.bind(slope=rounded), [])

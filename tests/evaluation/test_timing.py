@@ -1,5 +1,5 @@
-"""How the benchmarks measure: the clocks are read as they should be, turns are fair, threads too many show.
-Knows no timing: how fast anything is depends on the machine.
+"""How the benchmarks measure: clocks are read correctly, rounds alternate, threads beyond the limit show. No
+test depends on how fast anything is.
 """
 
 import gc
@@ -12,10 +12,10 @@ from itertools import chain, count
 import numpy as np
 import pytest
 
-from fastact.evaluation import _measure
-from fastact.evaluation.speed import cases, machine, results, roofline, timing
-from fastact.evaluation.speed.cases import Case
-from fastact.evaluation.speed.contestants import Fastact
+from fastact.evaluation import _measure, cases, machine
+from fastact.evaluation.cases import ElementwiseCase
+from fastact.evaluation.speed import cells, implementations, timing
+from fastact.evaluation.speed.implementations import MEMORY, Implementation, elementwise_implementations
 
 
 class Simulation:
@@ -55,7 +55,7 @@ def test_measure_gives_the_time_of_one_call():
     assert taken == {"a": timing.Taken(7, 1), "b": timing.Taken(4000, 1)}
 
 
-def test_measure_takes_turns_and_each_is_first_in_turn():
+def test_rounds_alternate_and_each_callable_is_first_in_one():
     simulation = Simulation()
     calls = {name: simulation.call(name, constant(1000)) for name in "abc"}
     timing.measure(calls, timing.Plan(rounds=3, batch_ns=1000, budget_ns=10**9), simulation.clock)
@@ -101,7 +101,7 @@ def test_measure_collects_no_garbage_meanwhile_and_restores_that():
     assert gc.isenabled()
 
 
-def test_measure_tells_how_many_cpus_were_busy():
+def test_measure_counts_busy_cpus():
     simulation = Simulation()
     calls = {name: simulation.call(name, constant(1000), cpus) for name, cpus in (("one", 1), ("two", 2))}
     plan = timing.Plan(rounds=3, batch_ns=1000, budget_ns=10**9)
@@ -109,7 +109,7 @@ def test_measure_tells_how_many_cpus_were_busy():
     assert {name: one.cpus for name, one in taken.items()} == {"one": 1, "two": 2}
 
 
-def test_nobody_begins_while_threads_of_another_still_spin(monkeypatch):
+def test_no_batch_starts_while_threads_of_another_spin(monkeypatch):
     simulation = Simulation()
     spinning = []
 
@@ -145,12 +145,12 @@ def test_threads_at_work_are_seen_and_waiting_ones_are_not():
         stop.set()
 
 
-def test_greedy_are_those_whose_median_is_beyond_their_threads():
+def test_greedy_implementations_have_a_median_beyond_their_threads():
     busy = [("a", 1, 1.0), ("a", 1, 2.0), ("a", 1, 1.1), ("b", 1, 1.9), ("b", 1, 2.0), ("b", 1, 1.0)]
     assert timing.greedy([*busy, ("b", 2, 2.1)]) == [("b", 1, 1.9)]
 
 
-def test_who_is_far_behind_in_long_calls_is_timed_twice_only():
+def test_long_calls_that_are_far_behind_are_timed_twice_only():
     simulation = Simulation()
     durations = {"a": 90, "b": 100, "c": 110, "d": 310, "e": 340}
     calls = {name: simulation.call(name, constant(ns)) for name, ns in durations.items()}
@@ -158,12 +158,12 @@ def test_who_is_far_behind_in_long_calls_is_timed_twice_only():
     taken = timing.measure(calls, plan, simulation.clock, simulation.cpu_clock)
     assert {name: one.nanoseconds for name, one in taken.items()} == durations
     assert {name: simulation.order.count(name) for name in durations} == {
-        **dict.fromkeys("abcd", 1 + 4 * 3),  # two calls to wake the CPUs before each batch
+        **dict.fromkeys("abcd", 1 + 4 * 3),  # two calls before each batch
         "e": 1 + 2,
     }
 
 
-def test_who_was_held_up_at_first_takes_part():
+def test_a_call_that_was_slow_once_is_repeated():
     simulation = Simulation()
     calls = {name: simulation.call(name, constant(100)) for name in "abc"}
     calls["d"] = simulation.call("d", chain([10_000], constant(100)))
@@ -174,38 +174,23 @@ def test_who_was_held_up_at_first_takes_part():
 # Threads -------------------------------------------------------------------------------------------
 
 
-class Busy:
-    """A contestant that keeps so many CPUs busy, whatever it is allowed."""
-
-    limit = None
-
-    def __init__(self, simulation, name, cpus):
-        self.name = name
-        self._call = simulation.call(name, constant(1000), cpus)
-
-    def threads(self, n):
-        return nullcontext()
-
-    def callable(self, case):
-        return self._call
-
-
-def test_a_contestant_with_a_thread_too_many_is_told(monkeypatch):
+def test_an_implementation_that_exceeds_its_threads_is_found(monkeypatch):
     simulation = Simulation()
     monkeypatch.setattr(
-        results, "measure", partial(timing.measure, clock=simulation.clock, cpu_clock=simulation.cpu_clock)
+        cells, "measure", partial(timing.measure, clock=simulation.clock, cpu_clock=simulation.cpu_clock)
     )
     plan = timing.Plan(rounds=5, batch_ns=1, budget_ns=10**9)
-    case = Case("relu", "forward", "float32", 100_000)
-    contestants = [Busy(simulation, "one", 1), Busy(simulation, "two", 2)]
-    found = list(results.measure_cells([case] * 3, contestants, [1, 2], plan))
+    case = ElementwiseCase("relu", "forward", "float32", 100_000)
+    calls = {name: simulation.call(name, constant(1000), cpus) for name, cpus in (("one", 1), ("two", 2))}
+    busy = [Implementation(name, lambda case, call=call: call, nullcontext) for name, call in calls.items()]
+    found = list(cells.measure_cells([case] * 3, busy, [1, 2], plan))
     assert [cell.cpus for cell in found] == [{"one": 1, "two": 2}] * 6
     assert timing.greedy(one for cell in found for one in cell.busy()) == [("two", 1, 2)]
     assert found[0].as_json()["cpus"].keys() == {"one", "two"}
 
 
 def test_small_cells_say_nothing_about_threads():
-    small = results.Cell(Case("relu", "forward", "float32", 10), 1, {"a": 1.0}, cpus={"a": 2.0})
+    small = cells.Cell(ElementwiseCase("relu", "forward", "float32", 10), 1, {"a": 1.0}, cpus={"a": 2.0})
     assert list(small.busy()) == []
     scaled = replace(small, case=replace(small.case, n=10**6))
     assert list(scaled.busy()) == [("a", 1, 2.0)]
@@ -219,7 +204,7 @@ def test_small_cells_say_nothing_about_threads():
 @pytest.mark.parametrize("second", [False, True])
 @pytest.mark.parametrize("other", [False, True])
 def test_the_pass_over_memory_moves_all_of_it(n, second, other):
-    a, b, y, d = (roofline._whole_lines(np.ones(n + 64, np.int8)) for _ in range(4))
+    a, b, y, d = (implementations.whole_lines(np.ones(n + 64, np.int8)) for _ in range(4))
     random = np.random.default_rng(0)
     a[:], b[:] = random.integers(-128, 128, (2, n))
     want = a ^ b if second else a.copy()
@@ -229,7 +214,7 @@ def test_the_pass_over_memory_moves_all_of_it(n, second, other):
 
 
 def test_the_pass_over_memory_refuses_what_it_cannot_move():
-    a, y, d = (roofline._whole_lines(np.ones(192, np.int8)) for _ in range(3))
+    a, y, d = (implementations.whole_lines(np.ones(192, np.int8)) for _ in range(3))
     for arrays in ((a[:64], None, y, None), (a, a[:64], y, None), (a, None, y, d[:64])):
         with pytest.raises(ValueError, match="bytes each"):
             _measure.move_memory(*arrays)
@@ -243,38 +228,42 @@ def test_the_pass_over_memory_refuses_what_it_cannot_move():
 
 
 def test_arrays_moved():
-    moved = {d: roofline.arrays_moved(Case("sigmoid", d, "float32", 10)) for d in cases.DIRECTIONS}
-    assert list(moved.values()) == [2, 3, 3, 3]
+    found = [ElementwiseCase("sigmoid", d, "float32", 10) for d in cases.DIRECTIONS]
+    assert [case.arrays_moved for case in found] == [2, 3, 3, 3]
+    assert [case.nbytes for case in found] == [80, 120, 120, 120]
+    assert [len(case.arguments) + len(case.results) for case in found] == [2, 3, 3, 3]
 
 
 def test_the_pass_has_the_memory_of_the_case():
-    case = Case("relu", "value_and_derivative", "float32", 10**4)
-    inside = [roofline._whole_lines(array) for array in (case.x, *case.rooms)]
+    case = ElementwiseCase("relu", "value_and_derivative", "float32", 10**4)
+    inside = [implementations.whole_lines(array) for array in (case.x, *case.results)]
     assert all(part.ctypes.data % 64 == 0 and part.size % 64 == 0 for part in inside)
     assert {part.nbytes for part in inside} == {4 * 10**4 - 64}
-    assert all(np.shares_memory(*pair) for pair in zip(inside, (case.x, *case.rooms), strict=True))
+    assert all(np.shares_memory(*pair) for pair in zip(inside, (case.x, *case.results), strict=True))
 
 
-def test_large_cells_are_held_against_memory(monkeypatch):
-    monkeypatch.setattr(roofline, "LARGE", 1000)
+def test_large_cells_are_compared_with_memory(monkeypatch):
+    monkeypatch.setattr(implementations, "LARGE", 1000)
     plan = timing.Plan(rounds=1, batch_ns=1, budget_ns=0)
-    chosen = [Case("relu", "backward", "float32", n) for n in (10, 1003)]
-    small, large = results.measure_cells(chosen, [Fastact()], [1], plan)
-    assert small.of_roofline is None
-    assert large.of_roofline == pytest.approx(large.pass_ns / large.nanoseconds["fastact"])
-    assert set(large.nanoseconds) == set(large.cpus) == {"fastact"}
-    assert large.as_json()["pass_ns"] > 0
+    chosen = [ElementwiseCase("relu", "backward", "float32", n) for n in (10, 1003)]
+    ours = elementwise_implementations([])
+    small, large = cells.measure_cells(chosen, ours, [1], plan)
+    assert small.over_baseline is None
+    assert set(large.nanoseconds) == set(large.cpus) == {"fastact", MEMORY}
+    assert large.over_baseline == pytest.approx(large.nanoseconds["fastact"] / large.nanoseconds[MEMORY])
+    assert large.fastest is None
+    assert cells.others([large]) == []
 
 
 # Machine -------------------------------------------------------------------------------------------
 
 
-def test_neighbours_are_counted_without_this_process(monkeypatch):
-    clocks = iter([(100.0, 3.0, 50.0), (110.0, 8.0, 62.0)])  # wall, own and everybody's CPU time
+def test_other_processes_are_counted_without_this_one(monkeypatch):
+    clocks = iter([(100.0, 3.0, 50.0), (110.0, 8.0, 62.0)])  # wall time, CPU time of this process and of all
     monkeypatch.setattr(machine, "_clocks", lambda: next(clocks))
-    assert machine.Neighbours().busy_cpus() == pytest.approx(0.7)
+    assert machine.OtherProcesses().busy_cpus() == pytest.approx(0.7)
 
 
-def test_neighbours_are_unknown_where_the_system_does_not_tell(monkeypatch):
+def test_other_processes_are_unknown_where_the_system_does_not_report_them(monkeypatch):
     monkeypatch.setattr(machine, "_clocks", lambda: None)
-    assert machine.Neighbours().busy_cpus() is None
+    assert machine.OtherProcesses().busy_cpus() is None

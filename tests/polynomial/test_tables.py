@@ -1,164 +1,154 @@
-"""Kernels made of pieces: their tables come from the scripts, and an element's bits from that element.
+"""The generated table files: their form, their index, and that the command generates them.
 
-Knows how piece_tables.h and piece_tables_double.h are laid out; does not know which rows have tables.
+These tests must not depend on which activations have tables.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
+from pathlib import Path
 
 import helpers
 import numpy as np
-import oracle
 import pytest
+from polynomials import files
 
 import fastact as fa
 
-CSRC = helpers.ROOT / "fastact/csrc"
-LINE = re.compile(r"M\((\w+), (forward|derivative), (far, |scalar, )?(FA__.*)\)")
-TAIL = re.compile(r"M\((\w+), (forward|derivative), ([-+\dx].*)\)")
+pytestmark = pytest.mark.once
+
+MACRO = re.compile(
+    r"FA_(SEGMENTS|TAIL)\((\w+), (forward|derivative), (?:(?:tail|formula), )?"
+    r"\(([^()]*)\)((?:,\n    \{[^{}]*\})*)\)\n"
+)
+SECTION = re.compile(r"#if FA__WIDTH == (\d+)\n(.*?)#endif\n", re.DOTALL)
+MEMBER = re.compile(r"\.(\w+) = (.*?)(?=, \.|$)")
 NUMBER = re.compile(r"-?0x[0-9a-f.]+p[-+]\d+")
-Tables = list[dict[tuple[str, str], tuple[list[str], np.ndarray]]]
+TABLES = sorted((file.parent.name, file.stem) for file in files.FOLDER.glob("float*/*.h"))
+AGREEMENT = {"float32": 2.0**-16, "float64": 2.0**-40}  # relative, of a table that is fitted again
+
+FLOAT32 = [name for dtype, name in TABLES if dtype == "float32"]
+WITH_TAILS = ("elu", "mish")  # on one side, and different ones on both
+SOME = [("float32", name) for name in FLOAT32[::17]]  # a fit takes seconds to minutes
+SOME += [("float64", name) for name in ("elish", *WITH_TAILS)]
+Kernels = dict[int, dict[str, files.Kernel]]
 
 
-def tables(text: str) -> Tables:
-    """For each number of lanes: what each line says, and its array, by row and direction."""
-    found = []
-    for part in text.split("#else"):
-        arrays = dict(re.findall(r" (\w+)_table\[\]\[\w+\] = \{(.*?)\};", part, re.DOTALL))
-        arrays |= {new: arrays[old] for new, old in re.findall(r"#define (\w+)_table (\w+)_table", part)}
-        lines = {(m[1], m[2] + ("" if m[3] else "_far")): m[4].split(", ") for m in LINE.finditer(part)}
-        numbers = {key: [float.fromhex(n) for n in NUMBER.findall(arrays["_".join(key)])] for key in lines}
-        found.append({key: (lines[key], np.array(numbers[key])) for key in lines})
+def text_of(dtype: str, name: str) -> str:
+    return (files.FOLDER / dtype / f"{name}.h").read_text()
+
+
+def parsed(text: str, dtype: str) -> Kernels:
+    """The tables of a file, by number of lanes and direction."""
+    sections = dict(SECTION.findall(text)) if dtype == "float32" else {"8": text}
+    found: Kernels = {int(lanes): {} for lanes in sections}
+    for lanes, section in sections.items():
+        tails = {}
+        for kind, _, direction, members, rows in MACRO.findall(section):
+            values = {m[1]: m[2] for m in MEMBER.finditer(members)}
+            block = files.Block(values, rows.strip(", \n").split(",\n    ") if rows else [])
+            if kind == "TAIL":
+                tails[direction] = block
+            else:
+                found[int(lanes)][direction] = files.Kernel(block, tails.get(direction))
     return found
 
 
-SCRIPTS = {"piece_tables": 2.0**-16, "piece_tables_double": 2.0**-40}  # and how well tables agree
-HEADERS = {"piece_tables": "tables_float32.h", "piece_tables_double": "tables_float64.h"}
-WRITTEN = {script: tables((CSRC / "polynomial" / HEADERS[script]).read_text()) for script in SCRIPTS}
-NAMES = sorted({name for name, _ in WRITTEN["piece_tables"][0]})
-SOME = [("piece_tables", name) for name in NAMES[::17]]  # a table takes seconds
-SOME += [("piece_tables_double", name) for name in NAMES[5::34]]
+def blocks(kernels: Kernels) -> dict[tuple[int, str, str], files.Block]:
+    """Tables and tails by lanes, direction and kind."""
+    every = {
+        (lanes, direction, kind): getattr(kernel, kind)
+        for lanes, by_direction in kernels.items()
+        for direction, kernel in by_direction.items()
+        for kind in ("table", "tail")
+    }
+    return {key: block for key, block in every.items() if block}
 
 
-@pytest.mark.parametrize(("script", "name"), SOME)
-def test_the_script_makes_the_tables(script: str, name: str) -> None:
-    """The same rows and directions; and of most tables the same choices, and numbers to some units in the
-    last place. Not of all: another LAPACK rounds otherwise, and a choice between equals may turn."""
-    pytest.importorskip("flint", reason="the script asks for exact values")
-    command = [sys.executable, str(helpers.ROOT / f"tools/{script}.py"), name]
-    isa = {**os.environ, "FASTACT_ISA": "avx2"}  # without FMA float64 kernels round otherwise
-    made = tables(subprocess.run(command, env=isa, capture_output=True, text=True, check=True).stdout)
+def numbers(block: files.Block) -> np.ndarray:
+    """Its coefficients, or those of its exponential tails."""
+    text = " ".join(block.rows) or block.members["exponentials"]
+    return np.array([float.fromhex(n) for n in NUMBER.findall(text)])
+
+
+@pytest.mark.parametrize(("dtype", "name"), TABLES)
+def test_a_file_is_what_the_command_writes_for_its_tables(dtype: str, name: str) -> None:
+    """Its comment, the order of its macros, and the loops that follow from its tables."""
+    assert name in fa.names()
+    text, has_parameters = text_of(dtype, name), bool(fa.get(name).parameters)
+    assert any(parsed(text, dtype).values())
+    assert files.table_file(name, dtype, parsed(text, dtype), has_parameters) == text
+
+
+@pytest.mark.parametrize(("dtype", "name"), TABLES)
+def test_tables_have_their_segments(dtype: str, name: str) -> None:
+    for (lanes, _, kind), block in blocks(parsed(text_of(dtype, name), dtype)).items():
+        if kind == "tail" and dtype == "float64":
+            assert not block.rows
+            assert "exponentials" in block.members
+            continue
+        rows = [[float.fromhex(n) for n in NUMBER.findall(row)] for row in block.rows]
+        assert len(rows) == 3 + int(block.members["degree"])
+        assert len(rows[0]) in {lanes, 2 * lanes}
+        assert all(len(one) == len(other) for one, other in pairwise(rows))
+        assert np.isfinite(rows).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_index_lists_every_file(dtype: str) -> None:
+    names = [name for of, name in TABLES if of == dtype]
+    assert names
+    assert (files.FOLDER / f"{dtype}.h").read_text() == files.index_file(dtype, names)
+
+
+def test_writing_a_table_and_removing_it_updates_the_index(tmp_path: Path) -> None:
+    text = text_of("float32", "tanh")
+    for name in ("tanh", "gelu"):
+        assert files.write(name, "float32", text, tmp_path)
+    index = tmp_path / "float32.h"
+    assert index.read_text() == files.index_file("float32", ["gelu", "tanh"])
+    assert not files.write("gelu", "float32", "", tmp_path)
+    assert index.read_text() == files.index_file("float32", ["tanh"])
+    assert [file.name for file in (tmp_path / "float32").iterdir()] == ["tanh.h"]
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    script = [sys.executable, str(helpers.ROOT / "tools/polynomials"), *arguments]
+    return subprocess.run(script, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("dtype", "name"), SOME)
+def test_the_command_generates_the_tables(dtype: str, name: str) -> None:
+    """The same tables exist, and at least half of them have the same members and nearly the same numbers.
+
+    Others may differ: another LAPACK rounds differently, and one of two equal choices may replace the other.
+    """
+    pytest.importorskip("flint", reason="tables are fitted to exact values")
+    done = command(name, "--dtype", dtype, "--print")
+    assert done.returncode == 0, done.stderr
+    written, again = (blocks(parsed(text, dtype)) for text in (text_of(dtype, name), done.stdout))
+    assert list(written) == list(again)
     same = []
-    for written, again in zip(WRITTEN[script], made, strict=True):
-        assert [key for key in written if key[0] == name] == list(again)
-        for key, (facts, numbers) in again.items():
-            alike = written[key][0] == facts
-            same.append(alike and np.allclose(written[key][1], numbers, rtol=SCRIPTS[script], atol=2.0**-40))
+    for key, block in again.items():
+        members, found = written[key].members, numbers(written[key])
+        if "exponentials" not in members:
+            alike = members == block.members
+            same.append(alike and np.allclose(found, numbers(block), rtol=AGREEMENT[dtype], atol=2.0**-40))
+        elif name in WITH_TAILS:
+            assert NUMBER.sub("", str(members)) == NUMBER.sub("", str(block.members))
+            np.testing.assert_allclose(found, numbers(block), rtol=2.0**-40, atol=2.0**-60)
     assert 2 * sum(same) >= len(same)
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_every_table_has_its_pieces(script: str) -> None:
-    for lanes in WRITTEN[script]:
-        assert lanes
-        for (name, direction), (facts, numbers) in lanes.items():
-            assert name in fa.names(), direction
-            degree = int(facts[2 if direction.endswith("_far") else 6])
-            assert numbers.size / (3 + degree) in {8, 16, 32}
-            assert np.isfinite(numbers).all()
+def test_an_activation_that_needs_no_table_gets_none() -> None:
+    done = command("relu", "--print")
+    assert (done.returncode, done.stdout) == (0, "")
 
 
-def tails(text: str) -> dict[tuple[str, str], tuple[list[str], np.ndarray]]:
-    """What the lines of exponential tails say: counts and signs, and all other numbers."""
-    return {
-        (m[1], m[2]): (
-            NUMBER.sub("", m[3]).split(),
-            np.array([float.fromhex(n) for n in NUMBER.findall(m[3])]),
-        )
-        for m in TAIL.finditer(text)
-        if (m[1], m[2]) in FAR
-    }
-
-
-DOUBLE = (CSRC / "polynomial/tables_float64.h").read_text()
-FAR = set(re.findall(r"M\((\w+), (forward|derivative), far, ", DOUBLE))
-
-
-def test_every_row_with_tails_has_a_line_of_them() -> None:
-    assert {("sigmoid", "forward"), ("mish", "derivative")} <= FAR
-    assert tails(DOUBLE).keys() == FAR
-
-
-def test_the_script_fits_the_tails() -> None:
-    """Those of one row that has one side only, and of one whose sides differ."""
-    pytest.importorskip("flint", reason="the script asks for exact values")
-    names = ["elu", "mish"]
-    command = [sys.executable, str(helpers.ROOT / "tools/piece_tables_double.py"), *names]
-    isa = {**os.environ, "FASTACT_ISA": "avx2"}
-    made = tails(subprocess.run(command, env=isa, capture_output=True, text=True, check=True).stdout)
-    assert made.keys() == {key for key in FAR if key[0] in names}
-    for key, (facts, numbers) in made.items():
-        assert facts == tails(DOUBLE)[key][0]
-        np.testing.assert_allclose(numbers, tails(DOUBLE)[key][1], rtol=2.0**-40, atol=2.0**-60)
-
-
-def mixture(n: int, dtype: str) -> np.ndarray:
-    """Inputs of all kinds side by side: within a table, beyond it, next to nothing, not numbers."""
-    rng = np.random.default_rng(n)
-    limits = np.finfo(dtype)
-    with np.errstate(all="ignore"):
-        kinds = [
-            rng.normal(0, 2, n),
-            rng.uniform(-120, 120, n),
-            rng.normal(0, 1, n) * 2.0 ** rng.uniform(limits.minexp - limits.nmant, limits.maxexp - 1, n),
-            rng.choice([0.0, -0.0, np.inf, -np.inf, np.nan], n),
-        ]
-        return np.choose(rng.choice(4, n, p=[0.6, 0.2, 0.15, 0.05]), kinds).astype(dtype)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("n", [16, 61, 1024, 3000])
-def test_bits_do_not_depend_on_the_neighbours(call: helpers.Call, n: int, dtype: str) -> None:
-    """Some neighbours send a whole block another way."""
-    rng = np.random.default_rng(1)
-    order = rng.permutation(n)
-    arrays = [rng.normal(size=n).astype(dtype)] * (call.inputs - 1) + [mixture(n, dtype)]
-    with np.errstate(all="ignore"):
-        together = helpers.each(call(*arrays))
-        shuffled = helpers.each(call(*(a[order] for a in arrays)))
-        few = helpers.each(call(*(a[: n // 3] for a in arrays)))
-    for whole, other, part in zip(together, shuffled, few, strict=True):
-        oracle.assert_same_bits(other, whole[order])
-        oracle.assert_same_bits(part, whole[: n // 3])
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_bits_do_not_depend_on_how_many_lie_beyond_a_table(call: helpers.Call, dtype: str) -> None:
-    """Few inputs there are put aside, many are not."""
-    rng = np.random.default_rng(3)
-    x = rng.uniform(-60, 60, 4096).astype(dtype)
-    near = np.where(rng.random(x.size) < 0.02, x, rng.uniform(-3, 3, x.size)).astype(dtype)
-    grad = rng.normal(size=x.size).astype(dtype)
-    arrays = [grad] * (call.inputs - 1)
-    with np.errstate(all="ignore"):
-        crowded, alone = helpers.each(call(*arrays, x)), helpers.each(call(*arrays, near))
-    for many, few in zip(crowded, alone, strict=True):
-        oracle.assert_same_bits(few[near == x], many[near == x])
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", [r["name"] for r in fa._core.entries() if r["parameters"]])
-def test_parameters_that_are_sometimes_the_defaults(name: str, dtype: str) -> None:
-    """An element with the default parameters gets the same bits beside others as in a call of its own."""
-    activation, x = fa.get(name), mixture(2500, dtype)
-    parameter, default = next(iter(activation.parameters.items()))
-    is_default = np.random.default_rng(2).random(x.size) < 0.5
-    values = np.where(is_default, default, 0.75 * default + 0.125).astype(dtype)
-    with np.errstate(all="ignore"):
-        for method in (activation, activation.derivative):
-            got, alone = method(x, **{parameter: values}), method(x)
-            oracle.assert_same_bits(got[is_default], alone[is_default])
+def test_an_unknown_name_is_an_error() -> None:
+    done = command("relu", "no_such_activation")
+    assert done.returncode == 2
+    assert "no_such_activation" in done.stderr

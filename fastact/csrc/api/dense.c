@@ -4,21 +4,24 @@
 #include <stdalign.h>
 
 #include "dense/network.h"
+#include "elementwise/entries.h"
 #include "gemm/kernels.h"
 
 /* Sizes -------------------------------------------------------------------------------------------- */
 
 _Static_assert(sizeof(size_t) == 8, "sums of sizes that are within the limit below do not overflow");
-/* bytes of an array, and the reach of its strides: far more than an address space has, and small enough for workspaces
- * and offsets to be computed without overflow */
+/* bytes of an array, and the reach of its strides: far more than an address space has, and small enough for
+ * workspaces and offsets to be computed without overflow */
 #define MOST_BYTES ((size_t)1 << 55)
-/* bytes of a struct that a caller passes */
+/* bytes of a struct that a caller passes, and of the structs' first versions */
 #define MOST_STRUCT 4096
 #define FIRST_DENSE (offsetof(fa_dense, blas) + sizeof(const fa_blas *))
 #define FIRST_BLAS (offsetof(fa_blas, set_threads) + sizeof(void (*)(int)))
+_Static_assert(FIRST_DENSE == sizeof(fa_dense) && FIRST_BLAS == sizeof(fa_blas),
+               "a field was added: it must be read as 0 from structs whose size does not reach it");
 
-/* A struct's size: at least that of its first version. Fields of a later version must be 0, the value that changes
- * nothing. */
+/* A struct's size: at least that of its first version. Fields of a later version must be 0, the value that
+ * changes nothing. */
 static int check_size(const void *given, size_t size, size_t first, size_t present, size_t alignment) {
     if (size < first || size > MOST_STRUCT || size % alignment != 0) return FA_INVALID;
     for (size_t i = present; i < size; i++)
@@ -41,6 +44,10 @@ static size_t magnitude(ptrdiff_t stride) {
 
 /* Arrays ------------------------------------------------------------------------------------------- */
 
+/* the checks take a good part of the time of a small layer: inlined, they need no memory for the structs that
+ * follow */
+#define INLINE static inline __attribute__((always_inline))
+
 /* an array of a call, for one layer of the stack */
 typedef struct {
     const void *data;
@@ -49,11 +56,11 @@ typedef struct {
     size_t rows, columns, size;
 } array;
 
-static array of_input(const fa_input *a, size_t rows, size_t columns, size_t size) {
+INLINE array of_input(const fa_input *a, size_t rows, size_t columns, size_t size) {
     return (array){a->data, a->row, a->column, a->stack, rows, columns, size};
 }
 
-static array of_result(const fa_result *a, size_t rows, size_t columns, size_t size) {
+INLINE array of_result(const fa_result *a, size_t rows, size_t columns, size_t size) {
     return (array){a->data, a->row, 1, a->stack, rows, columns, size};
 }
 
@@ -64,7 +71,7 @@ static int is_possible(const fa_dense *l, size_t rows, size_t columns, size_t si
     return multiply(&size, at_least_one(rows)) && multiply(&size, at_least_one(columns));
 }
 
-static int add_reach(size_t *reach, size_t extent, ptrdiff_t stride, size_t size) {
+INLINE int add_reach(size_t *reach, size_t extent, ptrdiff_t stride, size_t size) {
     size_t bytes = size;
     if (!multiply(&bytes, magnitude(stride)) || !multiply(&bytes, at_least_one(extent))) return 0;
     *reach += bytes;
@@ -77,7 +84,7 @@ static int has_elements(const fa_dense *l, const array *a) {
     return any;
 }
 
-static int is_valid(const fa_dense *l, array a, int required) {
+INLINE int is_valid(const fa_dense *l, array a, int required) {
     if (!a.data) return !required || !has_elements(l, &a);
     size_t reach = 0;
     for (size_t d = 0; d < l->stack_ndim; d++)
@@ -86,7 +93,7 @@ static int is_valid(const fa_dense *l, array a, int required) {
 }
 
 /* rows that do not overlap, and layers of a stack in different places, unless they are summed */
-static int is_valid_result(const fa_dense *l, array a, int required, int summed) {
+INLINE int is_valid_result(const fa_dense *l, array a, int required, int summed) {
     if (!is_valid(l, a, required)) return 0;
     if (!a.data || !has_elements(l, &a)) return 1;
     if (a.rows > 1 && magnitude(a.row) < a.columns) return 0;
@@ -102,13 +109,13 @@ static int has_valid_extents(const fa_dense *l, size_t size) {
 }
 
 /* what both directions read of a parameter or of b: a value, or one for each column */
-static int is_valid_vector(const fa_dense *l, const fa_input *a, size_t columns, size_t size, int required) {
+INLINE int is_valid_vector(const fa_dense *l, const fa_input *a, size_t columns, size_t size, int required) {
     return is_valid(l, of_input(a, 1, columns, size), required) && (!a->data || a->row == 0);
 }
 
 static int has_valid_parameters(const fa_dense *l, int entry, size_t size, int required) {
     if (l->n_parameters == 0) return 1;
-    if (l->n_parameters != (size_t)fa__rows[entry].n_params || !l->parameters) return 0;
+    if (l->n_parameters != (size_t)fa__entries[entry].n_params || !l->parameters) return 0;
     for (size_t i = 0; i < l->n_parameters; i++) {
         const fa_input *parameter = &l->parameters[i];
         if (!is_valid_vector(l, parameter, parameter->column != 0 ? l->out : 1, size, required)) return 0;
@@ -116,7 +123,7 @@ static int has_valid_parameters(const fa_dense *l, int entry, size_t size, int r
     return 1;
 }
 
-static array saved_array(const fa_dense *l, size_t size) {
+INLINE array saved_array(const fa_dense *l, size_t size) {
     if (l->saving == FA_SAVE_BIT_MASK) return of_result(&l->saved, l->rows, (l->out + 7) / 8, 1);
     return of_result(&l->saved, l->rows, l->out, size);
 }
@@ -131,10 +138,10 @@ static int has_valid_forward_arrays(const fa_dense *l, size_t size, int required
 }
 
 static int has_valid_backward_arrays(const fa_dense *l, size_t size, int required) {
-    return is_valid(l, of_input(&l->x, l->rows, l->in, size), required && l->dw.data) &&
-           is_valid(l, of_input(&l->w, l->in, l->out, size), required && l->dx.data) &&
+    return (!l->dw.data || is_valid(l, of_input(&l->x, l->rows, l->in, size), required)) &&
+           (!l->dx.data || is_valid(l, of_input(&l->w, l->in, l->out, size), required)) &&
            is_valid(l, of_input(&l->grad_y, l->rows, l->out, size), required) &&
-           is_valid(l, saved_array(l, size), required && l->saving != FA_SAVE_NOTHING) &&
+           (l->saving == FA_SAVE_NOTHING || is_valid(l, saved_array(l, size), required)) &&
            is_valid_result(l, of_result(&l->dx, l->rows, l->in, size), 0, 1) &&
            is_valid_result(l, of_result(&l->dw, l->in, l->out, size), 0, 1) &&
            is_valid_result(l, of_result(&l->db, 1, l->out, size), 0, 1);
@@ -142,16 +149,10 @@ static int has_valid_backward_arrays(const fa_dense *l, size_t size, int require
 
 /* Layers ------------------------------------------------------------------------------------------- */
 
-/* whether f' is the same number for every x */
-static int has_constant_derivative(int entry) {
-    const char *formula = fa__rows[entry].derivative_formula;
-    return (formula[0] == '0' || formula[0] == '1') && formula[1] == 0;
-}
-
 static int is_valid_saving(const fa_dense *l, int entry, int backward) {
     if (l->saving < FA_SAVE_NOTHING || l->saving > FA_SAVE_BIT_MASK) return 0;
-    if (l->saving == FA_SAVE_OUTPUT) return fa__rows[entry].from_output;
-    return l->saving != FA_SAVE_NOTHING || !backward || has_constant_derivative(entry);
+    if (l->saving == FA_SAVE_OUTPUT) return fa__entries[entry].from_output;
+    return l->saving != FA_SAVE_NOTHING || !backward || fa__entries[entry].saves == FA_SAVE_NOTHING;
 }
 
 static int check_blas(const fa_blas *blas, fa__dtype dtype) {
@@ -178,13 +179,12 @@ static int check_layers(const fa_dense *layers, size_t count, fa__dtype dtype, i
     if (!layers || count > MOST_BYTES / MOST_STRUCT) return FA_INVALID;
     const size_t size = layers->size;
     for (size_t i = 0; i < count; i++) {
-        const fa_dense *given = (const fa_dense *)(const void *)((const char *)layers + i * size);
+        const fa_dense *given = fa__layer_at(layers, i);
         int answer = given->size != size
                          ? FA_INVALID
                          : check_size(given, size, FIRST_DENSE, sizeof(fa_dense), alignof(fa_dense));
         if (answer != FA_OK) return answer;
-        fa_dense l = fa__layer_at(layers, i, backward);
-        answer = check_layer(&l, dtype, backward, required);
+        answer = check_layer(given, dtype, backward, required);
         if (answer != FA_OK) return answer;
     }
     return FA_OK;

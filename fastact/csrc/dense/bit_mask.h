@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* Set bit i where derivative[i] == set, for n elements of `size` bytes, floats or doubles; the lowest bit of a byte
- * comes first, and unused bits of the last byte are 0 */
+/* Set bit i where derivative[i] == set, for n elements of `size` bytes, floats or doubles; the lowest bit of
+ * a byte comes first, and unused bits of the last byte are 0 */
 void fa__pack_bit_mask(const void *derivative, size_t n, size_t size, double set, unsigned char *mask);
 
 /* delta[i] = grad_y[i*stride] * values[bit i], but 0 where that value is 0 */

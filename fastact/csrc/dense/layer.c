@@ -1,10 +1,11 @@
 /* Order of computation: product, bias, activation and sums of columns, tile by tile.
  *
  * A. Forward, for each tile of rows: z = x w + b, then y = f(z) while z is in cache.
- * B. Backward, for each tile: delta = grad_y * f'(z) into the workspace, then dx = delta w^T, dw += x^T delta and
- *    db += sums of delta's columns while delta is in cache. So delta never has as many rows as the batch.
- * C. Every sum has one order and is taken by one thread: over tiles of rows that depend on the sizes alone, and within
- *    a product as gemm/micro_kernel.c states. Threads divide the rows of y and dx, and the rows of dw.
+ * B. Backward, for each tile: delta = grad_y * f'(z) into the workspace, then dx = delta w^T, dw += x^T delta
+ *    and db += sums of delta's columns while delta is in cache. So delta never has as many rows as the batch.
+ * C. Every sum has one order and is taken by one thread: over tiles of rows that depend on the sizes alone,
+ *    and within a product as gemm/micro_kernel.c states. Threads divide the rows of y and dx, and the rows of
+ *    dw.
  */
 #include "dense/layer.h"
 
@@ -15,8 +16,8 @@
 #include "platform/fenv.h"
 #include "platform/parallel.h"
 
-/* rows per tile: of y and delta, so that they stay in the second-level cache. A BLAS packs its operands again for
- * each tile or chunk of a tile, so these are longer. */
+/* rows per tile: of y and delta, so that they stay in the second-level cache. A BLAS packs its operands again
+ * for each tile or chunk of a tile, so these are longer. */
 #define TILE 192
 #define TILE_WIDE 384
 #define WIDE 1024
@@ -41,14 +42,14 @@ static int is_contiguous(const operand *o, size_t rows, size_t columns) {
     return o->column == 1 && (rows == 1 || o->row == (ptrdiff_t)columns);
 }
 
-/* The activation in one direction over rows x columns of `arrays`: inputs, then the result. Parameters that vary by
- * column begin with the first. */
+/* The activation in one direction over rows x columns of `arrays`: inputs, then the result. Parameters that
+ * vary by column begin with the first. */
 static void apply_activation(const fa__layer_job *j, fa__direction direction, const operand *arrays,
                              size_t rows, size_t columns) {
-    const int inputs = fa__arities[direction].inputs, n_params = fa__rows[j->entry].n_params;
+    const int inputs = fa__arities[direction].inputs, n_params = fa__entries[j->entry].n_params;
     const ptrdiff_t size = (ptrdiff_t)j->size;
     fa__call call;
-    call.row = j->entry;
+    call.entry = j->entry;
     call.direction = direction;
     call.dtype = j->dtype;
     call.ndim = 2;
@@ -71,7 +72,7 @@ static void apply_activation(const fa__layer_job *j, fa__direction direction, co
         call.stride[i][1] = o.column * size;
     }
     if (contiguous)
-        fa__execute_contiguous(call.row, direction, j->dtype, call.base, rows * columns);
+        fa__execute_contiguous(call.entry, direction, j->dtype, call.base, rows * columns);
     else
         fa__execute(&call);
 }
@@ -107,7 +108,7 @@ static void forward_rows(const void *context, size_t begin, size_t end) {
     const fa__layer_job *j = context;
     const fa_dense *l = &j->layer;
     const fa_result *z = pre_activation(l);
-    fa__state caller = fa__enter();
+    fa__fenv caller = fa__enter_fenv();
     for (size_t row = begin; row < end; row += j->tile) {
         size_t rows = fa__smaller(end - row, j->tile);
         fa__gemm p = j->product;
@@ -120,7 +121,7 @@ static void forward_rows(const void *context, size_t begin, size_t end) {
         if (l->saving == FA_SAVE_BIT_MASK) save_bit_mask(j, arrays, row, rows);
         apply_activation(j, FA__FORWARD, arrays, rows, l->out);
     }
-    fa__leave(caller);
+    fa__leave_fenv(caller);
 }
 
 static void plan_forward(fa__layer_job *j) {
@@ -140,7 +141,7 @@ static void plan_forward(fa__layer_job *j) {
         .b_column = l->w.column,
         .ldc = z->row,
     };
-    j->plan = fa__plan_gemm(&j->product, j->kernel, j->size, l->blas);
+    fa__plan_gemm(&j->plan, &j->product, j->kernel, j->size, l->blas);
     j->tile = j->plan.blas ? CHUNK_BLAS : TILE;
     if (l->rows <= TILE_WIDE) fa__plan_groups(&j->plan, &j->product);
 }
@@ -182,9 +183,9 @@ static void multiply_rows(const fa__gemm_plan *plan, fa__gemm p, size_t begin, s
 
 static void dx_rows(const void *context, size_t begin, size_t end) {
     const fa__layer_job *j = context;
-    fa__state caller = fa__enter();
+    fa__fenv caller = fa__enter_fenv();
     multiply_rows(&j->plan, j->product, begin, end);
-    fa__leave(caller);
+    fa__leave_fenv(caller);
 }
 
 /* rows of dw, and a proportional share of db's columns */
@@ -192,7 +193,7 @@ static void dw_rows(const void *context, size_t begin, size_t end) {
     const fa__layer_job *j = context;
     const fa__gemm *p = &j->dw;
     const size_t lanes = j->kernel->lanes;
-    fa__state caller = fa__enter();
+    fa__fenv caller = fa__enter_fenv();
     if (p->c && j->packs_x) {
         fa__gemm part = *p;
         part.m = end - begin;
@@ -208,7 +209,7 @@ static void dw_rows(const void *context, size_t begin, size_t end) {
         size_t to = end == p->m ? p->n : p->n * end / p->m / lanes * lanes;
         j->kernel->add_columns(j->delta, p->b_row, p->k, from, to, j->sums);
     }
-    fa__leave(caller);
+    fa__leave_fenv(caller);
 }
 
 static void plan_backward(fa__layer_job *j) {
@@ -229,7 +230,7 @@ static void plan_backward(fa__layer_job *j) {
         .ldc = l->dx.row,
         .add = j->add[FA__DX],
     };
-    j->plan = fa__plan_gemm(&j->product, j->kernel, j->size, l->blas);
+    fa__plan_gemm(&j->plan, &j->product, j->kernel, j->size, l->blas);
     if (j->plan.blas) j->tile = TILE_BLAS;
     if (l->rows <= j->tile) fa__plan_groups(&j->plan, &j->product);
     j->dw = (fa__gemm){
@@ -245,9 +246,9 @@ static void plan_backward(fa__layer_job *j) {
         .ldc = l->dw.row,
         .add = j->add[FA__DW],
     };
-    j->dw_plan = fa__plan_gemm(&j->dw, j->kernel, j->size, l->blas);
-    /* elements of a column of x are a row apart, often a power of two: packing makes dw up to 1.4 times faster where there
-     * are enough products to pay for it */
+    fa__plan_gemm(&j->dw_plan, &j->dw, j->kernel, j->size, l->blas);
+    /* elements of a column of x are a row apart, often a power of two: packing makes dw up to 1.4 times
+     * faster where there are enough products to pay for it */
     int many = !j->dw_plan.blas && j->dw.m >= 64 && j->dw.k >= 64;
     j->packs_x = many && l->out >= COLUMNS_WORTH_PACKING_X;
     j->dw_plan.packs = many && l->in >= ROWS_WORTH_PACKING_DELTA;
@@ -255,7 +256,7 @@ static void plan_backward(fa__layer_job *j) {
 
 static void store_sums(const fa__layer_job *j) {
     const fa_dense *l = &j->layer;
-    fa__state caller = fa__enter();
+    fa__fenv caller = fa__enter_fenv();
     for (size_t o = 0; o < l->out; o++) {
         if (j->dtype == FA__F64) {
             double *to = (double *)l->db.data + o;
@@ -265,19 +266,19 @@ static void store_sums(const fa__layer_job *j) {
             *to = (float)(j->add[FA__DB] ? (double)*to + j->sums[o] : j->sums[o]);
         }
     }
-    fa__leave(caller);
+    fa__leave_fenv(caller);
 }
 
 static void delta_from_bit_mask(const fa__layer_job *j, size_t rows) {
     const fa_dense *l = &j->layer;
-    fa__state caller = fa__enter();
+    fa__fenv caller = fa__enter_fenv();
     for (size_t row = 0; row < rows; row++) {
         ptrdiff_t there = (ptrdiff_t)(j->first + row);
         fa__delta_from_bit_mask(fa__at(l->grad_y.data, there * l->grad_y.row, j->size), l->grad_y.column,
                                 (const unsigned char *)l->saved.data + there * l->saved.row, l->mask_values,
                                 l->out, j->size, fa__at(j->delta, (ptrdiff_t)row * j->dw.b_row, j->size));
     }
-    fa__leave(caller);
+    fa__leave_fenv(caller);
 }
 
 /* delta = grad_y * f', for the rows of a tile */

@@ -1,8 +1,8 @@
-/* One dense layer, forward and backward. Must not depend on stack axes, networks or the exported functions. */
+/* One dense layer, forward and backward. Must not depend on stack axes or networks. */
 #ifndef FA_DENSE_LAYER_H
 #define FA_DENSE_LAYER_H
 
-#include "elementwise/internal.h"
+#include "elementwise/call.h"
 #include "gemm/gemm.h"
 
 #define FA__WORKSPACE_ALIGNMENT 64

@@ -1,14 +1,14 @@
-/* Networks: layers one after the other. Must not depend on the exported functions, which have checked the layers. */
+/* Networks: layers one after the other. Must not depend on the exported functions, which have checked the
+ * layers. */
 #ifndef FA_DENSE_NETWORK_H
 #define FA_DENSE_NETWORK_H
 
 #include "dense/stack.h"
 
-/* The layer at an index of an array whose elements are as far apart as the first one's size says. Fields that the
- * caller's version of the struct lacks are 0, and arrays that this direction does not use are null. */
-fa_dense fa__layer_at(const fa_dense *layers, size_t index, int backward);
+/* The layer at an index of an array whose elements are as far apart as the first one's size says */
+const fa_dense *fa__layer_at(const fa_dense *layers, size_t index);
 
-/* Forward in ascending order, backward in descending order. FA_OK, or FA_TOO_SMALL; then nothing is written. */
+/* Forward in ascending, backward in descending order. FA_OK, or FA_TOO_SMALL; then nothing is written. */
 int fa__run_network(const fa_dense *layers, size_t count, fa__dtype dtype, int backward, void *workspace,
                     size_t bytes);
 

@@ -4,7 +4,9 @@
 
 #include "gemm/blas.h"
 #include "gemm/kernels.h"
+#include "platform/float16.h"
 #include "platform/parallel.h"
+#include "platform/thread_limits.h"
 
 /* One call */
 typedef struct {
@@ -14,8 +16,8 @@ typedef struct {
     char *workspace;
     fa_input parameters[FA__MAX_PARAMS];
     double defaults[FA__MAX_PARAMS]; /* memory for floats or doubles */
-    fa__layer_job
-        first; /* layer 0, planned; all layers use its kernels, even if the instruction set changes */
+    /* layer 0, planned; all layers use its kernels, even if the instruction set changes meanwhile */
+    fa__layer_job first;
 } run;
 
 /* Layers ------------------------------------------------------------------------------------------- */
@@ -32,15 +34,24 @@ static void list_arrays(fa__layer_job *j, fa_input *inputs[INPUTS], fa_result *r
     memcpy(results, out, sizeof out);
 }
 
-/* Make j the layer of that number in the stack. Gradients that are sums over stack axes are overwritten by the first
- * layer and added to by the others. */
-static void select_layer(fa__layer_job *j, const run *r, size_t number) {
-    const fa_dense *all = r->all;
+/* The fields of arrays that a direction does not use may hold anything, so these arrays are taken out */
+static void drop_unused_arrays(fa_dense *l, int backward) {
+    if (!backward) {
+        l->grad_y.data = l->dx.data = l->dw.data = l->db.data = 0;
+        if (l->saving == FA_SAVE_NOTHING || l->saving == FA_SAVE_OUTPUT) l->saved.data = 0;
+        return;
+    }
+    l->b.data = l->y.data = 0;
+    if (!l->dx.data) l->w.data = 0;
+    if (!l->dw.data) l->x.data = 0;
+    if (l->saving == FA_SAVE_NOTHING) l->saved.data = 0;
+}
+
+/* Move the arrays of j to those of the layer of that number. Gradients that are sums over stack axes are
+ * overwritten by the first layer and added to by the others. */
+static void move_arrays(fa__layer_job *j, const fa_dense *all, size_t number) {
     fa_input *inputs[INPUTS];
     fa_result *results[RESULTS];
-    j->layer = *all;
-    memcpy(j->parameters, r->parameters, sizeof j->parameters);
-    for (int i = 0; i < FA__GRADIENTS; i++) j->add[i] = all->accumulate;
     list_arrays(j, inputs, results);
     for (size_t d = all->stack_ndim; d-- > 0;) {
         ptrdiff_t here = (ptrdiff_t)(number % all->stack_shape[d]);
@@ -56,6 +67,15 @@ static void select_layer(fa__layer_job *j, const run *r, size_t number) {
             if (i < FA__GRADIENTS && stride == 0 && here > 0) j->add[i] = 1;
         }
     }
+}
+
+/* Make j the layer of that number in the stack */
+static void select_layer(fa__layer_job *j, const run *r, size_t number) {
+    j->layer = *r->all;
+    drop_unused_arrays(&j->layer, r->backward);
+    memcpy(j->parameters, r->parameters, sizeof j->parameters);
+    for (int i = 0; i < FA__GRADIENTS; i++) j->add[i] = r->all->accumulate;
+    if (number > 0) move_arrays(j, r->all, number);
 }
 
 static size_t count_layers(const fa_dense *l) {
@@ -75,7 +95,7 @@ static int are_independent(const fa_dense *l) {
     return 1;
 }
 
-/* whether a layer has any results; one without may have any number of rows, or stand in a stack of any size */
+/* whether a layer has results; one without may have any number of rows, and its stack any size */
 static int has_results(const fa_dense *l, int backward) {
     if (!backward) return l->rows > 0 && l->out > 0;
     return (l->dx.data && l->rows > 0 && l->in > 0) || (l->dw.data && l->in > 0 && l->out > 0) ||
@@ -115,25 +135,25 @@ static void clear_gradients(const fa_dense *l, size_t size) {
 
 /* The caller's parameters, or the activation's defaults */
 static void set_parameters(run *r, fa__dtype dtype) {
-    const fa__row *entry = &fa__rows[r->first.entry];
-    memset(r->parameters, 0, sizeof r->parameters);
-    if (r->all->n_parameters > 0)
-        memcpy(r->parameters, r->all->parameters, r->all->n_parameters * sizeof(fa_input));
+    const fa__entry *entry = &fa__entries[r->first.entry];
+    for (size_t i = 0; i < FA__MAX_PARAMS; i++)
+        r->parameters[i] = i < r->all->n_parameters ? r->all->parameters[i] : (fa_input){0};
     for (int i = 0; i < entry->n_params && r->all->n_parameters == 0; i++) {
         r->defaults[i] = entry->param_defaults[i];
         float rounded = 0;
-        fa__narrow(r->defaults[i], &rounded);
+        fa__round_to_float32(r->defaults[i], &rounded);
         if (dtype == FA__F32) memcpy(&r->defaults[i], &rounded, sizeof rounded);
         r->parameters[i].data = &r->defaults[i];
     }
 }
 
-/* Layers that are small, or many, are divided among the threads: each thread has a slot, which is a workspace of its own.
- * Otherwise there is one slot, and the threads divide the rows of each layer. */
+/* Layers that are small, or many, are divided among the threads: each thread has a slot, which is a workspace
+ * of its own. Otherwise there is one slot, and the threads divide the rows of each layer. */
 static size_t count_slots(const run *r) {
     const fa_dense *l = r->all;
     if (r->count < 2 || (r->backward && !are_independent(l))) return 1;
-    size_t threads = (size_t)fa_num_threads(), cost = l->rows * l->out * (l->in + 32) * (r->backward ? 2 : 1);
+    size_t threads = (size_t)fa__num_threads(),
+           cost = l->rows * l->out * (l->in + 32) * (r->backward ? 2 : 1);
     if (threads < 2) return 1;
     if (cost >= 4 * FA__GEMM_GRAIN && r->count < 4 * threads) return 1;
     size_t most = fa__smaller(threads, r->count);
@@ -158,13 +178,13 @@ static void plan_run(run *r, const fa_dense *l, fa__dtype dtype, int backward) {
 }
 
 /* how far an address is from the next aligned one */
-static size_t misalignment(const void *workspace) {
+static size_t distance_to_aligned(const void *workspace) {
     return (FA__WORKSPACE_ALIGNMENT - (uintptr_t)workspace % FA__WORKSPACE_ALIGNMENT) %
            FA__WORKSPACE_ALIGNMENT;
 }
 
 static int fits(const run *r, const void *workspace, size_t bytes) {
-    size_t skip = misalignment(workspace);
+    size_t skip = distance_to_aligned(workspace);
     return r->slot_bytes == 0 || (bytes >= skip && bytes - skip >= r->slot_bytes);
 }
 
@@ -183,22 +203,24 @@ int fa__stack_fits(const fa_dense *layer, fa__dtype dtype, int backward, const v
 
 /* Running ------------------------------------------------------------------------------------------ */
 
-static void run_layers(const run *r, size_t begin, size_t end, char *workspace) {
-    fa__layer_job j = r->first;
+/* Layers [begin, end), in a job that is planned for layer 0 */
+static void run_layers(fa__layer_job *j, const run *r, size_t begin, size_t end, char *workspace) {
     for (size_t number = begin; number < end; number++) {
         if (number > 0) {
-            select_layer(&j, r, number);
-            fa__plan_layer(&j, r->backward);
+            select_layer(j, r, number);
+            fa__plan_layer(j, r->backward);
         }
-        fa__run_layer(&j, r->backward, workspace);
+        fa__run_layer(j, r->backward, workspace);
     }
 }
 
 static void run_slots(const void *context, size_t begin, size_t end) {
     const run *r = context;
-    for (size_t slot = begin; slot < end; slot++)
-        run_layers(r, r->count * slot / r->slots, r->count * (slot + 1) / r->slots,
+    for (size_t slot = begin; slot < end; slot++) {
+        fa__layer_job job = r->first;
+        run_layers(&job, r, r->count * slot / r->slots, r->count * (slot + 1) / r->slots,
                    fa__at(r->workspace, (ptrdiff_t)(slot * r->slot_bytes), 1));
+    }
 }
 
 int fa__run_stack(const fa_dense *layer, fa__dtype dtype, int backward, void *workspace, size_t bytes) {
@@ -210,7 +232,7 @@ int fa__run_stack(const fa_dense *layer, fa__dtype dtype, int backward, void *wo
         return FA_OK;
     }
     if (!fits(&r, workspace, bytes)) return FA_TOO_SMALL;
-    size_t skip = misalignment(workspace);
+    size_t skip = distance_to_aligned(workspace);
     r.workspace = fa__at(workspace, (ptrdiff_t)skip, 1);
     /* the limit on threads may have been raised since the workspace was made */
     if (r.slot_bytes > 0) r.slots = fa__smaller(r.slots, (bytes - skip) / r.slot_bytes);
@@ -219,7 +241,7 @@ int fa__run_stack(const fa_dense *layer, fa__dtype dtype, int backward, void *wo
     if (r.slots > 1)
         fa__parallel_for(run_slots, &r, r.slots, 1, 1);
     else
-        run_layers(&r, 0, r.count, r.workspace);
+        run_layers(&r.first, &r, 0, r.count, r.workspace);
     fa__restore_blas(&limit);
     return FA_OK;
 }

@@ -1,5 +1,5 @@
-/* Stacks of dense layers: which layer has which arrays, and which thread computes it. Must not depend on networks or the
- * exported functions, which have checked the layers. */
+/* Stacks of dense layers: which layer has which arrays, and which thread computes it. Must not depend on
+ * networks or the exported functions, which have checked the layers. */
 #ifndef FA_DENSE_STACK_H
 #define FA_DENSE_STACK_H
 

@@ -1,17 +1,16 @@
-/* Moving elements between arrays and buffers: any stride, any alignment, numbers of any kind into FA_REAL, float or
- * double. Compiled once for each of them and each instruction set; FA_MOVERS names the result. Does not know kernels,
- * axes or threads.
+/* Conversion between arrays and the buffers of kernels of FA_REAL.
  *
- * Common strides are compile-time constants, for which the compiler makes vector code. */
+ * Frequent strides are compile-time constants, for which the compiler emits vector code. */
 #include "elementwise/convert.h"
 
 #include <stdint.h>
 #include <string.h>
 
 #include "platform/float16.h"
+#include "platform/kernel.h"
 #include "platform/vectors.h"
 
-/* elements in memory: of any alignment, and possibly part of anything */
+/* elements in memory: of any alignment, and possibly aliased */
 #define ANY __attribute__((aligned(1), may_alias))
 typedef ANY float any_float;
 typedef ANY double any_double;
@@ -41,9 +40,9 @@ static inline double swapped_double(uint64_t bits) {
     return value;
 }
 
-/* Runs ------------------------------------------------------------------------------------------- */
+/* Spans ------------------------------------------------------------------------------------------ */
 
-/* elements k apart, where k is known to the compiler */
+/* elements k apart, k a compile-time constant */
 #define BY(k, COMPUTED, WIDEN)                                                        \
     if (stride == (k) * size) {                                                       \
         for (ptrdiff_t i = 0; i < count; i++) to[i] = (COMPUTED)WIDEN(from[(k) * i]); \
@@ -75,38 +74,38 @@ static inline double swapped_double(uint64_t bits) {
     }
 STORER(store, any_real)
 
-/* Halves are converted a few at a time, next to each other, to floats; double kernels seldom meet them */
-#define HALVES 64
+/* float16 elements are converted in groups of so many contiguous ones; kernels of double seldom have any */
+#define GROUP 64
 
 #if FA__REAL_IS_DOUBLE
 static void load_f16(char *buffer, char *memory, ptrdiff_t stride, size_t n) {
     double *to = (double *)(void *)buffer;
-    for (size_t i = 0; i < n; i++, memory += stride) to[i] = fa__float_from_half(*(const any_u16 *)memory);
+    for (size_t i = 0; i < n; i++, memory += stride) to[i] = fa__float16_to_float32(*(const any_u16 *)memory);
 }
 #else
 STORER(store_u16, any_u16)
 LOADER(load_u16, any_u16, uint16_t, SAME)
 
 static void load_f16(char *buffer, char *memory, ptrdiff_t stride, size_t n) {
-    uint16_t halves[HALVES];
-    for (size_t done = 0; done < n; done += HALVES, memory += HALVES * stride) {
-        size_t some = n - done < HALVES ? n - done : HALVES;
-        load_u16((char *)halves, memory, stride, some);
-        fa__floats_from_halves((float *)(void *)buffer + done, halves, some);
+    uint16_t group[GROUP];
+    for (size_t done = 0; done < n; done += GROUP, memory += GROUP * stride) {
+        size_t some = n - done < GROUP ? n - done : GROUP;
+        load_u16((char *)group, memory, stride, some);
+        fa__float16_to_float32_n((float *)(void *)buffer + done, group, some);
     }
 }
 
 static void store_f16(char *buffer, char *memory, ptrdiff_t stride, size_t n) {
-    uint16_t halves[HALVES];
-    for (size_t done = 0; done < n; done += HALVES, memory += HALVES * stride) {
-        size_t some = n - done < HALVES ? n - done : HALVES;
-        fa__halves_from_floats(halves, (const float *)(const void *)buffer + done, some);
-        store_u16((char *)halves, memory, stride, some);
+    uint16_t group[GROUP];
+    for (size_t done = 0; done < n; done += GROUP, memory += GROUP * stride) {
+        size_t some = n - done < GROUP ? n - done : GROUP;
+        fa__float32_to_float16_n(group, (const float *)(const void *)buffer + done, some);
+        store_u16((char *)group, memory, stride, some);
     }
 }
 #endif
 
-/* source, type in memory, and what makes a number of it */
+/* source, type in memory, and its conversion to a number */
 #define EACH_SOURCE(M)                     \
     M(F32, any_float, SAME)                \
     M(F64, any_double, SAME)               \
@@ -123,7 +122,7 @@ static void store_f16(char *buffer, char *memory, ptrdiff_t stride, size_t n) {
 #define LOADER_OF(name, STORED, WIDEN) LOADER(load_##name, STORED, real, WIDEN)
 EACH_SOURCE(LOADER_OF)
 
-/* Tiles ------------------------------------------------------------------------------------------ */
+/* Square tiles ----------------------------------------------------------------------------------- */
 
 /* a square of LANES elements a side, transposed in registers */
 static inline void transpose_square(real *to, size_t width, const char *from, ptrdiff_t along) {
@@ -151,8 +150,8 @@ static void load_transposed(char *buffer, char *memory, ptrdiff_t along, ptrdiff
             to[j * width + i] = *(const any_real *)(memory + (ptrdiff_t)j * across);
 }
 
-static void copy_rows(char *to, ptrdiff_t to_apart, const char *from, ptrdiff_t from_apart, size_t width,
-                      size_t height) {
+static void copy_spans(char *to, ptrdiff_t to_apart, const char *from, ptrdiff_t from_apart, size_t width,
+                       size_t height) {
     size_t whole = width / LANES * sizeof(vector), bytes = width * sizeof(real);
     for (; height; height--, to += to_apart, from += from_apart) {
         vector some;
@@ -166,11 +165,11 @@ static void copy_rows(char *to, ptrdiff_t to_apart, const char *from, ptrdiff_t 
 
 /* All ---------------------------------------------------------------------------------------------- */
 
-#define ENTRY(name, STORED, WIDEN) [FA__##name] = load_##name,
-const fa__movers FA__KERNEL_NAME(fa__movers) = {.load = {EACH_SOURCE(ENTRY)[FA__F16] = load_f16},
-                              .store = store,
+#define LOAD(name, STORED, WIDEN) [FA__##name] = load_##name,
+const fa__converters FA__KERNEL_NAME(fa__converters) = {.load = {EACH_SOURCE(LOAD)[FA__F16] = load_f16},
+                                                        .store = store,
 #if !FA__REAL_IS_DOUBLE
-                              .store_half = store_f16,
+                                                        .store_float16 = store_f16,
 #endif
-                              .load_transposed = load_transposed,
-                              .copy_rows = copy_rows};
+                                                        .load_transposed = load_transposed,
+                                                        .copy_spans = copy_spans};

@@ -1,48 +1,30 @@
-/* Moving elements between arrays and buffers: any stride, any alignment, numbers of any kind into float or double.
- * Does not know kernels, axes or threads. */
-#ifndef FA_MOVERS_H
-#define FA_MOVERS_H
+/* Conversion between arrays and the buffers of kernels: any stride, any alignment, numbers of any kind to float or
+ * double, by functions that are compiled for each instruction set. Must not depend on kernels, axes or threads. */
+#ifndef FA_ELEMENTWISE_CONVERT_H
+#define FA_ELEMENTWISE_CONVERT_H
 
 #include <stddef.h>
 
-#include "elementwise/internal.h"
+#include "platform/dtype.h"
 
-/* n elements, `stride` bytes apart in memory, next to each other in the buffer */
-typedef void fa__mover(char *buffer, char *memory, ptrdiff_t stride, size_t n);
+/* n elements, `stride` bytes apart in memory, contiguous in the buffer */
+typedef void fa__converter(char *buffer, char *memory, ptrdiff_t stride, size_t n);
 
-/* width * height elements: rows of the buffer lie `across` bytes apart in memory, and their elements `along`.
- * Meant for along > across: reads memory in the order in which it lies there. */
+/* A transposed matrix: the buffer has `height` rows of `width` elements; in memory its rows are `across` bytes apart and
+ * the elements of a row `along`. Meant for along > across: memory is read in its own order. */
 typedef void fa__transposer(char *buffer, char *memory, ptrdiff_t along, ptrdiff_t across, size_t width,
                             size_t height);
 
-/* `height` runs of `width` elements of what kernels take, which follow each other; from one run to the next it is so many
- * bytes */
-typedef void fa__rows_copier(char *to, ptrdiff_t to_apart, const char *from, ptrdiff_t from_apart,
+/* `height` spans of `width` elements, of the kernels' type; their beginnings are so many bytes apart */
+typedef void fa__span_copier(char *to, ptrdiff_t to_apart, const char *from, ptrdiff_t from_apart,
                              size_t width, size_t height);
 
-/* of one instruction set, for kernels of float or of double */
-typedef struct fa__movers {
-    fa__mover *load[FA__SOURCES];    /* from arrays of a kind into buffers of what kernels take */
-    fa__mover *store, *store_half;   /* from these into results */
-    fa__transposer *load_transposed; /* from arrays of what kernels take */
-    fa__rows_copier *copy_rows;
-} fa__movers;
-
-static inline const fa__movers *fa__movers_for(fa__dtype dtype) {
-    return fa__active_kernels()->movers[dtype == FA__F64];
-}
-
-static inline fa__mover *fa__loader(fa__source source, fa__dtype dtype) {
-    return fa__movers_for(dtype)->load[source];
-}
-
-static inline fa__mover *fa__storer(fa__dtype dtype) {
-    return dtype == FA__F16 ? fa__movers_for(dtype)->store_half : fa__movers_for(dtype)->store;
-}
-
-/* null where there is none */
-static inline fa__transposer *fa__transposing_loader(fa__source source, fa__dtype dtype) {
-    return (int)source == (int)dtype && dtype != FA__F16 ? fa__movers_for(dtype)->load_transposed : 0;
-}
+/* The functions of one instruction set for kernels of float or of double */
+typedef struct {
+    fa__converter *load[FA__SOURCES];     /* from arrays of each type into buffers */
+    fa__converter *store, *store_float16; /* from buffers into results */
+    fa__transposer *load_transposed;      /* from arrays of the kernels' type */
+    fa__span_copier *copy_spans;
+} fa__converters;
 
 #endif

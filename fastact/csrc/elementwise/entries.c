@@ -1,31 +1,40 @@
-/* The rows of activations.def as data, for introspection. Does not know what they compute. */
-#include "elementwise/internal.h"
+/* The entries of activations.def as data. Must not depend on how anything is computed. */
+#include "elementwise/entries.h"
 
+#include "fastact.h"
 #include "fastact/table.h"
 
-#define FA__NAME(i, parameter, default_, kind) #parameter,
-#define FA__DEFAULT(i, parameter, default_, kind) default_,
-#define FA__DERIVATIVE_TEXT(i, parameter, default_, kind) FA_LEARNED_TEXT(kind),
-#define FA__SOURCE(from) FA__SOURCE_UNPACKED(FA__UNPACK from)
-#define FA__SOURCE_UNPACKED(...) FA__SOURCE_FIELDS(__VA_ARGS__)
-#define FA__SOURCE_FIELDS(kind, formula, condition) FA__IS_##kind, formula, condition
-#define FA__IS_OUTPUT 1
-#define FA__IS_INPUT 0
+#define NAME(i, parameter, default_, kind) #parameter,
+#define DEFAULT(i, parameter, default_, kind) default_,
+#define DERIVATIVE(i, parameter, default_, kind) FA_LEARNED_TEXT(kind),
 
-const fa__row fa__rows[FA__ROWS] = {
-#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about) \
-    {#name,                                                                   \
-     FA__FIRST params,                                                        \
-     {FA_EACH_PARAM(FA__NAME, params)},                                       \
-     {FA_EACH_PARAM(FA__DEFAULT, params)},                                    \
-     {FA_EACH_PARAM(FA__DERIVATIVE_TEXT, params)},                            \
-     f,                                                                       \
-     df,                                                                      \
-     kinks,                                                                   \
-     FA__SOURCE(from),                                                        \
-     ulp32,                                                                   \
-     ulp64,                                                                   \
-     ulp64d,                                                                  \
+/* (OUTPUT, "f'(y)", "condition") or (INPUT, "reason", "") */
+#define FROM(kind, text, condition) FROM_##kind, text, condition
+#define FROM_OUTPUT 1
+#define FROM_INPUT 0
+
+/* (OUTPUT, MASK(0, slope)), say, or (INPUT, NO_MASK) */
+#define SAVES(kind, mask) FA_SAVE_##kind, TEXTS_##mask
+#define TEXTS_MASK(low, high) {#low, #high}
+#define TEXTS_NO_MASK {0, 0}
+
+const fa__entry fa__entries[FA__ENTRIES] = {
+#define FA_ACT(id, name, params, f, df, kinks, from, saves, cost, ulp32, ulp64, ulp64d, worst, about) \
+    {id,                                                                                              \
+     #name,                                                                                           \
+     FA__FIRST params,                                                                                \
+     {FA_EACH_PARAM(NAME, params)},                                                                   \
+     {FA_EACH_PARAM(DEFAULT, params)},                                                                \
+     {FA_EACH_PARAM(DERIVATIVE, params)},                                                             \
+     f,                                                                                               \
+     df,                                                                                              \
+     kinks,                                                                                           \
+     FROM from,                                                                                       \
+     SAVES saves,                                                                                     \
+     ulp32,                                                                                           \
+     ulp64,                                                                                           \
+     ulp64d,                                                                                          \
+     #worst,                                                                                          \
      about},
 #include "fastact/activations.def"
 #undef FA_ACT
@@ -42,3 +51,40 @@ const fa__arity fa__arities[FA__DIRECTIONS] = {
     {1, 1},
     {1, 1},
 };
+
+/* a switch, so that an id used twice does not compile */
+int fa__find_entry(int id) {
+    switch (id) {
+#define FA_ACT(id, name, ...) \
+    case id:                  \
+        return FA__ENTRY_##name;
+#include "fastact/activations.def"
+#undef FA_ACT
+    default:
+        return -1;
+    }
+}
+
+#define READ(i, parameter, default_, kind)  \
+    const double parameter = parameters[i]; \
+    (void)parameter;
+#define VALUES(kind, mask) VALUES_##mask
+#define VALUES_MASK(low, high) \
+    values[0] = low;           \
+    values[1] = high;          \
+    return 1;
+#define VALUES_NO_MASK return 0;
+
+int fa__mask_values(int entry, const double *parameters, double values[2]) {
+    switch (entry) {
+#define FA_ACT(id, name, params, f, df, kinks, from, saves, ...) \
+    case FA__ENTRY_##name: {                                     \
+        FA_EACH_PARAM(READ, params)                              \
+        VALUES saves                                             \
+    }
+#include "fastact/activations.def"
+#undef FA_ACT
+    default:
+        return 0;
+    }
+}

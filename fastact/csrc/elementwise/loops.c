@@ -1,13 +1,11 @@
-/* THE KERNELS: every row's loops, in each direction, for one dtype and one instruction set. Compiled once
- * for each pair: FA_REAL is float or double, FA_TABLE the name of the resulting table (flags.mk).
- * Knows the table and the formulas; does not know threads, strides, short arrays or which CPU it is on.
+/* THE LOOPS of every entry, in each direction, for one element type and one instruction set (platform/kernel.h).
+ * Must not depend on threads, strides or short arrays.
  *
- * GCC reports a loop at its row's line in activations.def, so a row that fails to vectorise is named.
+ * GCC reports a loop at the line of its entry in activations.def, so an entry that is not vectorised is named.
  */
 #include <stdint.h>
 
-#include "elementwise/internal.h"
-
+#include "elementwise/kernels.h"
 #include "platform/kernel.h"
 
 #define FA_COMPENSATE FA__REAL_IS_DOUBLE
@@ -25,16 +23,19 @@ FA_INLINE real fa__chain(real grad, real d) {
     return d == 0 ? 0 : product;
 }
 
-/* A parameter is read once (scalar loops), or with each element before a result may be stored over it (vector loops) */
-#define FA__BEFORE_scalar(i, parameter, default_, kind) const real parameter = *(const real *)params[i];
-#define FA__WITHIN_scalar(i, parameter, default_, kind)
-#define FA__BEFORE_vector(i, parameter, default_, kind) const real *parameter##_of = (const real *)params[i];
-#define FA__WITHIN_vector(i, parameter, default_, kind) const real parameter = parameter##_of[k];
+/* One loop --------------------------------------------------------------------------------------- */
+
+/* A uniform parameter is read once; a per-element one with its element, before a result may be stored over it */
+#define FA__BEFORE_uniform(i, parameter, default_, kind) const real parameter = *(const real *)params[i];
+#define FA__WITHIN_uniform(i, parameter, default_, kind)
+#define FA__BEFORE_per_element(i, parameter, default_, kind) \
+    const real *parameter##_of = (const real *)params[i];
+#define FA__WITHIN_per_element(i, parameter, default_, kind) const real parameter = parameter##_of[k];
 #define FA__ONE(i, parameter, default_, kind) , parameter
 #define FA__ARGS(params) FA_EACH_PARAM(FA__ONE, params) /* with a leading comma */
 
-/* One loop; operands are inputs, parameters, results. Iterations are independent, even in place: that is
- * what omp simd says. n is a multiple of FA__LANES, which the bound repeats, so that no tail is compiled. */
+/* Operands are inputs, parameters, results. Iterations are independent, even in place, which "omp simd" states. n is a
+ * multiple of FA__LANES; the bound says so again, so that no remainder loop is compiled. */
 #define FA__LOOP(function, n_inputs, params_, way, BODY)                               \
     static void function(char *const *operands, size_t n, fa__traffic *traffic) {      \
         char *const *params = operands + n_inputs;                                     \
@@ -49,22 +50,27 @@ FA_INLINE real fa__chain(real grad, real d) {
         }                                                                              \
     }
 
-/* whether a result is stored over an operand that both loops of two read */
+/* Value and derivative --------------------------------------------------------------------------- */
+
+#define FA__IS_CHEAP 1
+#define FA__IS_COSTLY 0
+
+/* whether a result is stored over an operand that both loops read */
 static int fa__stored_over(const char *result, char *const *operands, int count) {
     for (int i = 0; i < count; i++)
         if (operands[i] == result) return 1;
     return 0;
 }
 
-/* Value and derivative by a loop each, or if `together` is better by that. Stores to two places that differ within
- * their cache lines take longer than to read x twice, where the formulas are cheap: those that round once at most. */
-FA_INLINE void fa__both(fa__loop *together, fa__loop *forward, fa__loop *derivative, int n_params, int cheap,
-                        char *const *operands, size_t n) {
+/* In one loop, or in a loop for each result. Stores to two places that differ within their cache lines take longer than
+ * to read x twice, where the formulas are cheap. */
+FA_INLINE void fa__value_and_derivative(fa__loop *fused, fa__loop *forward, fa__loop *derivative,
+                                        int n_params, int cheap, char *const *operands, size_t n) {
     char *const *results = operands + 1 + n_params;
-    int first = fa__stored_over(results[0], operands, 1 + n_params); /* the other one is the last then */
+    int first = fa__stored_over(results[0], operands, 1 + n_params); /* then the value comes last */
     int split = ((uintptr_t)results[0] ^ (uintptr_t)results[1]) % FA__LINE != 0;
     if (!cheap || !split || (first && fa__stored_over(results[1], operands, 1 + n_params))) {
-        together(operands, n, 0);
+        fused(operands, n, 0);
         return;
     }
     char *one[FA__MAX_OPERANDS];
@@ -76,14 +82,16 @@ FA_INLINE void fa__both(fa__loop *together, fa__loop *forward, fa__loop *derivat
     }
 }
 
-#define FA__BOTH(name, way, params, ulp32)                                                               \
-    static void name##_both_##way(char *const *operands, size_t n, fa__traffic *traffic) {               \
-        (void)traffic;                                                                                   \
-        fa__both(name##_together_##way, name##_forward_##way, name##_derivative_##way, FA__FIRST params, \
-                 (ulp32) <= 0.5, operands, n);                                                           \
+#define FA__VALUE_AND_DERIVATIVE_LOOP(name, way, params, cost)                                             \
+    static void name##_value_and_derivative_##way(char *const *operands, size_t n, fa__traffic *traffic) { \
+        (void)traffic;                                                                                     \
+        fa__value_and_derivative(name##_fused_##way, name##_forward_##way, name##_derivative_##way,        \
+                                 FA__FIRST params, FA__IS_##cost, operands, n);                            \
     }
 
-/* Whether a loop was run step by step, what comes next being fetched along with what is computed */
+/* Prefetching ------------------------------------------------------------------------------------ */
+
+/* Run a loop in steps, each of which prefetches the same part of the next tile; returns 0 where that cannot be */
 FA_INLINE int fa__by_steps(fa__loop *loop, int inputs, int n_params, int results, char *const *operands,
                            size_t n, fa__traffic *traffic) {
     char *at[FA__MAX_OPERANDS];
@@ -91,7 +99,7 @@ FA_INLINE int fa__by_steps(fa__loop *loop, int inputs, int n_params, int results
     for (int i = 0; i < inputs + n_params + results; i++) at[i] = operands[i];
     for (size_t done = 0; done < n; done += FA__STEP) {
         for (size_t k = done; k < done + FA__STEP; k += FA__LINE / sizeof(real))
-            fa__fetch_lines(traffic->coming, traffic->inputs, k * sizeof(real));
+            fa__prefetch_lines(traffic->coming, traffic->inputs, k * sizeof(real));
         loop(at, FA__STEP, 0);
         for (int i = 0; i < inputs; i++) at[i] += FA__STEP * sizeof(real);
         for (int i = 0; i < results; i++) at[inputs + n_params + i] += FA__STEP * sizeof(real);
@@ -100,81 +108,91 @@ FA_INLINE int fa__by_steps(fa__loop *loop, int inputs, int n_params, int results
     return 1;
 }
 
-/* A loop in steps, where that is worth it: in rows that round more than once, which takes as long as memory does (float64,
- * 16 MB read: hard_swish backward 0.28 instead of 0.41 ns, softsign 0.55 instead of 0.73); in others as long as no results
- * are on their way past the caches (leaky_relu backward 0.28 instead of 0.32; but relu 0.57 instead of 0.50 if some are).
- * Else all is fetched between boxes, by the caller. */
-#define FA__STEPPED(name, loop, inputs, params, results, ulp32)                                             \
-    static void name##_##loop##_stepped(char *const *operands, size_t n, fa__traffic *traffic) {            \
-        if (((ulp32) <= 0.5 && traffic && traffic->open) ||                                                 \
-            !fa__by_steps(name##_##loop##_scalar, inputs, FA__FIRST params, results, operands, n, traffic)) \
-            name##_##loop##_scalar(operands, n, traffic);                                                   \
+/* Steps pay for costly entries, which take as long as memory does (float64, 16 MB read: hard_swish backward 0.28 ns instead
+ * of 0.41, softsign 0.55 instead of 0.73); for cheap ones as long as no results are streamed (leaky_relu backward 0.28
+ * instead of 0.32; with streaming, relu 0.57 instead of 0.50). Otherwise the caller prefetches between tiles. */
+#define FA__STEPPED(name, direction, inputs, params, results, cost)                                     \
+    static void name##_##direction##_stepped(char *const *operands, size_t n, fa__traffic *traffic) {   \
+        if ((FA__IS_##cost && traffic && traffic->open) ||                                              \
+            !fa__by_steps(name##_##direction##_uniform, inputs, FA__FIRST params, results, operands, n, \
+                          traffic))                                                                     \
+            name##_##direction##_uniform(operands, n, traffic);                                         \
     }
 
-/* All loops of a row, for parameters read in one of the two ways */
-#define FA__ROW_LOOPS(name, way, params, from, ulp32)                                                        \
-    FA__LOOP(name##_forward_##way, 1, params, way, out0[k] = name##_forward(in0[k] FA__ARGS(params)))        \
-    FA__LOOP(name##_derivative_##way, 1, params, way, out0[k] = name##_derivative(in0[k] FA__ARGS(params)))  \
-    FA__LOOP(name##_backward_##way, 2, params, way,                                                          \
-             out0[k] = fa__chain(in0[k], name##_derivative(in1[k] FA__ARGS(params))))                        \
-    FA__LOOP(name##_together_##way, 1, params, way, const real x = in0[k];                                   \
-             out0[k] = name##_forward(x FA__ARGS(params)); out1[k] = name##_derivative(x FA__ARGS(params)))  \
-    FA__BOTH(name, way, params, ulp32)                                                                       \
-    FA_IF_OUTPUT(                                                                                            \
-        from, FA__LOOP(name##_from_output_##way, 2, params, way,                                             \
-                       out0[k] = fa__chain(in0[k], name##_derivative_from_output(in1[k] FA__ARGS(params))))) \
-    FA_EACH_LEARNED(FA__LEARN_LOOP, (name, way, params), params)
+/* All loops of an entry -------------------------------------------------------------------------- */
+
+/* for uniform or per-element parameters */
+#define FA__ENTRY_LOOPS(name, way, params, from, cost)                                                      \
+    FA__LOOP(name##_forward_##way, 1, params, way, out0[k] = name##_forward(in0[k] FA__ARGS(params)))       \
+    FA__LOOP(name##_derivative_##way, 1, params, way, out0[k] = name##_derivative(in0[k] FA__ARGS(params))) \
+    FA__LOOP(name##_backward_##way, 2, params, way,                                                         \
+             out0[k] = fa__chain(in0[k], name##_derivative(in1[k] FA__ARGS(params))))                       \
+    FA__LOOP(name##_fused_##way, 1, params, way, const real x = in0[k];                                     \
+             out0[k] = name##_forward(x FA__ARGS(params)); out1[k] = name##_derivative(x FA__ARGS(params))) \
+    FA__VALUE_AND_DERIVATIVE_LOOP(name, way, params, cost)                                                  \
+    FA__PASTE(FA__FROM_, FA__FIRST from)(name, way, params)                                                 \
+        FA_EACH_LEARNED(FA__BY_PARAMETER_LOOP, (name, way, params), params)
+
+#define FA__FROM_INPUT(name, way, params)
+#define FA__FROM_OUTPUT(name, way, params)                      \
+    FA__LOOP(name##_backward_from_output_##way, 2, params, way, \
+             out0[k] = fa__chain(in0[k], name##_derivative_from_output(in1[k] FA__ARGS(params))))
 
 /* df/dparameter */
-#define FA__LEARN_LOOP(i, parameter, row) FA__LEARN_LOOP_ARGS(parameter, FA__UNPACK row)
-#define FA__LEARN_LOOP_ARGS(...) FA__LEARN_LOOP_NAMED(__VA_ARGS__)
-#define FA__LEARN_LOOP_NAMED(parameter, name, way, params)  \
-    FA__LOOP(name##_by_##parameter##_##way, 1, params, way, \
+#define FA__BY_PARAMETER_LOOP(i, parameter, context) FA__BY_PARAMETER_UNPACKED(parameter, FA__UNPACK context)
+#define FA__BY_PARAMETER_UNPACKED(...) FA__BY_PARAMETER_NAMED(__VA_ARGS__)
+#define FA__BY_PARAMETER_NAMED(parameter, name, way, params) \
+    FA__LOOP(name##_by_##parameter##_##way, 1, params, way,  \
              out0[k] = name##_derivative_##parameter(in0[k] FA__ARGS(params)))
 
-#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about) \
-    FA__ROW_LOOPS(name, scalar, params, from, ulp32)                          \
-    FA__STEPPED(name, forward, 1, params, 1, ulp32)                           \
-    FA__STEPPED(name, backward, 2, params, 1, ulp32)                          \
-    FA__STEPPED(name, both, 1, params, 2, ulp32)                              \
-    FA_IF_OUTPUT(from, FA__STEPPED(name, from_output, 2, params, 1, ulp32))   \
-    FA_IF_PARAMS(params, FA__ROW_LOOPS(name, vector, params, from, ulp32))
+/* by number of parameters: per-element loops where there are any */
+#define FA__PER_ELEMENT_0(...)
+#define FA__PER_ELEMENT_1 FA__ENTRY_LOOPS
+#define FA__PER_ELEMENT_2 FA__ENTRY_LOOPS
+#define FA__PER_ELEMENT_3 FA__ENTRY_LOOPS
+#define FA__PER_ELEMENT_4 FA__ENTRY_LOOPS
+
+#define FA_ACT(id, name, params, f, df, kinks, from, saves, cost, ...)              \
+    FA__ENTRY_LOOPS(name, uniform, params, from, cost)                              \
+    FA__STEPPED(name, forward, 1, params, 1, cost)                                  \
+    FA__STEPPED(name, backward, 2, params, 1, cost)                                 \
+    FA__STEPPED(name, value_and_derivative, 1, params, 2, cost)                     \
+    FA_IF_OUTPUT(from, FA__STEPPED(name, backward_from_output, 2, params, 1, cost)) \
+    FA__PASTE(FA__PER_ELEMENT_, FA__FIRST params)(name, per_element, params, from, cost)
 #include "fastact/activations.def"
 #undef FA_ACT
 
-/* faster loops for smooth rows, NAME_DIRECTION_fast; FA_NO_PIECES leaves them out */
-#if !defined(FA_NO_PIECES) && (defined(__AVX512F__) || (defined(__AVX2__) && !FA_COMPENSATE))
+/* Table kernels, NAME_DIRECTION_fast; FA_NO_POLYNOMIALS leaves them out */
+#if !defined(FA_NO_POLYNOMIALS) && (defined(__AVX512F__) || (defined(__AVX2__) && !FA_COMPENSATE))
 #include "polynomial/loops.h"
 #endif
 
-#define FA__ENTRY(name, loop, way, params) \
-    {name##_##loop##_##way, FA_IF_PARAMS(params, name##_##loop##_vector)}
-#define FA__LEARN_ENTRY(i, parameter, name) \
-    [FA__BY_PARAMETER + i] = {name##_by_##parameter##_scalar, name##_by_##parameter##_vector},
+/* The table of loops ----------------------------------------------------------------------------- */
 
-#pragma GCC diagnostic ignored "-Woverride-init" /* faster loops, at the end, replace ordinary ones */
-const fa__kernels FA__KERNEL_NAME(fa__kernels)[FA__ROWS] = {
-#define FA_ACT(name, params, f, df, kinks, from, ulp32, ulp64, ulp64d, about)                          \
-    {{[FA__FORWARD] = FA__ENTRY(name, forward, stepped, params),                                       \
-      [FA__DERIVATIVE] = FA__ENTRY(name, derivative, scalar, params),                                  \
-      [FA__BACKWARD] = FA__ENTRY(name, backward, stepped, params),                                     \
-      [FA__VALUE_AND_DERIVATIVE] = FA__ENTRY(name, both, stepped, params),                             \
-      FA_IF_OUTPUT(from, [FA__BACKWARD_FROM_OUTPUT] = FA__ENTRY(name, from_output, stepped, params), ) \
-          FA_EACH_LEARNED(FA__LEARN_ENTRY, name, params)}},
+#define FA__LOOPS_OF(name, direction, way, params) \
+    {name##_##direction##_##way, FA_IF_PARAMS(params, name##_##direction##_per_element)}
+#define FA__BY_PARAMETER_SLOT(i, parameter, name) \
+    [FA__BY_PARAMETER + i] = {name##_by_##parameter##_uniform, name##_by_##parameter##_per_element},
+
+#pragma GCC diagnostic ignored "-Woverride-init" /* overrides, at the end, replace loops of the formulas */
+const fa__loops FA__KERNEL_NAME(fa__loops)[FA__ENTRIES] = {
+#define FA_ACT(id, name, params, f, df, kinks, from, ...)                                                 \
+    {{[FA__FORWARD] = FA__LOOPS_OF(name, forward, stepped, params),                                       \
+      [FA__DERIVATIVE] = FA__LOOPS_OF(name, derivative, uniform, params),                                 \
+      [FA__BACKWARD] = FA__LOOPS_OF(name, backward, stepped, params),                                     \
+      [FA__VALUE_AND_DERIVATIVE] = FA__LOOPS_OF(name, value_and_derivative, stepped, params),             \
+      FA_IF_OUTPUT(                                                                                       \
+          from, [FA__BACKWARD_FROM_OUTPUT] = FA__LOOPS_OF(name, backward_from_output, stepped, params), ) \
+          FA_EACH_LEARNED(FA__BY_PARAMETER_SLOT, name, params)}},
 #include "fastact/activations.def"
 #undef FA_ACT
-#ifdef FA_PIECES_H
-#define FA__SLOT_forward FA__FORWARD
-#define FA__SLOT_derivative FA__DERIVATIVE
-#define FA__SLOT_backward FA__BACKWARD
-#define FA__SLOT_both FA__VALUE_AND_DERIVATIVE
-#define FA__FAST(name, direction, ...) \
-    [FA__ROW_##name].loop[FA__SLOT_##direction][0] = name##_##direction##_fast,
-#define FA__FAST_BACKWARD(name) FA__FAST(name, backward)
-#define FA__FAST_BOTH(name, ...) FA__FAST(name, both)
-#define FA__FAST_BY_ELEMENT(name, direction, inputs, results) \
-    [FA__ROW_##name].loop[FA__SLOT_##direction][1] = name##_##direction##_fast_by_element,
-    FA__EACH_TABLE(FA__FAST) FA__EACH_WITH_DERIVATIVE(FA__FAST_BACKWARD) FA__EACH_WITH_BOTH(FA__FAST_BOTH)
-        FA__EACH_BY_ELEMENT(FA__FAST_BY_ELEMENT)
+#ifdef FA_POLYNOMIAL_LOOPS_H
+#define FA__DIRECTION_forward FA__FORWARD
+#define FA__DIRECTION_derivative FA__DERIVATIVE
+#define FA__DIRECTION_backward FA__BACKWARD
+#define FA__DIRECTION_value_and_derivative FA__VALUE_AND_DERIVATIVE
+#define FA__OVERRIDE(name, direction, per_element, function) \
+    [FA__ENTRY_##name].loop[FA__DIRECTION_##direction][per_element] = function,
+#include "polynomial/overrides.h"
 #endif
 };

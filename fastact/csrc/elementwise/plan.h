@@ -1,23 +1,28 @@
-/* A call as boxes: ranges of each axis, small enough for the first-level cache. What engine.c plans and boxes.c runs.
- * Does not know how boxes are chosen, nor what kernels compute. */
-#ifndef FA_BOXES_H
-#define FA_BOXES_H
+/* The plan of an element-wise call: tiles, ranges of each axis that are small enough for the first-level cache.
+ *
+ * Within a tile an operand either is packed (its elements are contiguous, and kernels read and write them in place) or
+ * goes through a buffer. */
+#ifndef FA_ELEMENTWISE_PLAN_H
+#define FA_ELEMENTWISE_PLAN_H
 
 #include <stddef.h>
 
-#include "elementwise/internal.h"
+#include "elementwise/call.h"
+#include "elementwise/kernels.h"
 
-/* elements of a box that goes through buffers: these fit half a first-level cache, in usual calls together. With half as
- * many, starting a box takes half as long again (reversed float32, 0.12 instead of 0.15 ns). */
+/* Most elements of a tile that goes through buffers: in usual calls all of them fit half of a first-level cache. With
+ * half as many, the start of a tile costs half as much again (reversed float32: 0.15 ns instead of 0.12). */
 #define FA__BUFFERED 1024
+#define FA__SHORT 1024 /* elements of a contiguous call that is not worth a plan */
 
-/* Once the CPU sees where a loop reads it fetches by itself, up to the next page. From a cache some is worth fetching (all
- * of it took up to 1.3 times as long there); from memory all is (streamed, relu's backward pass took 0.21 instead of
- * 0.44 ns). */
-typedef enum { FA__FETCH_NONE, FA__FETCH_SOME, FA__FETCH_ALL } fa__fetching;
+/* What is prefetched of the next tile's inputs. The hardware prefetches by itself, up to the next page. From a cache,
+ * prefetching a part pays (all of it took up to 1.3 times as long); from memory, all of it (relu's backward pass with
+ * streamed results: 0.21 ns instead of 0.44). */
+typedef enum { FA__PREFETCH_NONE, FA__PREFETCH_SOME, FA__PREFETCH_ALL } fa__prefetching;
 
 typedef struct {
     fa__loop *loop;
+    const fa__kernels *kernels;
     int inputs, params, results, operands;
     fa__dtype dtype;
     fa__source source[FA__MAX_OPERANDS];
@@ -26,14 +31,15 @@ typedef struct {
     const size_t *shape;
     char *base[FA__MAX_OPERANDS];
     const ptrdiff_t *stride[FA__MAX_OPERANDS];
-    size_t box[FA__MAX_DIMS]; /* extents */
-    size_t phase; /* elements by which the first box is shorter, so that the others start at cache lines */
-    char fixed[FA__MAX_OPERANDS], packed[FA__MAX_OPERANDS];
-    int across;                        /* the other axis of a tile; the last one if boxes are none */
-    char transposed[FA__MAX_OPERANDS]; /* in a tile: which operands are faster along that axis */
+    size_t tile[FA__MAX_DIMS]; /* extents */
+    size_t
+        phase; /* elements by which the first tile is shorter, so that the others begin with a cache line */
+    char uniform[FA__MAX_OPERANDS], packed[FA__MAX_OPERANDS];
+    int across; /* the second axis of a square tile; the last axis where tiles are not square */
+    char transposed[FA__MAX_OPERANDS]; /* of a square tile: operands that are contiguous along that axis */
     int streams;                       /* whether results are stored past the caches */
-    fa__fetching fetching;             /* of inputs, a box ahead */
-    int runs; /* boxes are made of runs along the innermost axis that need no buffer */
+    fa__prefetching prefetching;       /* of inputs, one tile ahead */
+    int spans;                         /* tiles are made of spans along the last axis that need no buffer */
 } fa__plan;
 
 static inline int fa__is_param(const fa__plan *p, int operand) {
@@ -44,12 +50,11 @@ static inline int fa__is_result(const fa__plan *p, int operand) {
     return operand >= p->inputs + p->params;
 }
 
-/* `count` elements that follow each other in each operand, those that are fixed aside */
-void fa__run_contiguous(const fa__plan *plan, char *const *operand, size_t count);
+/* What does not depend on the arrays */
+void fa__start_plan(fa__plan *plan, int entry, fa__direction direction, fa__dtype dtype);
+fa__loop *fa__loop_for(const fa__plan *plan, int entry, fa__direction direction, int per_element);
 
-size_t fa__boxes_along(const fa__plan *plan, int axis);
-
-/* boxes [begin, end) of all, the last axis counting fastest: a fa__body */
-void fa__run_boxes(const void *plan, size_t begin, size_t end);
+/* base, stride, shape and ndim are set: choose tiles and run them */
+void fa__run_plan(fa__plan *plan, int entry, fa__direction direction);
 
 #endif

@@ -1,51 +1,47 @@
-/* Stores that pass the caches by, for results too large to stay in them: otherwise each line of a result is read
- * from memory before it is written; and beside them inputs are fetched. One function per instruction set, from one
- * text, behind the kernel table. Does not know what it stores, nor when to. */
+/* Stores past the caches, for results too large to stay in them: otherwise each cache line of a result is read from memory
+ * before it is written. Inputs are prefetched beside them. Compiled for each instruction set, since narrow stores lose
+ * most of what streaming gains. Must not depend on what is stored. */
+#include "elementwise/stream.h"
+
 #include <string.h>
 
-#include "elementwise/internal.h"
+#include "platform/vectors.h"
 
-#if defined(FA__ON_x86_64)
-#include <immintrin.h>
-
-/* Wide stores matter: with 16 bytes each, most of what streaming gains is lost again. */
-#define STREAM(isa, feature, vector, load, stream)                                                      \
-    __attribute__((target(feature))) void fa__stream_##isa(fa__traffic *traffic) {                      \
-        const char *coming[2] = {traffic->coming[0], traffic->coming[1]};                               \
-        int inputs = traffic->inputs;                                                                   \
-        size_t at = 0, some = traffic->coming_bytes > traffic->spared;                                  \
-        size_t fetched = some ? traffic->coming_bytes - traffic->spared : 0;                            \
-        for (; traffic->open; traffic->open--) {                                                        \
-            int now = traffic->open - 1;                                                                \
-            char *to = traffic->leaving[now].to;                                                        \
-            const char *from = traffic->leaving[now].from, *end = from + traffic->leaving[now].bytes;   \
-            for (; from < end; to += FA__LINE, from += FA__LINE) {                                      \
-                for (size_t k = 0; k < FA__LINE; k += sizeof(vector))                                   \
-                    stream((vector *)(void *)(to + k), load((const vector *)(const void *)(from + k))); \
-                if (at >= fetched) continue;                                                            \
-                fa__fetch_lines(coming, inputs, at);                                                    \
-                at += FA__LINE;                                                                         \
-            }                                                                                           \
-        }                                                                                               \
-        for (; at < fetched; at += FA__LINE) fa__fetch_lines(coming, inputs, at);                       \
-        traffic->coming_bytes = 0;                                                                      \
-    }
-STREAM(sse2, "sse2", __m128i, _mm_loadu_si128, _mm_stream_si128)
-STREAM(avx2, "avx", __m256i, _mm256_loadu_si256, _mm256_stream_si256)
-STREAM(avx512, "avx512f", __m512i, _mm512_loadu_si512, _mm512_stream_si512)
-
-void fa__stream_fence(void) {
-    _mm_sfence();
-}
+#if defined(__AVX512F__)
+#define STORE(to, v) _mm512_stream_si512((__m512i *)(void *)(to), (__m512i)(v))
+#elif defined(__AVX2__)
+#define STORE(to, v) _mm256_stream_si256((__m256i *)(void *)(to), (__m256i)(v))
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+#define STORE(to, v) _mm_stream_si128((__m128i *)(void *)(to), (__m128i)(v))
 #else
-void fa__stream_neon(fa__traffic *traffic) {
+#define STORE(to, v) memcpy(to, &(v), sizeof(v))
+#endif
+
+static void store_line(char *to, const char *from) {
+    for (size_t k = 0; k < FA__LINE; k += sizeof(vector)) {
+        vector v;
+        memcpy(&v, from + k, sizeof v);
+        STORE(to + k, v);
+    }
+}
+
+void FA__KERNEL_NAME(fa__stream)(fa__traffic *traffic) {
+    const char *coming[2] = {traffic->coming[0], traffic->coming[1]};
+    int inputs = traffic->inputs;
+    size_t at = 0, some = traffic->coming_bytes > traffic->spared;
+    size_t prefetched = some ? traffic->coming_bytes - traffic->spared : 0;
     for (; traffic->open; traffic->open--) {
         int now = traffic->open - 1;
-        memcpy(traffic->leaving[now].to, traffic->leaving[now].from, traffic->leaving[now].bytes);
+        char *to = traffic->leaving[now].to;
+        const char *from = traffic->leaving[now].from, *end = from + traffic->leaving[now].bytes;
+        for (; from < end; to += FA__LINE, from += FA__LINE) {
+            store_line(to, from);
+            if (at >= prefetched) continue;
+            fa__prefetch_lines(coming, inputs, at);
+            at += FA__LINE;
+        }
     }
+    for (; at < prefetched; at += FA__LINE) fa__prefetch_lines(coming, inputs, at);
     traffic->coming_bytes = 0;
 }
-
-void fa__stream_fence(void) {
-}
-#endif

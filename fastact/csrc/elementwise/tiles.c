@@ -1,82 +1,28 @@
-/* Running the boxes of a call: kernels over what is packed, the rest through buffers.
- * Knows operand order, strides and buffers; does not know how boxes were chosen, what a kernel computes, nor threads.
- *
- * A. Kernels take multiples of FA__LANES only. What is left over goes through short buffers: no scalar tails, so an
- *    element's bits do not depend on its position.
- * B. All operands of a box are read before its results are written, so in-place calls are safe.
- */
-#include "elementwise/plan.h"
+/* Running the tiles of a plan: kernels over packed operands, the others through buffers.
+ * Must not depend on how tiles were chosen, on what a kernel computes, or on threads. */
+#include "elementwise/tiles.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#include "elementwise/convert.h"
+#include "elementwise/span.h"
+#include "elementwise/stream.h"
 #include "platform/fenv.h"
 
-/* Contiguous elements ---------------------------------------------------------------------------- */
+/* Loading and storing ---------------------------------------------------------------------------- */
 
-/* one vector's worth of elements; of a size that the compiler knows */
-static void copy_vector(char *to, const char *from, size_t size) {
-    if (size == sizeof(float))
-        memcpy(to, from, FA__LANES * sizeof(float));
-    else
-        memcpy(to, from, FA__LANES * sizeof(double));
-}
-
-/* fewer elements than a vector holds, the last one repeated */
-static void copy_padded(char *to, const char *from, size_t size, size_t count) {
-    memcpy(to, from, count * size);
-    for (size_t k = count * size; k < FA__LANES * size; k += size) memcpy(to + k, to + k - size, size);
-}
-
-/* `count` elements that follow each other in each operand, those that are fixed aside: whole vectors where they
- * are; then, if that leaves some, the last vector's worth, which was put aside because results may be inputs */
-static void run_contiguous(const fa__plan *p, char *const *operand, size_t count, fa__traffic *traffic) {
-    size_t whole = count / FA__LANES * FA__LANES, size = p->computed;
-    size_t last = whole ? (count - FA__LANES) * size : 0;
-    int results = p->inputs + p->params;
-    _Alignas(FA__LINE) char vector[FA__MAX_OPERANDS][FA__LANES * sizeof(double)];
-    char *aside[FA__MAX_OPERANDS];
-    if (whole == count) {
-        p->loop(operand, whole, traffic);
-        return;
-    }
-    for (int i = 0; i < p->operands; i++) {
-        aside[i] = p->fixed[i] ? operand[i] : vector[i];
-        if (p->fixed[i] || i >= results) continue;
-        if (whole)
-            copy_vector(vector[i], operand[i] + last, size);
-        else
-            copy_padded(vector[i], operand[i], size, count);
-    }
-    if (whole) p->loop(operand, whole, traffic);
-    p->loop(aside, FA__LANES, 0);
-    for (int i = results; i < p->operands; i++) {
-        if (whole)
-            copy_vector(operand[i] + last, vector[i], size);
-        else
-            memcpy(operand[i], vector[i], count * size);
-    }
-}
-
-void fa__run_contiguous(const fa__plan *p, char *const *operand, size_t count) {
-    run_contiguous(p, operand, count, 0);
-}
-
-/* Boxes ------------------------------------------------------------------------------------------ */
-
-/* Move the elements of a box, in order, one innermost run at a time */
-static void move_box(const fa__plan *p, const ptrdiff_t *stride, char *memory, const size_t *extent,
-                     char *buffer, fa__mover *move) {
+/* Convert the elements of a tile, in order, one span along the last axis at a time */
+static void convert_tile(const fa__plan *p, const ptrdiff_t *stride, char *memory, const size_t *extent,
+                         char *buffer, fa__converter *convert) {
     int last = p->ndim - 1;
-    size_t index[FA__MAX_DIMS], runs = 1;
+    size_t index[FA__MAX_DIMS], spans = 1;
     for (int d = 0; d < last; d++) {
         index[d] = 0;
-        runs *= extent[d];
+        spans *= extent[d];
     }
     for (;;) {
-        move(buffer, memory, stride[last], extent[last]);
-        if (--runs == 0) return;
+        convert(buffer, memory, stride[last], extent[last]);
+        if (--spans == 0) return;
         buffer += extent[last] * p->computed;
         int d = last - 1;
         memory += stride[d];
@@ -87,52 +33,53 @@ static void move_box(const fa__plan *p, const ptrdiff_t *stride, char *memory, c
     }
 }
 
-/* whether a tile's runs of an operand can be copied as they are */
-static int has_rows(const fa__plan *p, int operand) {
+/* whether the spans of an operand in a square tile can be copied without conversion */
+static int has_spans(const fa__plan *p, int operand) {
     return p->across < p->ndim - 1 && p->stored == p->computed && (int)p->source[operand] == (int)p->dtype &&
            p->stride[operand][p->ndim - 1] == (ptrdiff_t)p->stored;
 }
 
-static void load_box(const fa__plan *p, int operand, char *memory, const size_t *extent, char *buffer) {
+static void load_tile(const fa__plan *p, int operand, char *memory, const size_t *extent, char *buffer) {
     const ptrdiff_t *stride = p->stride[operand];
     int last = p->ndim - 1, across = p->across;
     if (p->transposed[operand])
-        fa__transposing_loader(p->source[operand], p->dtype)(buffer, memory, stride[last], stride[across],
-                                                             extent[last], extent[across]);
-    else if (has_rows(p, operand))
-        fa__movers_for(p->dtype)->copy_rows(buffer, (ptrdiff_t)(extent[last] * p->stored), memory,
-                                            stride[across], extent[last], extent[across]);
+        fa__transposing_loader(p->kernels, p->source[operand], p->dtype)(
+            buffer, memory, stride[last], stride[across], extent[last], extent[across]);
+    else if (has_spans(p, operand))
+        fa__converters_for(p->kernels, p->dtype)
+            ->copy_spans(buffer, (ptrdiff_t)(extent[last] * p->stored), memory, stride[across], extent[last],
+                         extent[across]);
     else
-        move_box(p, stride, memory, extent, buffer, fa__loader(p->source[operand], p->dtype));
+        convert_tile(p, stride, memory, extent, buffer, fa__loader(p->kernels, p->source[operand], p->dtype));
 }
 
-static void store_box(const fa__plan *p, int operand, char *memory, const size_t *extent, char *buffer) {
+static void store_tile(const fa__plan *p, int operand, char *memory, const size_t *extent, char *buffer) {
     const ptrdiff_t *stride = p->stride[operand];
     int last = p->ndim - 1, across = p->across;
-    if (has_rows(p, operand))
-        fa__movers_for(p->dtype)->copy_rows(memory, stride[across], buffer,
-                                            (ptrdiff_t)(extent[last] * p->stored), extent[last],
-                                            extent[across]);
+    if (has_spans(p, operand))
+        fa__converters_for(p->kernels, p->dtype)
+            ->copy_spans(memory, stride[across], buffer, (ptrdiff_t)(extent[last] * p->stored), extent[last],
+                         extent[across]);
     else
-        move_box(p, stride, memory, extent, buffer, fa__storer(p->dtype));
+        convert_tile(p, stride, memory, extent, buffer, fa__storer(p->kernels, p->dtype));
 }
 
-/* what buffers hold: an operand that is broadcast need not be loaded again for each box */
+/* What buffers hold: a broadcast operand need not be loaded again for each tile */
 typedef struct {
     _Alignas(FA__LINE) char buffer[FA__MAX_OPERANDS][FA__BUFFERED * sizeof(double)];
     char *held[FA__MAX_OPERANDS];
-    size_t extent[FA__MAX_DIMS]; /* of the box that they hold */
+    size_t extent[FA__MAX_DIMS]; /* of the tile that they hold */
 } buffers;
 
-/* Results on their way past the caches -------------------------------------------------------------- */
+/* Streaming: results that are stored past the caches --------------------------------------------- */
 
-/* A box's results go to buffers first, in turn one of two for each */
+/* The results of a tile go to buffers first, alternately to one of two */
 typedef struct {
     fa__traffic traffic;
     int turn;
 } streaming;
 
-/* what stands before the first whole line and after the last one is copied at once */
+/* Whole cache lines are left for later; what precedes the first and follows the last one is copied at once */
 static void leave_later(fa__traffic *traffic, int result, char *to, const char *from, size_t bytes) {
     size_t head = (size_t)(-(uintptr_t)to % FA__LINE);
     if (head > bytes) head = bytes;
@@ -144,13 +91,13 @@ static void leave_later(fa__traffic *traffic, int result, char *to, const char *
     traffic->leaving[result].bytes = whole;
 }
 
-/* inputs of the next box, as long as this one, follow its own */
-static void expect_next(const fa__plan *p, fa__traffic *traffic, char *const *operand, size_t bytes) {
-    if (p->fetching == FA__FETCH_NONE) return;
+/* the inputs of the next tile, as long as this one, follow its own */
+static void expect_next_tile(const fa__plan *p, fa__traffic *traffic, char *const *operand, size_t bytes) {
+    if (p->prefetching == FA__PREFETCH_NONE) return;
     traffic->inputs = p->inputs;
     for (int i = 0; i < p->inputs; i++) traffic->coming[i] = operand[i] + bytes;
     traffic->coming_bytes = bytes;
-    traffic->spared = p->fetching == FA__FETCH_ALL ? 0 : bytes / 4 * 3;
+    traffic->spared = p->prefetching == FA__PREFETCH_ALL ? 0 : bytes / 4 * 3;
 }
 
 static void run_streamed(const fa__plan *p, char *const *operand, size_t count, buffers *b, streaming *s) {
@@ -159,9 +106,9 @@ static void run_streamed(const fa__plan *p, char *const *operand, size_t count, 
     char *at[FA__MAX_OPERANDS];
     for (int i = 0; i < p->operands; i++)
         at[i] = fa__is_result(p, i) ? b->buffer[2 * s->turn + i - first] : operand[i];
-    expect_next(p, &s->traffic, operand, bytes);
-    run_contiguous(p, at, count, &s->traffic);
-    fa__active_kernels()->stream(&s->traffic);
+    expect_next_tile(p, &s->traffic, operand, bytes);
+    fa__run_span(p, at, count, &s->traffic);
+    p->kernels->stream(&s->traffic);
     for (int i = first; i < p->operands; i++) leave_later(&s->traffic, i - first, operand[i], at[i], bytes);
     s->traffic.open = p->results;
     s->turn ^= 1;
@@ -169,18 +116,18 @@ static void run_streamed(const fa__plan *p, char *const *operand, size_t count, 
 
 /* Running ---------------------------------------------------------------------------------------- */
 
-/* runs one after the other along the axis before the innermost one */
-static void run_runs(const fa__plan *p, char **memory, const size_t *extent, fa__traffic *traffic) {
+/* spans that follow each other along the axis before the last one */
+static void run_spans(const fa__plan *p, char **memory, const size_t *extent, fa__traffic *traffic) {
     int last = p->ndim - 1;
-    expect_next(p, traffic, memory, extent[last] * p->stored);
-    for (size_t done = 0, runs = last ? extent[last - 1] : 1; done < runs; done++) {
-        run_contiguous(p, memory, extent[last], p->fetching == FA__FETCH_NONE ? 0 : traffic);
+    expect_next_tile(p, traffic, memory, extent[last] * p->stored);
+    for (size_t done = 0, spans = last ? extent[last - 1] : 1; done < spans; done++) {
+        fa__run_span(p, memory, extent[last], p->prefetching == FA__PREFETCH_NONE ? 0 : traffic);
         for (int i = 0; last && i < p->operands; i++) memory[i] += p->stride[i][last - 1];
     }
-    if (p->fetching == FA__FETCH_ALL) fa__active_kernels()->stream(traffic); /* what the loop did not fetch */
+    if (p->prefetching == FA__PREFETCH_ALL) p->kernels->stream(traffic); /* what the loop did not prefetch */
 }
 
-static void run_box(const fa__plan *p, char **memory, const size_t *extent, buffers *b) {
+static void run_tile(const fa__plan *p, char **memory, const size_t *extent, buffers *b) {
     size_t count = 1;
     int last = p->ndim - 1, same = 1;
     double param[FA__MAX_PARAMS];
@@ -195,120 +142,120 @@ static void run_box(const fa__plan *p, char **memory, const size_t *extent, buff
         if (p->packed[i]) continue;
         operand[i] = b->buffer[i];
         if (fa__is_result(p, i)) continue;
-        if (p->fixed[i]) {
+        if (p->uniform[i]) {
             operand[i] = (char *)&param[i - p->inputs];
-            fa__loader(p->source[i], p->dtype)(operand[i], memory[i], 0, 1);
+            fa__loader(p->kernels, p->source[i], p->dtype)(operand[i], memory[i], 0, 1);
         } else if (!same || b->held[i] != memory[i]) {
-            load_box(p, i, memory[i], extent, operand[i]);
+            load_tile(p, i, memory[i], extent, operand[i]);
             b->held[i] = memory[i];
         }
     }
-    fa__run_contiguous(p, operand, count);
+    fa__run_span(p, operand, count, 0);
     for (int i = p->inputs + p->params; i < p->operands; i++)
-        if (!p->packed[i]) store_box(p, i, memory[i], extent, operand[i]);
+        if (!p->packed[i]) store_tile(p, i, memory[i], extent, operand[i]);
 }
 
-/* where a box lies in each operand, and how far it extends along each axis */
+/* where a tile begins in each operand, and how far it extends along each axis */
 typedef struct {
     char *memory[FA__MAX_OPERANDS];
     size_t extent[FA__MAX_DIMS];
-} box;
+} tile;
 
-static void place(const fa__plan *p, const size_t *index, box *found) {
+static void place(const fa__plan *p, const size_t *index, tile *found) {
     for (int i = 0; i < p->operands; i++) found->memory[i] = p->base[i];
     for (int d = 0; d < p->ndim; d++) {
-        size_t phase = d == p->ndim - 1 ? p->phase : 0, end = (index[d] + 1) * p->box[d] - phase;
-        size_t start = index[d] ? index[d] * p->box[d] - phase : 0;
+        size_t phase = d == p->ndim - 1 ? p->phase : 0, end = (index[d] + 1) * p->tile[d] - phase;
+        size_t start = index[d] ? index[d] * p->tile[d] - phase : 0;
         found->extent[d] = (end < p->shape[d] ? end : p->shape[d]) - start;
         for (int i = 0; i < p->operands; i++) found->memory[i] += (ptrdiff_t)start * p->stride[i][d];
     }
 }
 
-/* ask for all lines of a run of elements */
-static void fetch_run(const char *memory, ptrdiff_t stride, size_t n) {
+/* prefetch all cache lines of n elements */
+static void prefetch_span(const char *memory, ptrdiff_t stride, size_t n) {
     ptrdiff_t step = stride, reach = stride * (ptrdiff_t)(n - 1);
     if (-FA__LINE < step && step < FA__LINE) step = step < 0 ? -FA__LINE : FA__LINE;
     for (ptrdiff_t at = 0; step < 0 ? at > reach : at < reach; at += step) __builtin_prefetch(memory + at);
-    __builtin_prefetch(memory + reach); /* which may begin a line of its own */
+    __builtin_prefetch(memory + reach); /* which may be on a line of its own */
 }
 
-/* A box's inputs that go through buffers, while the box before is computed: no hardware looks ahead in all their ways.
- * Boxes of one run or one tile only: others are made of runs that are short. */
-static void fetch_box(const fa__plan *p, const box *next) {
+/* Prefetch the inputs of a tile that go through buffers, while the tile before is computed: hardware does not follow
+ * all their strides. Only tiles of one span and square tiles: others are made of short spans. */
+static void prefetch_tile(const fa__plan *p, const tile *next) {
     int last = p->ndim - 1;
     for (int i = 0; i < p->inputs; i++) {
         const ptrdiff_t *stride = p->stride[i];
         if (p->packed[i] || stride[last] == 0 || (int)p->source[i] != (int)p->dtype) continue;
-        if (!p->transposed[i]) fetch_run(next->memory[i], stride[last], next->extent[last]);
+        if (!p->transposed[i]) prefetch_span(next->memory[i], stride[last], next->extent[last]);
         for (size_t k = 0; p->transposed[i] && k < next->extent[last]; k++)
-            fetch_run(next->memory[i] + (ptrdiff_t)k * stride[last], stride[p->across],
-                      next->extent[p->across]);
+            prefetch_span(next->memory[i] + (ptrdiff_t)k * stride[last], stride[p->across],
+                          next->extent[p->across]);
     }
 }
 
-size_t fa__boxes_along(const fa__plan *p, int axis) {
+size_t fa__tiles_along(const fa__plan *p, int axis) {
     size_t phase = axis == p->ndim - 1 ? p->phase : 0;
-    return (p->shape[axis] + phase + p->box[axis] - 1) / p->box[axis];
+    return (p->shape[axis] + phase + p->tile[axis] - 1) / p->tile[axis];
 }
 
-/* Boxes of one dimension that stay in the caches follow each other: one call of the loop; of two results for some at a
- * time, since there may be a loop for each of them */
-static void run_together(const fa__plan *p, size_t begin, size_t end) {
+/* Tiles of one dimension that stay in the caches are contiguous: one call of the loop, or of two results one call for
+ * some tiles, since each result may have a loop of its own */
+static void run_contiguous_tiles(const fa__plan *p, size_t begin, size_t end) {
     enum { SOME = 4 };
     char *memory[FA__MAX_OPERANDS];
-    fa__state caller = fa__enter();
+    fa__fenv caller = fa__enter_fenv();
     for (size_t next; begin < end; begin = next) {
         next = p->results == 1 || end - begin < SOME ? end : begin + SOME;
-        size_t from = begin ? begin * p->box[0] - p->phase : 0, to = next * p->box[0] - p->phase;
+        size_t from = begin ? begin * p->tile[0] - p->phase : 0, to = next * p->tile[0] - p->phase;
         for (int i = 0; i < p->operands; i++) memory[i] = p->base[i] + (ptrdiff_t)from * p->stride[i][0];
-        fa__run_contiguous(p, memory, (to < p->shape[0] ? to : p->shape[0]) - from);
+        fa__run_span(p, memory, (to < p->shape[0] ? to : p->shape[0]) - from, 0);
     }
-    fa__leave(caller);
+    fa__leave_fenv(caller);
 }
 
-/* the next box is null after the last one */
-static void run_here(const fa__plan *p, box *here, const box *next, buffers *b, streaming *s) {
-    size_t run = here->extent[p->ndim - 1];
+/* `next` is null after the last tile */
+static void run_here(const fa__plan *p, tile *here, const tile *next, buffers *b, streaming *s) {
+    size_t span = here->extent[p->ndim - 1];
     if (p->streams)
-        run_streamed(p, here->memory, run, b, s);
-    else if (p->runs)
-        run_runs(p, here->memory, here->extent, &s->traffic);
+        run_streamed(p, here->memory, span, b, s);
+    else if (p->spans)
+        run_spans(p, here->memory, here->extent, &s->traffic);
     else {
-        if (next && p->fetching != FA__FETCH_NONE) fetch_box(p, next);
-        run_box(p, here->memory, here->extent, b);
+        if (next && p->prefetching != FA__PREFETCH_NONE) prefetch_tile(p, next);
+        run_tile(p, here->memory, here->extent, b);
     }
 }
 
-void fa__run_boxes(const void *context, size_t begin, size_t end) {
+void fa__run_tiles(const void *context, size_t begin, size_t end) {
     const fa__plan *p = context;
-    if (p->runs && p->ndim == 1 && !p->streams && p->fetching == FA__FETCH_NONE) {
-        run_together(p, begin, end);
+    if (p->spans && p->ndim == 1 && !p->streams && p->prefetching == FA__PREFETCH_NONE) {
+        run_contiguous_tiles(p, begin, end);
         return;
     }
     buffers b;
-    box found[2];
+    tile found[2];
     size_t index[FA__MAX_DIMS], along[FA__MAX_DIMS], rest = begin;
     int last = p->ndim - 1;
     for (int i = 0; i < p->operands; i++) b.held[i] = 0;
     for (int d = last; d >= 0; d--) {
-        along[d] = fa__boxes_along(p, d); /* which takes a division */
+        along[d] = fa__tiles_along(p, d); /* which takes a division */
         index[d] = rest % along[d];
         rest /= along[d];
         b.extent[d] = 0;
     }
     streaming s = {.turn = 0};
-    fa__state caller = fa__enter();
+    fa__fenv caller = fa__enter_fenv();
     place(p, index, &found[begin % 2]);
     for (; begin < end; begin++) {
-        box *next = begin + 1 < end ? &found[(begin + 1) % 2] : 0;
+        tile *next = begin + 1 < end ? &found[(begin + 1) % 2] : 0;
         if (next) {
             for (int d = last; ++index[d] == along[d] && d > 0; d--) index[d] = 0; /* carry */
             place(p, index, next);
         }
         run_here(p, &found[begin % 2], next, &b, &s);
     }
-    fa__leave(caller);
+    fa__leave_fenv(caller);
     if (!p->streams) return;
-    fa__active_kernels()->stream(&s.traffic);
+    p->kernels->stream(&s.traffic);
     fa__stream_fence();
 }

@@ -1,5 +1,5 @@
 /* Formulas of square roots and quotients: softsign, squareplus, dish, isru and their relatives.
- * See formulas.h for what all formulas keep to. Does not know exponentials.
+ * See formulas.h for the rules that all formulas follow. Must not use exponentials.
  *
  * Where x^2 would overflow, 1 + x^2 is x^2 and the root is abs x to the last bit of a pair. */
 #ifndef FA_FORMULAS_ALGEBRAIC_H
@@ -7,63 +7,64 @@
 
 #include "math/native_pair.h"
 
-#define FA__ROOT_FAR 0x1p400
-#define FA__QUOTIENT_FAR 0x1p900
+#define FA__ROOT_LIMIT 0x1p400
+#define FA__QUOTIENT_LIMIT 0x1p900
 
 /* sqrt(a^2 + b) for a >= 0; for b = 0 the square might underflow */
 FA_INLINE fa__pair fa__hypotenuse(double a, double b) {
-    double near = fa__min(a, FA__ROOT_FAR);
+    double near = fa__min(a, FA__ROOT_LIMIT);
     fa__pair root = fa__sqrt(fa__add_double(fa__two_prod(near, near), b));
     root = fa__select(b == 0, fa__pair_of(a), root);
-    return fa__select(a > FA__ROOT_FAR, fa__pair_of(a), root);
+    return fa__select(a > FA__ROOT_LIMIT, fa__pair_of(a), root);
 }
 
 /* softsign --------------------------------------------------------------------------------------- */
 
 /* a/(1 + a); 1 from some 2^54 on */
-FA_INLINE fa__own softsign_forward(fa__own x) {
-    fa__own a = fa__own_abs(x);
+FA_INLINE fa__native softsign_forward(fa__native x) {
+    fa__native a = fa__native_abs(x);
     a = a > 0x1p64f ? 0x1p64f : a;
-    fa__own_pair sum = fa__own_sum(1, a);
-    fa__own inverse = 1 / sum.h, q = a * inverse;
-    fa__own left = fa__own_fma(-q, sum.h, a) - q * fa__own_rest(sum.l, a);
-    return fa__own_copysign(fa__own_fma(left, inverse, q), x);
+    fa__native_pair sum = fa__native_sum(1, a);
+    fa__native inverse = 1 / sum.h, q = a * inverse;
+    fa__native left = fa__native_fma(-q, sum.h, a) - q * fa__native_rest(sum.l, a);
+    return fa__native_copysign(fa__native_fma(left, inverse, q), x);
 }
 
 /* 1/(1 + a)^2. Far out 1 + a is taken in other units, so that what squares leave over is not subnormal, and results
  * that are subnormal are counted; from `limit` on they are 0 */
-FA_INLINE fa__own softsign_derivative(fa__own x) {
-    const fa__own limit = FA__OWN(0x1.8p75f, 0x1.8p538), start = FA__OWN(0x1p32f, 0x1p256),
-                  unit = FA__OWN(0x1p-40f, 0x1p-300), smallest_in_units = FA__OWN(0x1p69f, 0x1p474);
-    fa__own a = fa__own_abs(x), scale = a > start ? unit : 1;
-    fa__own_pair sum = fa__own_sum(1, a > limit ? limit : a);
-    fa__own_pair q = fa__own_inverse((fa__own_pair){sum.h * scale, fa__own_rest(sum.l, a) * scale});
-    fa__own_pair square = fa__own_product(q.h, q.h);
-    fa__own value = square.h + fa__own_fma(2 * q.h, q.l, square.l), units = value * smallest_in_units;
-    int subnormal = (a > start) & (units < FA__OWN_SUBNORMAL);
-    fa__own counted = fa__own_of_units(units), scaled = value * (subnormal ? 0 : scale * scale);
+FA_INLINE fa__native softsign_derivative(fa__native x) {
+    const fa__native limit = FA__NATIVE(0x1.8p75f, 0x1.8p538), start = FA__NATIVE(0x1p32f, 0x1p256),
+                     unit = FA__NATIVE(0x1p-40f, 0x1p-300), smallest_in_units = FA__NATIVE(0x1p69f, 0x1p474);
+    fa__native a = fa__native_abs(x), scale = a > start ? unit : 1;
+    fa__native_pair sum = fa__native_sum(1, a > limit ? limit : a);
+    fa__native_pair q =
+        fa__native_inverse((fa__native_pair){sum.h * scale, fa__native_rest(sum.l, a) * scale});
+    fa__native_pair square = fa__native_product(q.h, q.h);
+    fa__native value = square.h + fa__native_fma(2 * q.h, q.l, square.l), units = value * smallest_in_units;
+    int subnormal = (a > start) & (units < FA__NATIVE_SUBNORMAL);
+    fa__native counted = fa__native_of_units(units), scaled = value * (subnormal ? 0 : scale * scale);
     return subnormal ? counted : scaled;
 }
 
-FA_INLINE fa__own softsign_derivative_from_output(fa__own y) {
-    fa__own_pair rest = fa__own_fast_sum(1, -fa__own_abs(y));
-    return fa__own_fma(rest.h, rest.h, 2 * rest.h * rest.l);
+FA_INLINE fa__native softsign_derivative_from_output(fa__native y) {
+    fa__native_pair rest = fa__native_fast_sum(1, -fa__native_abs(y));
+    return fa__native_fma(rest.h, rest.h, 2 * rest.h * rest.l);
 }
 
 /* squareplus ------------------------------------------------------------------------------------- */
 
-/* right: (x + r)/2, r = sqrt(x^2 + b); left: (b/2)/(r + a), a = -x; far left r is a */
+/* right: (x + r)/2, r = sqrt(x^2 + b); left: (b/2)/(r + a), a = -x; for large a r is a */
 FA_INLINE double squareplus_forward(double x, double b) {
-    double a = fa__min(fa__abs(x), FA__QUOTIENT_FAR);
+    double a = fa__min(fa__abs(x), FA__QUOTIENT_LIMIT);
     fa__pair sum = fa__add_double(fa__hypotenuse(a, b), a);
     double left = fa__value(fa__div(fa__pair_of(b / 2), sum)), far_left = b / 4 / -x;
     double right = fa__value(sum) / 2;
-    return x < 0 ? (x < -FA__QUOTIENT_FAR ? far_left : left) : x > FA__QUOTIENT_FAR ? x : right;
+    return x < 0 ? (x < -FA__QUOTIENT_LIMIT ? far_left : left) : x > FA__QUOTIENT_LIMIT ? x : right;
 }
 
 /* right: (r + x)/(2 r); left: b/(2 r (r + a)) */
 FA_INLINE double squareplus_derivative(double x, double b) {
-    double a = fa__min(fa__abs(x), FA__QUOTIENT_FAR);
+    double a = fa__min(fa__abs(x), FA__QUOTIENT_LIMIT);
     fa__pair r = fa__hypotenuse(a, b), sum = fa__add_double(r, a);
     fa__pair over = fa__div(fa__pair_of(b / 2), sum);
     double left = fa__value(fa__div(over, r));
@@ -73,12 +74,12 @@ FA_INLINE double squareplus_derivative(double x, double b) {
 
 /* y^2/(y^2 + b/4), from x = y - b/(4 y) */
 FA_INLINE double squareplus_derivative_from_output(double y, double b) {
-    double near = fa__min(y, FA__ROOT_FAR);
+    double near = fa__min(y, FA__ROOT_LIMIT);
     return near * near / (near * near + b / 4);
 }
 
 FA_INLINE double squareplus_derivative_b(double x, double b) {
-    return fa__value(fa__div(fa__pair_of(0.25), fa__hypotenuse(fa__min(fa__abs(x), FA__QUOTIENT_FAR), b)));
+    return fa__value(fa__div(fa__pair_of(0.25), fa__hypotenuse(fa__min(fa__abs(x), FA__QUOTIENT_LIMIT), b)));
 }
 
 /* isru, isrlu ------------------------------------------------------------------------------------ */
@@ -96,13 +97,13 @@ FA_INLINE fa__pair fa__isru_gate(double a, double alpha) {
 }
 
 FA_INLINE double isru_forward(double x, double alpha) {
-    double a = fa__min(fa__abs(x), FA__QUOTIENT_FAR);
+    double a = fa__min(fa__abs(x), FA__QUOTIENT_LIMIT);
     double value = fa__value(fa__mul_double(fa__isru_gate(a, alpha), a));
     return alpha == 0 ? x : fa__copysign(value, x);
 }
 
 FA_INLINE double isru_derivative(double x, double alpha) {
-    double a = fa__min(fa__abs(x), FA__QUOTIENT_FAR);
+    double a = fa__min(fa__abs(x), FA__QUOTIENT_LIMIT);
     fa__pair g = fa__isru_gate(a, alpha);
     return fa__value(fa__mul(fa__mul(g, g), g));
 }
@@ -143,16 +144,16 @@ FA_INLINE double isrlu_derivative_alpha(double x, double alpha) {
 
 /* x/2 (1 + x/r), r = sqrt(1 + x^2); left, with a = -x: 1 - a/r = 1/(r (r + a)) */
 FA_INLINE double dish_forward(double x) {
-    double a = fa__min(fa__abs(x), FA__QUOTIENT_FAR);
+    double a = fa__min(fa__abs(x), FA__QUOTIENT_LIMIT);
     fa__pair r = fa__hypotenuse(a, 1.0), sum = fa__add_double(r, a), c = fa__div(fa__pair_of(a), r);
     double left = fa__value(fa__div(c, sum)) / -2, far_left = 0.25 / x;
     double right = fa__copysign(fa__value(fa__mul_double(fa__div(sum, r), a)) / 2, x);
-    return x < 0 ? (x < -FA__QUOTIENT_FAR ? far_left : left) : x > FA__QUOTIENT_FAR ? x : right;
+    return x < 0 ? (x < -FA__QUOTIENT_LIMIT ? far_left : left) : x > FA__QUOTIENT_LIMIT ? x : right;
 }
 
 /* With c = a/r: left (1 - 2 c + c^3)/2 = (1 - c)(1 - c - c^2)/2, right (1 + 2 c - c^3)/2 */
 FA_INLINE double dish_derivative(double x) {
-    double a = fa__min(fa__abs(x), FA__QUOTIENT_FAR);
+    double a = fa__min(fa__abs(x), FA__QUOTIENT_LIMIT);
     fa__pair r = fa__hypotenuse(a, 1.0), c = fa__div(fa__pair_of(a), r), square = fa__mul(c, c);
     fa__pair near = fa__div(fa__div(fa__pair_of(1.0), fa__add_double(r, a)), r); /* 1 - c */
     fa__pair left = fa__mul(near, fa__add(near, fa__negate(square)));
@@ -173,7 +174,7 @@ FA_INLINE double bent_identity_forward(double x) {
 }
 
 FA_INLINE double bent_identity_derivative(double x) {
-    double a = fa__min(fa__abs(x), FA__QUOTIENT_FAR);
+    double a = fa__min(fa__abs(x), FA__QUOTIENT_LIMIT);
     fa__pair c = fa__times_power(fa__div(fa__pair_of(a), fa__hypotenuse(a, 1.0)), 0.5);
     return fa__value(fa__add_double(fa__select(x < 0, fa__negate(c), c), 1.0));
 }

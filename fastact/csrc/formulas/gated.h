@@ -1,22 +1,22 @@
 /* Formulas of the form x * gate(x) and the like: silu, gelu, mish and their relatives.
- * See formulas.h for what all formulas keep to.
+ * See formulas.h for the rules that all formulas follow.
  *
- * Left of 0 a gate is an exponential times something tame, scaled last. Most derivatives cross zero near
- * x = -1, where their terms cancel; near that root they are (x - root) times a polynomial. */
+ * Left of 0 a gate is the product of an exponential and a moderate factor, scaled last. Most derivatives cross zero
+ * near x = -1, where their terms cancel; near that root they are (x - root) times a polynomial. */
 #ifndef FA_FORMULAS_GATED_H
 #define FA_FORMULAS_GATED_H
 
 #include "formulas/logistic.h"
 #include "math/normal_distribution.h"
 
-/* x, held where products with an underflown gate would be inf * 0 */
+/* x, clamped where its product with an underflown gate would be inf * 0 */
 FA_INLINE double fa__near(double x) {
-    return fa__max(fa__min(x, FA__FAR), -FA__FAR);
+    return fa__max(fa__min(x, FA__EXP_LIMIT), -FA__EXP_LIMIT);
 }
 
-/* x * gate, for a positive gate that reaches 0 on the left, and its limit on the right, before FA__FAR */
+/* x * gate, for a positive gate that reaches 0 on the left, and its limit on the right, before FA__EXP_LIMIT */
 FA_INLINE double fa__gated(double x, fa__scaled gate) {
-    gate.m = fa__mul_double(gate.m, fa__max(fa__min(x, DBL_MAX), -FA__FAR));
+    gate.m = fa__mul_double(gate.m, fa__max(fa__min(x, DBL_MAX), -FA__EXP_LIMIT));
     return x > DBL_MAX ? x : fa__rounded(gate);
 }
 
@@ -28,7 +28,7 @@ FA_INLINE double silu_forward(double x) {
 
 /* With e = exp(-a): silu'(-a) = g = e (1 + e - a)/(1 + e)^2 and silu'(a) = 1 - g */
 FA_INLINE double fa__silu_slope(fa__pair x) {
-    fa__pair a = fa__abs_to(x, FA__FAR);
+    fa__pair a = fa__abs_to(x, FA__EXP_LIMIT);
     fa__scaled e = fa__exp_pair(fa__negate(a));
     fa__pair one_plus = fa__add_double(fa__unscaled(e), 1.0);
     e.m = fa__div(fa__mul(e.m, fa__add(one_plus, fa__negate(a))), fa__mul(one_plus, one_plus));
@@ -46,9 +46,9 @@ FA_INLINE double swish_forward(double x, double beta) {
     fa__scaled s = fa__sigmoid(z);
     double far = x * s.m.h; /* where sigmoid is 1, or x infinite and beta 0 */
     s.m = fa__mul_double(s.m, x);
-    return z.h < -FA__FAR                             ? fa__copysign(0, x)
-           : (z.h > FA__FAR) | (fa__abs(x) > DBL_MAX) ? far
-                                                      : fa__rounded(s);
+    return z.h < -FA__EXP_LIMIT                             ? fa__copysign(0, x)
+           : (z.h > FA__EXP_LIMIT) | (fa__abs(x) > DBL_MAX) ? far
+                                                            : fa__rounded(s);
 }
 
 FA_INLINE double swish_derivative(double x, double beta) {
@@ -60,7 +60,7 @@ FA_INLINE double swish_derivative_beta(double x, double beta) {
     fa__pair z = fa__product(beta, x);
     fa__scaled s = fa__sigmoid_slope(z);
     s.m = fa__mul_double(fa__mul_double(s.m, x), x);
-    return fa__abs(z.h) > FA__FAR ? 0 : fa__rounded(s);
+    return fa__abs(z.h) > FA__EXP_LIMIT ? 0 : fa__rounded(s);
 }
 
 #define FA__QUICK_GELU 1.702
@@ -95,7 +95,7 @@ FA_INLINE double gelu_derivative(double x) {
 /* gelu_tanh -------------------------------------------------------------------------------------- */
 
 /* beyond it, exp(z) has under- or overflown */
-#define FA__GELU_TANH_FAR 40.0
+#define FA__GELU_TANH_LIMIT 40.0
 
 /* x sigmoid(z), z = 2 sqrt(2/pi) (x + 0.044715 x^3): what 1/2 x (1 + tanh(z/2)) is */
 FA_INLINE fa__pair fa__gelu_tanh_z(double near, double cubic) {
@@ -105,14 +105,14 @@ FA_INLINE fa__pair fa__gelu_tanh_z(double near, double cubic) {
 }
 
 FA_INLINE double gelu_tanh_forward(double x) {
-    double near = fa__max(fa__min(x, FA__GELU_TANH_FAR), -FA__GELU_TANH_FAR);
+    double near = fa__max(fa__min(x, FA__GELU_TANH_LIMIT), -FA__GELU_TANH_LIMIT);
     fa__pair z = fa__mul_double(fa__gelu_tanh_z(near, 0.044715), near);
     return fa__gated(x, fa__sigmoid(z));
 }
 
 /* With e = exp(-abs z) and p = abs(x) z': f'(-a) = g = e (1 + e - p)/(1 + e)^2 and f'(a) = 1 - g */
 FA_INLINE double gelu_tanh_derivative(double x) {
-    double a = fa__min(fa__abs(x), FA__GELU_TANH_FAR);
+    double a = fa__min(fa__abs(x), FA__GELU_TANH_LIMIT);
     fa__pair z = fa__mul_double(fa__gelu_tanh_z(a, 0.044715), a);
     /* z' = k (1 + 3 * 0.044715 x^2) = k (1 + 0.044715 x^2) + 2 k 0.044715 x^2, exact in the constant */
     fa__pair square = fa__mul_double(fa__two_prod(a, a), 2 * 0.044715);
@@ -177,7 +177,7 @@ FA_INLINE double bsilu_forward(double x, double alpha) {
     fa__pair gated = fa__mul_double(fa__unscaled(fa__sigmoid(fa__pair_of(near))), near);
     fa__pair t = fa__mul_double(fa__tanh_abs(fa__pair_of(near / 2)), fa__copysign(1, x) * (alpha / 2));
     double sum = fa__value(fa__add(gated, t));
-    return x > FA__FAR ? x + alpha / 2 : sum == 0 ? fa__copysign(0, x) : sum;
+    return x > FA__EXP_LIMIT ? x + alpha / 2 : sum == 0 ? fa__copysign(0, x) : sum;
 }
 
 /* s (1 + (x + alpha) (1 - s)) = s (1 + e + (x + alpha) e)/(1 + e) right, e = exp(-abs x);
@@ -185,7 +185,7 @@ FA_INLINE double bsilu_forward(double x, double alpha) {
 FA_INLINE double bsilu_derivative(double x, double alpha) {
     double near = fa__near(x);
     int negative = x < 0;
-    fa__pair shifted = fa__two_sum(fa__max(fa__min(x, FA__FAR), -0x1p200), alpha);
+    fa__pair shifted = fa__two_sum(fa__max(fa__min(x, FA__EXP_LIMIT), -0x1p200), alpha);
     fa__scaled e = fa__exp_of_parts(fa__exp_reduce_accurately(fa__pair_of(-fa__abs(near))));
     fa__scaled one = fa__unit_scaled(fa__pair_of(1.0));
     fa__pair u = fa__unscaled(e), one_plus = fa__add_double(u, 1.0);
@@ -201,11 +201,11 @@ FA_INLINE double bsilu_derivative(double x, double alpha) {
 FA_INLINE double lisht_forward(double x) {
     double a = fa__abs(x);
     double near = fa__value(fa__mul_double(fa__tanh_abs(fa__pair_of(a)), a));
-    return a > FA__FAR ? a : near;
+    return a > FA__EXP_LIMIT ? a : near;
 }
 
 FA_INLINE double lisht_derivative(double x) {
-    double a = fa__min(fa__abs(x), FA__FAR);
+    double a = fa__min(fa__abs(x), FA__EXP_LIMIT);
     fa__pair slope = fa__mul_double(fa__unscaled(fa__sech_squared(fa__pair_of(a))), a);
     return fa__copysign(fa__value(fa__add(fa__tanh_abs(fa__pair_of(a)), slope)), x);
 }
@@ -226,7 +226,7 @@ FA_INLINE double telu_forward(double x) {
 
 /* T + x E sech^2(E); right of 5 that is 1 to the last bit of a double */
 FA_INLINE double telu_derivative(double x) {
-    double near = fa__max(fa__min(x, 5), -FA__FAR);
+    double near = fa__max(fa__min(x, 5), -FA__EXP_LIMIT);
     fa__scaled e = fa__exp(near), t = fa__tanh_of_exp(e);
     fa__pair u = fa__unscaled(e), sech = fa__unscaled(fa__sech_squared(u));
     /* both terms over the power of the first: 2^k left of 2^-30, 1 elsewhere */

@@ -1,5 +1,5 @@
 /* Formulas made of exponentials: elu and its relatives, sigmoid, tanh, softplus, gaussian.
- * See formulas.h for what all formulas keep to. Does not know x * gate(x): that is formulas_gated.h. */
+ * See formulas.h for the rules that all formulas follow. The form x * gate(x) is in gated.h. */
 #ifndef FA_FORMULAS_LOGISTIC_H
 #define FA_FORMULAS_LOGISTIC_H
 
@@ -50,10 +50,10 @@ FA_INLINE double selu_derivative(double x) {
     return x > 0 ? FA__SELU_SCALE : fa__rounded(e);
 }
 
-FA_INLINE fa__own selu_derivative_from_output(fa__own y) {
-    const fa__own_pair least = FA__OWN_CONSTANT(FA__SELU_SCALE * FA__SELU_ALPHA, 0);
-    fa__own_pair sum = fa__own_fast_sum(least.h, y);
-    return y > 0 ? (fa__own)FA__SELU_SCALE : sum.h + (sum.l + least.l);
+FA_INLINE fa__native selu_derivative_from_output(fa__native y) {
+    const fa__native_pair least = FA__NATIVE_CONSTANT(FA__SELU_SCALE * FA__SELU_ALPHA, 0);
+    fa__native_pair sum = fa__native_fast_sum(least.h, y);
+    return y > 0 ? (fa__native)FA__SELU_SCALE : sum.h + (sum.l + least.l);
 }
 
 FA_INLINE double celu_forward(double x, double alpha) {
@@ -113,29 +113,29 @@ FA_INLINE double sigmoid_derivative(double x) {
     return fa__rounded(fa__sigmoid_slope(fa__pair_of(x)));
 }
 
-FA_INLINE fa__own sigmoid_derivative_from_output(fa__own y) {
-    return fa__own_fma(-y, y, y); /* y (1 - y) */
+FA_INLINE fa__native sigmoid_derivative_from_output(fa__native y) {
+    return fa__native_fma(-y, y, y); /* y (1 - y) */
 }
 
 /* log sigmoid(x) = -softplus(-x) */
 FA_INLINE double log_sigmoid_forward(double x) {
     double softplus = fa__rounded(fa__softplus(fa__pair_of(-x)));
-    return x < -FA__FAR ? x : -softplus;
+    return x < -FA__EXP_LIMIT ? x : -softplus;
 }
 
 FA_INLINE double log_sigmoid_derivative(double x) {
     return sigmoid_forward(-x);
 }
 
-FA_INLINE fa__own log_sigmoid_derivative_from_output(fa__own y) {
-    return -fa__own_expm1((fa__own_pair){y > 0 ? 0 : y, 0});
+FA_INLINE fa__native log_sigmoid_derivative_from_output(fa__native y) {
+    return -fa__native_expm1((fa__native_pair){y > 0 ? 0 : y, 0});
 }
 
 /* softplus --------------------------------------------------------------------------------------- */
 
 FA_INLINE double softplus_forward(double x, double beta) {
     fa__pair z = fa__product(beta, x);
-    return z.h > FA__FAR ? x : fa__rounded(fa__softplus(z)) / beta;
+    return z.h > FA__EXP_LIMIT ? x : fa__rounded(fa__softplus(z)) / beta;
 }
 
 FA_INLINE double softplus_derivative(double x, double beta) {
@@ -143,9 +143,9 @@ FA_INLINE double softplus_derivative(double x, double beta) {
 }
 
 /* e^(beta y) = 1 + e^(beta x), so sigmoid(beta x) = 1 - e^(-beta y) */
-FA_INLINE fa__own softplus_derivative_from_output(fa__own y, fa__own beta) {
-    fa__own_pair z = fa__own_product(-beta, y);
-    return -fa__own_expm1(z.h > 0 ? (fa__own_pair){0, 0} : z);
+FA_INLINE fa__native softplus_derivative_from_output(fa__native y, fa__native beta) {
+    fa__native_pair z = fa__native_product(-beta, y);
+    return -fa__native_expm1(z.h > 0 ? (fa__native_pair){0, 0} : z);
 }
 
 /* tanh, scaled_tanh, tanh_shrink ----------------------------------------------------------------- */
@@ -158,8 +158,8 @@ FA_INLINE double tanh_derivative(double x) {
     return fa__rounded(fa__sech_squared(fa__pair_of(x)));
 }
 
-FA_INLINE fa__own tanh_derivative_from_output(fa__own y) {
-    return fa__own_fma(-y, y, 1);
+FA_INLINE fa__native tanh_derivative_from_output(fa__native y) {
+    return fa__native_fma(-y, y, 1);
 }
 
 FA_INLINE double scaled_tanh_forward(double x, double a, double b) {

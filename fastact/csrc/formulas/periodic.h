@@ -1,5 +1,5 @@
 /* Formulas of sines and arctan: sin, snake, arctan.
- * See formulas.h for what all formulas keep to. */
+ * See formulas.h for the rules that all formulas follow. */
 #ifndef FA_FORMULAS_PERIODIC_H
 #define FA_FORMULAS_PERIODIC_H
 

@@ -1,8 +1,7 @@
-/* Formulas of pieces of lines and parabolas: relu and its relatives, shrinks, steps, clips.
- * See formulas.h for what all formulas keep to. Does not know exponentials.
+/* Piecewise linear and quadratic formulas: relu and its relatives, shrinks, steps, clips.
+ * See formulas.h for the rules that all formulas follow. Must not use exponentials.
  *
- * Selects are written so that NaN comes last: which x it is takes one comparison, or falls through to x; and one after
- * the other, not nested, which would take twice as many comparisons. */
+ * Selects are written one after the other, with NaN last: nested ones would take twice as many comparisons. */
 #ifndef FA_FORMULAS_PIECEWISE_H
 #define FA_FORMULAS_PIECEWISE_H
 
@@ -297,24 +296,24 @@ FA_INLINE real step_derivative_from_output(real y) {
 /* hard_swish, hard_mish -------------------------------------------------------------------------- */
 
 /* a/6: a product is four times as fast as a division */
-FA_INLINE fa__own_pair fa__sixth(fa__own_pair a) {
-    const fa__own_pair sixth = FA__OWN_CONSTANT(FA_INV_6_HI, FA_INV_6_LO);
-    fa__own_pair w = fa__own_product(a.h, sixth.h);
-    w.l = fa__own_fma(a.l, sixth.h, fa__own_fma(a.h, sixth.l, w.l));
+FA_INLINE fa__native_pair fa__sixth(fa__native_pair a) {
+    const fa__native_pair sixth = FA__NATIVE_CONSTANT(FA_INV_6_HI, FA_INV_6_LO);
+    fa__native_pair w = fa__native_product(a.h, sixth.h);
+    w.l = fa__native_fma(a.l, sixth.h, fa__native_fma(a.h, sixth.l, w.l));
     return w;
 }
 
 /* x (3 + x)/6. Sums are exact wherever they are used: 3 is a multiple of the last place of x, and of 2 x. */
-FA_INLINE fa__own hard_swish_forward(fa__own x) {
-    fa__own_pair gate = fa__sixth(fa__own_fast_sum(3, x));
-    fa__own middle = fa__own_fma(gate.h, x, fa__own_rest(gate.l, x) * x);
-    fa__own right = x >= 3 ? x : middle;
+FA_INLINE fa__native hard_swish_forward(fa__native x) {
+    fa__native_pair gate = fa__sixth(fa__native_fast_sum(3, x));
+    fa__native middle = fa__native_fma(gate.h, x, fa__native_rest(gate.l, x) * x);
+    fa__native right = x >= 3 ? x : middle;
     return x <= -3 ? 0 : right;
 }
 
-FA_INLINE fa__own hard_swish_derivative(fa__own x) {
-    fa__own_pair middle = fa__sixth(fa__own_fast_sum(3, 2 * x));
-    fa__own right = x >= 3 ? 1 : middle.h + middle.l;
+FA_INLINE fa__native hard_swish_derivative(fa__native x) {
+    fa__native_pair middle = fa__sixth(fa__native_fast_sum(3, 2 * x));
+    fa__native right = x >= 3 ? 1 : middle.h + middle.l;
     return x <= -3 ? 0 : right;
 }
 
@@ -355,15 +354,15 @@ FA_INLINE double relu_squared_derivative_from_output(double y) {
 }
 
 /* squares beyond this would overflow; the offset is far below their last bit */
-#define FA__SQUARE_FAR 0x1p400
+#define FA__SQUARE_LIMIT 0x1p400
 
 FA_INLINE double star_relu_forward(double x, double scale, double offset) {
     double rectified = x <= 0 ? 0 : x;
-    double near = fa__min(rectified, FA__SQUARE_FAR);
+    double near = fa__min(rectified, FA__SQUARE_LIMIT);
     fa__pair square = fa__mul_double(fa__two_prod(near, near), scale);
     double sum = fa__value(fa__add_double(square, offset));
     double root = fa__under(scale, rectified), far = scale * root * root + offset;
-    return rectified > FA__SQUARE_FAR ? far : sum;
+    return rectified > FA__SQUARE_LIMIT ? far : sum;
 }
 
 FA_INLINE double star_relu_derivative(double x, double scale, double offset) {

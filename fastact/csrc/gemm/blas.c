@@ -34,8 +34,8 @@ GEMM(dgemm_32, int32_t, double)
 GEMM(sgemm_64, int64_t, float)
 GEMM(dgemm_64, int64_t, double)
 
-/* The leading dimension of an array as gemm sees it, and in *trans whether it is transposed there; 0 where gemm
- * cannot take the strides, or its integers not the dimension */
+/* The leading dimension of an array as gemm sees it, and in *trans whether it is transposed there; 0 where
+ * gemm cannot take the strides, or its integers not the dimension */
 static ptrdiff_t leading(ptrdiff_t row, ptrdiff_t column, size_t rows, size_t columns, ptrdiff_t most,
                          char *trans) {
     size_t across = column == 1 ? columns : rows;
@@ -78,9 +78,9 @@ int fa__multiply_by_blas(const fa__gemm *p, const fa_blas *blas, size_t size) {
 /* Threads ------------------------------------------------------------------------------------------ */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static fa__blas_limit *limits; /* those in force */
-static fa__blas_limit at_fork,
-    inherited; /* in a forked child: the limit of a thread that only the parent has */
+static fa__blas_limit *limits;   /* those in force */
+static fa__blas_limit at_fork;   /* one of them, or none, when the process was forked last */
+static fa__blas_limit inherited; /* in a forked child: a limit whose thread only the parent has */
 
 static const fa__blas_limit *find_limit(void (*set_threads)(int)) {
     const fa__blas_limit *limit = limits;
@@ -97,9 +97,9 @@ static void after_fork_in_parent(void) {
     pthread_mutex_unlock(&lock);
 }
 
-/* The child has only the thread that called fork, which is in no call, so no limit is in force. A BLAS that is limited
- * stays so until the end of the child's first call: to set its threads here might start them, which a BLAS may not
- * be ready for. */
+/* The child has only the thread that called fork, which is in no call, so no limit is in force. A BLAS that
+ * is limited stays so until the end of the child's first call: to set its threads here might start them,
+ * which a BLAS may not be ready for. */
 static void after_fork_in_child(void) {
     if (at_fork.set_threads) inherited = at_fork;
     limits = 0;

@@ -10,8 +10,9 @@ int fa__fits_blas(const fa__gemm *p, const fa_blas *blas);
 /* Compute it, if it fits; elements have `size` bytes. Returns 0, and does nothing, if it does not. */
 int fa__multiply_by_blas(const fa__gemm *p, const fa_blas *blas, size_t size);
 
-/* A limit of one thread on a BLAS. Limits nest and overlap, in any number of threads; the last one that ends restores
- * the number of threads from before the first. A limit is an object of its owner, usually on the stack. */
+/* A limit of one thread on a BLAS. Limits nest and overlap, in any number of threads; the last one that ends
+ * restores the number of threads from before the first. A limit is an object of its owner, usually on the
+ * stack. */
 typedef struct fa__blas_limit {
     void (*set_threads)(int); /* null where there is nothing to limit */
     int threads_before;

@@ -1,4 +1,4 @@
-/* How products are planned and run. Must not depend on layers, activations or the instruction set.
+/* How products are planned and run. Must not depend on layers or activations.
  *
  * The choice, by measurement (an Intel CPU with AVX-512, one thread, float32, GFLOP/s of single products):
  *
@@ -7,11 +7,12 @@
  *   AVX2 kernels        77         65-86        61-80         55-75           79, by its AVX2 kernels
  *   SSE2 kernels        26         20           19            18              138: it chooses by CPU
  *
- * A. The library's own kernels for AVX-512 and AVX2; a BLAS, if there is one, where there is no fused multiply-add.
- * B. A right side whose columns are not adjacent (w^T) is packed, unless there are so few rows that dot products are
- *    faster. One with adjacent columns (w) is packed from ROWS_WORTH_PACKING rows on.
- * C. For the rows of up to two tiles of a layer, B is packed in groups, each used while it is in cache: otherwise w of
- *    1024 x 1024 costs a tenth of the product of 256 rows.
+ * A. The library's own kernels for AVX-512 and AVX2; a BLAS, if there is one, where there is no fused
+ *    multiply-add.
+ * B. A right side whose columns are not adjacent (w^T) is packed, unless there are so few rows that dot
+ *    products are faster. One with adjacent columns (w) is packed from ROWS_WORTH_PACKING rows on.
+ * C. For the rows of up to two tiles of a layer, B is packed in groups, each used while it is in cache:
+ *    otherwise w of 1024 x 1024 costs a tenth of the product of 256 rows.
  */
 #include "gemm/gemm.h"
 
@@ -27,16 +28,15 @@
 /* up to this many rows, dot products are faster than transposing B */
 #define ROWS_WORTH_DOTS 12
 
-fa__gemm_plan fa__plan_gemm(const fa__gemm *p, const fa__micro_kernel *kernel, size_t size,
-                            const fa_blas *blas) {
-    fa__gemm_plan plan = {.kernel = kernel, .size = size};
+void fa__plan_gemm(fa__gemm_plan *plan, const fa__gemm *p, const fa__micro_kernel *kernel, size_t size,
+                   const fa_blas *blas) {
+    *plan = (fa__gemm_plan){.kernel = kernel, .size = size};
     if (blas && kernel->prefer_blas && fa__fits_blas(p, blas)) {
-        plan.blas = blas;
-        return plan;
+        plan->blas = blas;
+        return;
     }
-    plan.dots = p->b_row == 1 && p->a_column == 1 && p->b_column != 1 && p->m <= ROWS_WORTH_DOTS;
-    plan.packs = !plan.dots && (p->b_column != 1 || p->m >= ROWS_WORTH_PACKING);
-    return plan;
+    plan->dots = p->b_row == 1 && p->a_column == 1 && p->b_column != 1 && p->m <= ROWS_WORTH_DOTS;
+    plan->packs = !plan->dots && (p->b_column != 1 || p->m >= ROWS_WORTH_PACKING);
 }
 
 static size_t panels(const fa__gemm_plan *plan, const fa__gemm *p) {
@@ -92,7 +92,7 @@ static void multiply_panels(const void *context, size_t begin, size_t end) {
     const size_t room = begin * held / all, step = end * held / all - room;
     fa__gemm_plan own = *c->plan;
     own.packed = (char *)c->plan->packed + room * columns * p->k * size;
-    fa__state caller = fa__enter();
+    fa__fenv caller = fa__enter_fenv();
     for (size_t first = begin; first < end; first += step) {
         size_t last = end - first < step ? end : first + step, beyond = last * columns;
         const ptrdiff_t column = (ptrdiff_t)(first * columns);
@@ -104,11 +104,11 @@ static void multiply_panels(const void *context, size_t begin, size_t end) {
         if (p->k) own.kernel->pack(&part, own.packed, 0, last - first);
         fa__multiply(&own, &part);
     }
-    fa__leave(caller);
+    fa__leave_fenv(caller);
 }
 
-/* Columns are divided among the threads. Each thread packs what it uses, since cache lines that another core has just
- * written are slow to read. */
+/* Columns are divided among the threads. Each thread packs what it uses, since cache lines that another core
+ * has just written are slow to read. */
 void fa__multiply_groups(const fa__gemm_plan *plan, const fa__gemm *p) {
     packing context = {plan, p};
     size_t all = panels(plan, p), held = held_panels(plan, p);

@@ -24,7 +24,7 @@ typedef struct {
 
 typedef struct fa__micro_kernel fa__micro_kernel; /* see micro_kernel.h */
 
-/* How a product is computed. What a plan holds stays valid when the rows of A are multiplied a few at a time. */
+/* How a product is computed. A plan stays valid when the rows of A are multiplied a few at a time. */
 typedef struct {
     const fa__micro_kernel *kernel;
     const fa_blas *blas; /* or null: the library's own kernels */
@@ -35,8 +35,8 @@ typedef struct {
 } fa__gemm_plan;
 
 /* Plan a product; p->m counts all rows of A */
-fa__gemm_plan fa__plan_gemm(const fa__gemm *p, const fa__micro_kernel *kernel, size_t size,
-                            const fa_blas *blas);
+void fa__plan_gemm(fa__gemm_plan *plan, const fa__gemm *p, const fa__micro_kernel *kernel, size_t size,
+                   const fa_blas *blas);
 
 /* Bytes that plan->packed must have, and the packing of B into them */
 size_t fa__packed_size(const fa__gemm_plan *plan, const fa__gemm *p);
@@ -45,15 +45,16 @@ void fa__pack(const fa__gemm_plan *plan, const fa__gemm *p);
 /* The product, on the calling thread, after fa__pack */
 void fa__multiply(const fa__gemm_plan *plan, const fa__gemm *p);
 
-/* For products whose rows are all multiplied at once: B is packed in groups of columns, each of which is used while it
- * is in cache. fa__multiply_groups packs and multiplies, in several threads. */
+/* For products whose rows are all multiplied at once: B is packed in groups of columns, each of which is used
+ * while it is in cache. fa__multiply_groups packs and multiplies, in several threads. */
 void fa__plan_groups(fa__gemm_plan *plan, const fa__gemm *p);
 void fa__multiply_groups(const fa__gemm_plan *plan, const fa__gemm *p);
 
 /* The same product with A packed into memory for its rows, rounded up to a multiple of the kernel's */
 fa__gemm fa__pack_left(const fa__gemm_plan *plan, const fa__gemm *p, void *packed);
 
-/* The address of an element. It is computed with integers, so that it is defined for the null pointers of empty arrays. */
+/* The address of an element. It is computed with integers, so that it is defined for the null pointers of
+ * empty arrays. */
 static inline char *fa__at(const void *data, ptrdiff_t elements, size_t size) {
     return (char *)((uintptr_t)data + (uintptr_t)elements * size);
 }

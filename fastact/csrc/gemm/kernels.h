@@ -2,7 +2,7 @@
 #ifndef FA_GEMM_KERNELS_H
 #define FA_GEMM_KERNELS_H
 
-#include "elementwise/internal.h"
+#include "platform/dtype.h"
 #include "gemm/micro_kernel.h"
 
 /* for FA__F32 or FA__F64 */

@@ -1,13 +1,13 @@
-/* The micro-kernels: blocks of a product in registers, packing, and sums of columns. Compiled once for each instruction
- * set and element type (platform/kernel.h). Must not depend on layers, activations or threads.
+/* The micro-kernels: blocks of a product in registers, packing, and sums of columns. Compiled once for each
+ * instruction set and element type (platform/kernel.h). Must not depend on layers, activations or threads.
  *
- * A. Each element of C is one sum over k in ascending order, divided only at multiples of a fixed depth. So its bits
- *    do not depend on the numbers of rows and columns, nor on how rows are divided among threads.
- * B. A block of ROWS x (VECTORS vectors) of C stays in registers. Each step of k takes VECTORS loads of B, ROWS
- *    broadcasts of A and ROWS*VECTORS fused multiply-adds. Registers needed: 6 x 4 + 4 + 1 of 32 (AVX-512, NEON);
- *    6 x 2 + 2 + 1 of 16.
- * C. While a packed panel of B is used, the next one is prefetched into the second-level cache, a few bytes per step
- *    of k, because memory further away is too slow. Prefetching beyond the last panel is harmless.
+ * A. Each element of C is one sum over k in ascending order, divided only at multiples of a fixed depth. So
+ *    its bits do not depend on the numbers of rows and columns, nor on how rows are divided among threads.
+ * B. A block of ROWS x (VECTORS vectors) of C stays in registers. Each step of k takes VECTORS loads of B,
+ *    ROWS broadcasts of A and ROWS*VECTORS fused multiply-adds. Registers needed: 6 x 4 + 4 + 1 of 32
+ *    (AVX-512, NEON); 6 x 2 + 2 + 1 of 16.
+ * C. While a packed panel of B is used, the next one is prefetched into the second-level cache, a few bytes
+ *    per step of k, because memory further away is too slow. Prefetching beyond the last panel is harmless.
  */
 #include <stdint.h>
 #include <string.h>
@@ -24,7 +24,8 @@
 
 #define ROWS 6
 #define TALL (2 * ROWS) /* of blocks one vector wide, which need as many sums to keep the multipliers busy */
-/* rows of a panel at a time, to stay in cache; fewer for panels that are not packed, whose rows may be a page apart */
+/* rows of a panel at a time, to stay in cache; fewer for panels that are not packed, whose rows may be a page
+ * apart */
 #define DEPTH 256
 #define DEPTH_PACKED 512
 /* columns of B from which on panels that are not packed begin at a cache line */
@@ -118,8 +119,9 @@ BLOCKS(2)
 static block_function *const functions[VECTORS + 1][TALL + 1][2] = {{{0}}, {TALL_ENTRIES(1)}, {ENTRIES(2)}};
 #endif
 
-/* All rows of one panel. If A is packed, the blocks are its panels, a_panel apart. If not (a_panel is 0), there are as
- * few blocks as possible, of heights as equal as possible. If B is packed, the next panel is b_panel further per column. */
+/* All rows of one panel. If A is packed, the blocks are its panels, a_panel apart. If not (a_panel is 0),
+ * there are as few blocks as possible, of heights as equal as possible. If B is packed, the next panel is
+ * b_panel further per column. */
 static void multiply_panel(block p, size_t m, size_t columns, ptrdiff_t a_panel, ptrdiff_t b_panel) {
     const size_t vectors = (columns + LANES - 1) / LANES;
     const size_t most = !a_panel && vectors == 1 ? TALL : ROWS, blocks = (m + most - 1) / most;
@@ -137,7 +139,8 @@ static void multiply_panel(block p, size_t m, size_t columns, ptrdiff_t a_panel,
 }
 
 /* The width of the first panel, chosen so that the next ones begin at a cache line: where B is read from the
- * second-level cache, vectors that cross cache lines cost a fifth. COLUMNS where that is impossible or does not pay. */
+ * second-level cache, vectors that cross cache lines cost a fifth. COLUMNS where that is impossible or does
+ * not pay. */
 static size_t first_columns(const fa__gemm *p, ptrdiff_t b_panel) {
     size_t misplaced = (uintptr_t)p->b / sizeof(real) % LANES;
     int can = b_panel == 1 && p->b_row % LANES == 0 && p->n >= COLUMNS_WORTH_ALIGNING;
@@ -251,8 +254,8 @@ static void pack_left(const fa__gemm *p, void *packed) {
 
 /* Dot products ------------------------------------------------------------------------------------- */
 
-/* A rows x columns block of C with rows*columns = LANES sums in registers, each over all k, a vector at a time.
- * Columns that B lacks are computed from its last one and not stored. */
+/* A rows x columns block of C with rows*columns = LANES sums in registers, each over all k, a vector at a
+ * time. Columns that B lacks are computed from its last one and not stored. */
 INLINE void dot_block(const int rows, const int columns, const fa__gemm *p, size_t row, size_t column) {
     const real *a[LANES], *b[LANES];
     vector sum[LANES];

@@ -4,7 +4,8 @@
 
 #include "gemm/gemm.h"
 
-/* A panel is `columns` columns of B. A packed panel is a k x columns array, with zeros for the columns that B lacks. */
+/* A panel is `columns` columns of B. A packed panel is a k x columns array, with zeros for the columns that B
+ * lacks. */
 struct fa__micro_kernel {
     size_t rows, columns, lanes; /* of the block that is held in registers; elements per vector */
     int prefer_blas;             /* whether a BLAS, if there is one, is faster than these kernels */

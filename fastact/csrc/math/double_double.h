@@ -1,16 +1,16 @@
 /* Numbers held as an unevaluated sum h + l of two doubles, and the few operations on them.
- * Does not know any function, activation, dtype or instruction set beyond "is there an FMA".
+ * Must not depend on functions, activations or dtypes.
  *
- * FA_COMPENSATE 1 (float64 kernels): l carries what h rounded away, so that a formula loses well under
- *   an ULP before its one final rounding.
- * FA_COMPENSATE 0 (float32 kernels): a double has 29 bits more than the result needs; every l is left
- *   out and the same formula text compiles to plain double arithmetic.
+ * FA_COMPENSATE 1 (float64 kernels): l holds the rounding error of h, so that a formula loses well under
+ *   an ULP before its final rounding.
+ * FA_COMPENSATE 0 (float32 kernels): a double has 29 bits more than the result needs; every l is
+ *   omitted, and the same text compiles to plain double arithmetic.
  *
  * References: Dekker (1971), "A floating-point technique for extending the available precision";
  * Ogita, Rump and Oishi (2005), "Accurate sum and dot product".
  */
-#ifndef FA_PAIR_H
-#define FA_PAIR_H
+#ifndef FA_MATH_DOUBLE_DOUBLE_H
+#define FA_MATH_DOUBLE_DOUBLE_H
 
 #ifndef FA_COMPENSATE
 #error "define FA_COMPENSATE as 0 or 1"

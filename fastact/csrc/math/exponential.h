@@ -1,15 +1,15 @@
-/* exp, expm1, the logarithm of 1 + e, sigmoid, tanh and softplus of a pair.
- * Does not know activations, loops or dtypes.
+/* exp, expm1, log(1 + e), sigmoid, tanh and softplus of a double-double.
+ * Must not depend on activations, loops or dtypes.
  *
  * A. Branch-free: only arithmetic, bit casts and conditional moves, so that a loop over any of them
  *    vectorises on every instruction set from SSE2 up.
  * B. An exponential is returned as mantissa * 2^k with 2^k kept apart (fa__power), because the tails of
- *    activations are quotients of exponentials: scaling last keeps subnormal results right and rounds
- *    them once.
+ *    activations are quotients of exponentials: scaling last rounds subnormal
+ *    results once.
  * C. NaN passes through every clamp: comparisons with NaN are false and select the argument.
  */
-#ifndef FA_EXPONENTIAL_H
-#define FA_EXPONENTIAL_H
+#ifndef FA_MATH_EXPONENTIAL_H
+#define FA_MATH_EXPONENTIAL_H
 
 #include <stdint.h>
 #include <string.h>
@@ -87,8 +87,8 @@ FA_INLINE double fa__rounded(fa__scaled e) {
 
 /* exp --------------------------------------------------------------------------------------------- */
 
-/* e^x = (1 + t) * 2^k with abs(t) < 0.42. Beyond +-FA__FAR x is clamped there, where float32 (plain) and
- * float64 (compensated) have long under- or overflown; at -FA__FAR the power is 0, since products that
+/* e^x = (1 + t) * 2^k with abs(t) < 0.42. Beyond +-FA__EXP_LIMIT x is clamped there, where float32 (plain) and
+ * float64 (compensated) have long under- or overflown; at -FA__EXP_LIMIT the power is 0, since products that
  * underflow cost a hundred times what zeros do. */
 typedef struct {
     fa__pair t;
@@ -98,14 +98,14 @@ typedef struct {
 } fa__exp_parts;
 
 #if FA_COMPENSATE
-#define FA__FAR 1400.0
+#define FA__EXP_LIMIT 1400.0
 #else
-#define FA__FAR 700.0
+#define FA__EXP_LIMIT 700.0
 #endif
 
 FA_INLINE fa__exp_parts fa__exp_reduce(fa__pair x) {
     fa__exp_parts e;
-    double xh = fa__max(fa__min(x.h, FA__FAR), -FA__FAR);
+    double xh = fa__max(fa__min(x.h, FA__EXP_LIMIT), -FA__EXP_LIMIT);
     double shifted = fa__fma(xh, FA_LOG2_E, FA__ROUNDER);
     e.k = shifted - FA__ROUNDER;
     /* r = x - k ln 2; the first difference is exact (Cody and Waite) */
@@ -121,12 +121,12 @@ FA_INLINE fa__exp_parts fa__exp_reduce(fa__pair x) {
     double half = fa__fma(e.k, 0.5, FA__ROUNDER);
     double first_half = fa__exp2_of(half);
     double other_half = fa__exp2_of(e.k - (half - FA__ROUNDER) + FA__ROUNDER);
-    e.power = (fa__power){xh > -FA__FAR ? first_half : 0, xh > -FA__FAR ? other_half : 0};
+    e.power = (fa__power){xh > -FA__EXP_LIMIT ? first_half : 0, xh > -FA__EXP_LIMIT ? other_half : 0};
 #else
     e.r = r;
     e.t = fa__pair_of(r.h + e.rest);
     double power = fa__exp2_of(shifted);
-    e.power = (fa__power){xh > -FA__FAR ? power : 0, 1.0};
+    e.power = (fa__power){xh > -FA__EXP_LIMIT ? power : 0, 1.0};
 #endif
     return e;
 }
@@ -191,29 +191,30 @@ FA_INLINE fa__pair fa__expm1_small(fa__pair x) {
     return fa__expm1_of_parts(fa__exp_reduce(x));
 }
 
-/* The same for x <= 0 in the kernel's own type, to an ULP or two of 1, as backward from the output needs it. In double,
+/* The same for x <= 0 in the kernel's type, to an ULP or two of 1, as backward from the output needs it. In double,
  * (2^k - 1) + 2^k (e^r - 1). In float, with x log2 e = k + r: (2^k - 1) + 2^k (r ln 2 + r^2 P(r)), of which all is kept
  * exact that is not small beside the sum. */
-FA_INLINE fa__own fa__own_expm1(fa__own_pair x) {
-#if FA__OWN(1, 0)
-    const fa__own_pair log2_e = FA__OWN_CONSTANT(FA_LOG2_E, 0), ln2 = FA__OWN_CONSTANT(FA_LN2_DOUBLE, 0);
+FA_INLINE fa__native fa__native_expm1(fa__native_pair x) {
+#if FA__NATIVE(1, 0)
+    const fa__native_pair log2_e = FA__NATIVE_CONSTANT(FA_LOG2_E, 0),
+                          ln2 = FA__NATIVE_CONSTANT(FA_LN2_DOUBLE, 0);
     const float c[] = {FA_EXP2_POLY}, rounder = 0x1.8p23f; /* as FA__ROUNDER */
-    x = x.h < -40 ? (fa__own_pair){-40, 0} : x;            /* there e^x - 1 is -1 */
-    fa__own_pair z = fa__own_product(x.h, log2_e.h);
+    x = x.h < -40 ? (fa__native_pair){-40, 0} : x;         /* there e^x - 1 is -1 */
+    fa__native_pair z = fa__native_product(x.h, log2_e.h);
     float shifted = z.h + rounder, r = z.h - (shifted - rounder), p = c[0];
-    float low = fa__own_fma(x.l, log2_e.h, fa__own_fma(x.h, log2_e.l, z.l));
+    float low = fa__native_fma(x.l, log2_e.h, fa__native_fma(x.h, log2_e.l, z.l));
 #pragma GCC unroll 8
-    for (size_t i = 1; i < sizeof c / sizeof *c; i++) p = fa__own_fma(p, r, c[i]);
-    fa__own_pair most = fa__own_product(r, ln2.h), square = fa__own_product(r, r);
-    float tiny = fa__own_fma(low, ln2.h, fa__own_fma(r, ln2.l, fa__own_fma(square.l, p, most.l)));
-    float rest = fa__own_fma(square.h, p, tiny);
+    for (size_t i = 1; i < sizeof c / sizeof *c; i++) p = fa__native_fma(p, r, c[i]);
+    fa__native_pair most = fa__native_product(r, ln2.h), square = fa__native_product(r, r);
+    float tiny = fa__native_fma(low, ln2.h, fa__native_fma(r, ln2.l, fa__native_fma(square.l, p, most.l)));
+    float rest = fa__native_fma(square.h, p, tiny);
     uint32_t bits;
     memcpy(&bits, &shifted, sizeof bits);
     bits = (bits + 127) << 23;
     float power;
     memcpy(&power, &bits, sizeof power);
-    fa__own_pair sum = fa__own_sum(power - 1, power * most.h);
-    return sum.h + fa__own_fma(power, rest, sum.l);
+    fa__native_pair sum = fa__native_sum(power - 1, power * most.h);
+    return sum.h + fa__native_fma(power, rest, sum.l);
 #else
     int far = x.h < -40;
     double h = far ? -40 : x.h, l = far ? 0 : x.l;
@@ -279,7 +280,7 @@ FA_INLINE fa__scaled fa__sigmoid_slope(fa__pair x) {
     return e;
 }
 
-/* log(1 + e^x) = max(x, 0) + log(1 + exp(-abs x)); for x beyond FA__FAR that is x, which is the caller's */
+/* log(1 + e^x) = max(x, 0) + log(1 + exp(-abs x)); for x beyond FA__EXP_LIMIT that is x, which is the caller's */
 FA_INLINE fa__scaled fa__softplus(fa__pair x) {
     fa__scaled log = fa__log1p(fa__exp_decay(x));
     fa__scaled above = fa__unit_scaled(fa__add(x, fa__unscaled(log)));

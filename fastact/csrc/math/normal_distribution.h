@@ -1,12 +1,12 @@
 /* The normal distribution: its density, its tail and the error function.
- * Does not know activations, loops or dtypes. Branch-free, as exponential.h. */
-#ifndef FA_NORMAL_H
-#define FA_NORMAL_H
+ * Must not depend on activations, loops or dtypes. Branch-free, as exponential.h. */
+#ifndef FA_MATH_NORMAL_DISTRIBUTION_H
+#define FA_MATH_NORMAL_DISTRIBUTION_H
 
 #include "math/exponential.h"
 
 /* beyond 39 the normal tail underflows in float64; Mills' ratio is fitted up to 40 */
-#define FA__GAUSS_FAR 40.0
+#define FA__GAUSS_LIMIT 40.0
 
 /* 1/sqrt(2 pi) */
 FA_INLINE fa__pair fa__density_at_0(void) {
@@ -22,7 +22,7 @@ FA_INLINE fa__scaled fa__gauss(fa__pair x) {
 /* M(a) = e^(a^2/2) Phi(-a) for a >= 0, held at a = 40: Mills' ratio over sqrt(2 pi). Times 2 + 4 a/sqrt(2 pi) it is a
  * smooth function, from 1 to 2/pi, of t = (a - K)/(a + K), which maps [0, inf) to [-1, 1). */
 FA_INLINE fa__pair fa__mills(fa__pair x) {
-    fa__pair a = fa__abs_to(x, FA__GAUSS_FAR);
+    fa__pair a = fa__abs_to(x, FA__GAUSS_LIMIT);
     double t = (a.h - FA_MILLS_CENTRE) / (a.h + FA_MILLS_CENTRE);
     double rest = FA_POLY(t, FA_MILLS_POLY);
     fa__pair scaled = fa__with_constant(FA_MILLS_CONSTANT_HI, FA_MILLS_CONSTANT_LO, t, rest);

@@ -1,11 +1,11 @@
 /* sin and cos over the whole range of floats, and arctan.
- * Does not know activations, loops or dtypes. Branch-free, as exponential.h.
+ * Must not depend on activations, loops or dtypes. Branch-free, as exponential.h.
  *
  * Range reduction after Payne and Hanek (1983): x * 2/pi modulo 4, with just those digits of 2/pi that
  * matter for the magnitude of x, found by its exponent.
  */
-#ifndef FA_TRIGONOMETRY_H
-#define FA_TRIGONOMETRY_H
+#ifndef FA_MATH_TRIGONOMETRY_H
+#define FA_MATH_TRIGONOMETRY_H
 
 #include "math/exponential.h"
 

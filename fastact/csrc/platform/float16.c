@@ -1,9 +1,11 @@
-/* IEEE binary16 conversions, exact and with one rounding: in integer arithmetic, or where there is one, by the
- * processor's instruction, with the same bits. Knows bits only. */
+/* IEEE binary16 conversions: in integer arithmetic or, where there is one, by the processor's instruction, with the same
+ * bits. */
 #include "platform/float16.h"
 
 #include <math.h>
 #include <string.h>
+
+#include "platform/fenv.h"
 
 static uint32_t bits_of(float x) {
     uint32_t u;
@@ -17,20 +19,20 @@ static float float_of(uint32_t u) {
     return x;
 }
 
-/* Shift exponent and fraction into place and rescale by 2^112: exact, subnormals included. NaN is quiet, as it is
- * where the processor converts. */
-float fa__float_from_half(uint16_t half) {
+/* Shift exponent and fraction into place and rescale by 2^112: exact, subnormals included. NaN becomes quiet, as in the
+ * processor's conversion. */
+float fa__float16_to_float32(uint16_t half) {
     uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13, sign = (uint32_t)(half & 0x8000) << 16;
     uint32_t quiet = magnitude > 0x0f800000 ? 0x400000 : 0;
     if (magnitude >= 0x0f800000) return float_of(sign | 0x7f800000 | quiet | magnitude); /* inf, NaN */
     return float_of(sign | bits_of(float_of(magnitude) * 0x1p112f));
 }
 
-uint16_t fa__half_from_float(float x) {
+uint16_t fa__float32_to_float16(float x) {
     uint32_t u = bits_of(x), sign = (u >> 16) & 0x8000, magnitude = u & 0x7fffffff;
     if (magnitude > 0x7f800000) return (uint16_t)(sign | 0x7e00 | (magnitude >> 13 & 0x3ff)); /* NaN */
     if (magnitude >= 0x477ff000) return (uint16_t)(sign | 0x7c00); /* rounds to infinity */
-    if (magnitude < 0x38800000) { /* subnormal half: let the float adder round at 2^-24 */
+    if (magnitude < 0x38800000) { /* subnormal: float32 addition rounds at 2^-24 */
         uint32_t rounded = bits_of(float_of(magnitude) + 0.5f) - bits_of(0.5f);
         return (uint16_t)(sign | rounded);
     }
@@ -38,15 +40,15 @@ uint16_t fa__half_from_float(float x) {
     return (uint16_t)(sign | ((magnitude - 0x38000000 + 0xfff + even) >> 13));
 }
 
-/* By way of a float rounded to odd: inexact ones end in 1, which keeps them off the middle between two halves */
-uint16_t fa__half_from_double(double x) {
+/* Through a float32 rounded to odd: an inexact one ends in 1, so it is never midway between two float16 numbers */
+uint16_t fa__float64_to_float16(double x) {
     float near = (float)x;
-    if ((double)near == x || x != x) return fa__half_from_float(near);
+    if ((double)near == x || x != x) return fa__float32_to_float16(near);
     uint32_t u = bits_of(near), too_far = fabs((double)near) > fabs(x);
-    return fa__half_from_float(float_of((u - too_far) | 1));
+    return fa__float32_to_float16(float_of((u - too_far) | 1));
 }
 
-/* Runs ------------------------------------------------------------------------------------------- */
+/* Spans ------------------------------------------------------------------------------------------ */
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -85,12 +87,32 @@ static int can_convert(void) {
 }
 #endif
 
-void fa__floats_from_halves(float *to, const uint16_t *from, size_t n) {
+void fa__float16_to_float32_n(float *to, const uint16_t *from, size_t n) {
     for (size_t i = can_convert() ? widen_by_eight(to, from, n) : 0; i < n; i++)
-        to[i] = fa__float_from_half(from[i]);
+        to[i] = fa__float16_to_float32(from[i]);
 }
 
-void fa__halves_from_floats(uint16_t *to, const float *from, size_t n) {
+void fa__float32_to_float16_n(uint16_t *to, const float *from, size_t n) {
     for (size_t i = can_convert() ? narrow_by_eight(to, from, n) : 0; i < n; i++)
-        to[i] = fa__half_from_float(from[i]);
+        to[i] = fa__float32_to_float16(from[i]);
+}
+
+/* Single numbers --------------------------------------------------------------------------------- */
+
+static int round_to(int half, double value, float *result) {
+    fa__fenv caller = fa__enter_fenv();
+    volatile double wide = value; /* volatile: keeps the conversion between enter and leave */
+    volatile float narrow = half ? fa__float16_to_float32(fa__float64_to_float16(wide)) : (float)wide;
+    fa__leave_fenv(caller);
+    if (isinf(narrow) && !isinf(value)) return 0;
+    *result = narrow;
+    return 1;
+}
+
+int fa__round_to_float32(double value, float *result) {
+    return round_to(0, value, result);
+}
+
+int fa__round_to_float16(double value, float *result) {
+    return round_to(1, value, result);
 }

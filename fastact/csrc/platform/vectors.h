@@ -1,7 +1,7 @@
 /* Vectors of FA_REAL as wide as the instruction set has them: loads and stores of a part, transposition, sums.
- * For micro.c and movers.c, which are compiled once per element type and instruction set. Does not know matrices. */
-#ifndef FA_VECTORS_H
-#define FA_VECTORS_H
+ * For kernel sources (kernel.h). */
+#ifndef FA_PLATFORM_VECTORS_H
+#define FA_PLATFORM_VECTORS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,14 +1,16 @@
-/* Exponential tails: float64 f beyond a table's cover, where it comes near a line or a number as an exponential does.
- * Included by pieces.h. Knows how to raise e and to sum; does not know which function it computes.
+/* Exponential tails: float64 f beyond the cover of a table, where f approaches a line or a constant exponentially.
  *
- *     f(x) = base + line x + sign e (A(e) + u B(e)),  e = exp(-rate u), u = |x|
+ *     f(x) = base + line x + sign e (A(e) + u B(e)),  e = exp(-rate u),  u = |x|
  *
- * A and B are short polynomials, fitted by tails.py. e is T (1 + q) 2^n, T one of sixteen powers of two, so that q is
- * small and its rounding errors smaller; so is all of A and B beyond their first coefficients. What is left of one
- * rounding by the sum and one by the product is below the bounds of float64.
+ * A and B are short polynomials, fitted by tools/polynomials/exponential_tails.py. e is computed as T (1 + q) 2^n
+ * with T one of sixteen powers of two, so that q is small and so are its rounding errors; the terms of A and B beyond
+ * the first ones are small too. One rounding of the sum and one of the product remain, which is within the bounds of
+ * float64.
+ *
+ * This file must not depend on any activation.
  */
-#ifndef FA_TAILS_H
-#define FA_TAILS_H
+#ifndef FA_POLYNOMIAL_EXPONENTIAL_TAILS_H
+#define FA_POLYNOMIAL_EXPONENTIAL_TAILS_H
 
 #include "math/coefficients.h"
 #include "polynomial/vectors.h"
@@ -16,61 +18,62 @@
 #define FA__TAIL_TERMS 8
 
 typedef struct {
-    int sign; /* of e; 0 where there is no tail on this side */
-    real base, line, low, a[FA__TAIL_TERMS], b[FA__TAIL_TERMS]; /* low is what a[0] lacks */
-} fa__tail;
+    int sign; /* of the exponential; 0 without a tail on this side */
+    real base, line, low, a[FA__TAIL_TERMS], b[FA__TAIL_TERMS]; /* low is the rounding error of a[0] */
+} fa__exponential_tail;
 
 typedef struct {
     int a_terms, b_terms, exact_product; /* exact_product: rate u is exact */
     real rate;
-    fa__tail side[2]; /* of negative and of other x; alike, but for signs and lines, where they can be */
-} fa__tails;
+    /* of negative and of other x; equal apart from signs and lines where possible */
+    fa__exponential_tail side[2];
+} fa__exponential_tails;
 
-/* a member of the side of x: a constant where the sides agree */
+/* A member for the side of x: a constant where both sides agree. */
 #define FA__OF_SIDE(t, x, member)               \
     ((t)->side[0].member == (t)->side[1].member \
          ? FA__ALL((t)->side[1].member)         \
          : fa__by_sign(x, FA__ALL((t)->side[0].member), FA__ALL((t)->side[1].member)))
 #define FA__EITHER(t, member) ((t)->side[0].member != 0 || (t)->side[1].member != 0)
 
-/* e^z as (T + t) 2^n: n is a multiple of 1/16, of which T knows the fraction and the exponent the rest */
+/* e^z = (most + rest) 2^exponent. n is z log2(e) rounded to a multiple of 1/16: its fraction is in `most` and `rest`,
+ * its integer part is the exponent. */
 typedef struct {
     fa__reals most, rest, n;
-    fa__ints exponent; /* of the rest, to be added to a number's bits: not below FA__FARTHEST */
-} fa__raised;
-#define FA__FARTHEST (-1000.0)
+    fa__ints exponent; /* added to the bits of a number; at least FA__LEAST_EXPONENT */
+} fa__split_power;
+#define FA__LEAST_EXPONENT (-1000.0)
 
-FA_INLINE fa__raised fa__raise(fa__reals z, const fa__reals *z_error) {
+FA_INLINE fa__split_power fa__exponential(fa__reals z, const fa__reals *z_error) {
     static const FA__ALIGNED double most[] = {FA_SIXTEENTHS_HI}, rest[] = {FA_SIXTEENTHS_LO};
-    const double c[] = {FA_EXP_SIXTEENTH_POLY}, rounder = 0x1.8p48; /* its last place is 1/16 */
+    const double c[] = {FA_EXP_SIXTEENTH_POLY}, rounder = 0x1.8p48; /* the unit of its last place is 1/16 */
     fa__reals shifted = FA__FMA(z, FA__ALL(FA_LOG2_E), FA__ALL(rounder)), n = shifted - rounder;
     fa__reals r = FA__FMA(n, FA__ALL(-FA_LN2_LO), FA__FMA(n, FA__ALL(-FA_LN2_HI), z));
     if (z_error) r += *z_error;
     fa__reals square = r * r, p = FA__FMA(r, FA__ALL(c[0]), FA__ALL(c[1]));
 #pragma GCC unroll 4
-    for (size_t i = 2; i < sizeof c / sizeof *c;
-         i += 2) /* in pairs: half as many steps wait for each other */
+    for (size_t i = 2; i < sizeof c / sizeof *c; i += 2) /* two terms a step halve the dependency chain */
         p = FA__FMA(p, square, FA__FMA(r, FA__ALL(c[i]), FA__ALL(c[i + 1])));
     fa__reals q = FA__FMA(square, p, r); /* e^r - 1 */
-    fa__reals power = fa__entry(fa__load_entries(most), (fa__ints)shifted, z, 0, 0);
-    fa__reals low = FA__FMA(power, q, fa__entry(fa__load_entries(rest), (fa__ints)shifted, z, 0, 0));
-    fa__ints sixteenths = (fa__ints)_mm512_max_pd(shifted, FA__ALL(FA__FARTHEST + rounder));
-    return (fa__raised){power, low, n, (sixteenths & -16) << 48};
+    fa__reals power = fa__coefficient(fa__load_coefficients(most), (fa__ints)shifted, z, 0, 0);
+    fa__reals low =
+        FA__FMA(power, q, fa__coefficient(fa__load_coefficients(rest), (fa__ints)shifted, z, 0, 0));
+    fa__ints sixteenths = (fa__ints)_mm512_max_pd(shifted, FA__ALL(FA__LEAST_EXPONENT + rounder));
+    return (fa__split_power){power, low, n, (sixteenths & -16) << 48};
 }
 
-/* sum * by + term, or the term alone */
+/* sum * by + term, or the term alone at the first step */
 FA_INLINE fa__reals fa__horner_step(fa__reals sum, fa__reals by, fa__reals term, int first) {
     if (first) return term;
     return FA__FMA(sum, by, term);
 }
 
-FA_INLINE fa__reals fa__tail_value(const fa__tails *t, fa__reals x) {
+FA_INLINE fa__reals fa__exponential_tail_value(const fa__exponential_tails *t, fa__reals x) {
     const fa__ints sign_bit = (fa__ints)FA__ALL(-0.0f);
     fa__reals u = (fa__reals)((fa__ints)x & ~sign_bit), z = u * -t->rate, none = FA__ALL(0);
     fa__reals error = FA__FMA(u, FA__ALL(-t->rate), -z);
-    fa__raised raised = fa__raise(z, t->exact_product ? 0 : &error);
-    fa__reals e = (fa__reals)((fa__ints)(raised.most + raised.rest) + raised.exponent), small = none,
-              b = none;
+    fa__split_power power = fa__exponential(z, t->exact_product ? 0 : &error);
+    fa__reals e = (fa__reals)((fa__ints)(power.most + power.rest) + power.exponent), small = none, b = none;
 #pragma GCC unroll 8
     for (int i = t->a_terms - 1; i > 0; i--)
         small = fa__horner_step(small, e, FA__OF_SIDE(t, x, a[i]), i == t->a_terms - 1);
@@ -82,12 +85,11 @@ FA_INLINE fa__reals fa__tail_value(const fa__tails *t, fa__reals x) {
     if (FA__EITHER(t, low)) small += FA__OF_SIDE(t, x, low);
     fa__reals large = FA__OF_SIDE(t, x, a[0]);
     if (FA__EITHER(t, b[0]))
-        large = FA__FMA(u, FA__OF_SIDE(t, x, b[0]), large); /* exact if a[0] is 0, b[0] 1 */
-    fa__reals product =
-        FA__FMA(raised.most, large, FA__FMA(raised.most, small, raised.rest * (large + small)));
-    fa__reals found = (fa__reals)((fa__ints)product + raised.exponent);
-    if (__builtin_expect(fa__at_most(raised.n, FA__FARTHEST) != 0, 0))
-        found = fa__scaled_by(product, raised.n);
+        large = FA__FMA(u, FA__OF_SIDE(t, x, b[0]), large); /* exact if a[0] is 0 and b[0] is 1 */
+    fa__reals product = FA__FMA(power.most, large, FA__FMA(power.most, small, power.rest * (large + small)));
+    fa__reals found = (fa__reals)((fa__ints)product + power.exponent);
+    if (__builtin_expect(fa__at_most(power.n, FA__LEAST_EXPONENT) != 0, 0))
+        found = fa__scaled_by(product, power.n);
     fa__reals left = FA__ALL(t->side[0].sign < 0 ? -0.0 : 0.0),
               right = FA__ALL(t->side[1].sign < 0 ? -0.0 : 0.0);
     found = (fa__reals)((fa__ints)found ^ (fa__ints)fa__by_sign(x, left, right));

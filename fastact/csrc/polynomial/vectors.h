@@ -1,9 +1,9 @@
-/* Vectors for pieces.h: as many elements as a register holds, and look-ups in tables of twice as many. Three sets of
- * one interface: float on AVX-512, double on AVX-512, float on AVX2. Knows no tables and no functions.
+/* Vector operations of the table kernels: one interface with three implementations, for float on AVX-512, double on
+ * AVX-512, and float on AVX2. A vector fills one register; a coefficient is looked up among twice as many numbers.
  *
- * A mask has one bit per element. An fa__ints `truth` counts where its sign bit is set. */
-#ifndef FA_PIECE_VECTORS_H
-#define FA_PIECE_VECTORS_H
+ * An fa__mask has one bit per element. An fa__ints used as a truth value is true where its sign bit is set. */
+#ifndef FA_POLYNOMIAL_VECTORS_H
+#define FA_POLYNOMIAL_VECTORS_H
 
 #include <immintrin.h>
 #include <stdint.h>
@@ -38,15 +38,16 @@ typedef uint32_t fa__word;
 typedef __m256 fa__reals;
 #endif
 #if defined(__AVX512F__)
-#define FA__TOGETHER 4 /* vectors computed step by step side by side: as registers last */
+#define FA__INTERLEAVED \
+    4 /* vectors whose polynomials are evaluated side by side; more do not fit the registers */
 #else
-#define FA__TOGETHER 1
+#define FA__INTERLEAVED 1
 #endif
 typedef fa__int fa__ints __attribute__((vector_size(sizeof(fa__reals))));
 typedef fa__word fa__words __attribute__((vector_size(sizeof(fa__reals))));
 
-#define FA__ENTRIES (2 * FA__WIDTH)              /* of a row of a table; not all of them need be used */
-#define FA__ALIGNED __attribute__((aligned(64))) /* so that no look-up crosses a cache line */
+#define FA__SLOTS (2 * FA__WIDTH)                /* numbers in a row of coefficients; some may be unused */
+#define FA__ALIGNED __attribute__((aligned(64))) /* no load of coefficients crosses a cache line */
 
 FA_INLINE fa__reals fa__load(const real *from) {
     fa__reals x;
@@ -58,20 +59,20 @@ FA_INLINE void fa__store(real *to, fa__reals x) {
     memcpy(to, &x, sizeof x);
 }
 
-/* A row of a table, in two registers. The compiler is kept from reading it from memory again for each vector, which
- * would take as long as all else. */
+/* A row of coefficients in two registers. The empty assembly statement keeps the compiler from loading the row again
+ * for each vector, which would take as long as everything else. */
 typedef struct {
     fa__reals first, second;
-} fa__entries;
-FA_INLINE fa__entries fa__load_entries(const real *from) {
-    fa__entries row = {fa__load(from), fa__load(from + FA__WIDTH)};
+} fa__coefficients;
+FA_INLINE fa__coefficients fa__load_coefficients(const real *from) {
+    fa__coefficients row = {fa__load(from), fa__load(from + FA__WIDTH)};
 #if defined(__AVX512F__)
     __asm__("" : "+v"(row.first), "+v"(row.second));
 #endif
     return row;
 }
 
-/* one cache line, past the caches */
+/* Copies one cache line with streaming stores. */
 FA_INLINE void fa__stream_line(char *to, const char *from) {
     const real *line = (const real *)(const void *)from;
 #if defined(__AVX512F__)
@@ -82,7 +83,7 @@ FA_INLINE void fa__stream_line(char *to, const char *from) {
 #endif
 }
 
-/* comparisons with a number; none is true of NaN */
+/* Comparisons with a number; all are false for NaN. */
 #if FA_COMPENSATE
 #define FA__COMPARED(x, limit, how) _mm512_cmp_pd_mask(x, FA__ALL(limit), how)
 #elif defined(__AVX512F__)
@@ -113,11 +114,12 @@ FA_INLINE void fa__pack(real *to, fa__mask mask, fa__reals x) {
 FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
     fa__store(to, _mm512_mask_expand_pd(fa__load(to), mask, fa__load(from)));
 }
-FA_INLINE fa__reals fa__entry(fa__entries row, fa__ints k, fa__reals x, int by_sign, int far) {
-    (void)x, (void)by_sign, (void)far;
+FA_INLINE fa__reals fa__coefficient(fa__coefficients row, fa__ints k, fa__reals x, int by_sign,
+                                    int all_slots) {
+    (void)x, (void)by_sign, (void)all_slots;
     return _mm512_permutex2var_pd(row.first, (__m512i)k, row.second);
 }
-/* x 2^n, n rounded down; subnormal results at no extra cost */
+/* x 2^floor(n); subnormal results cost nothing extra. */
 FA_INLINE fa__reals fa__scaled_by(fa__reals x, fa__reals n) {
     return _mm512_scalef_pd(x, n);
 }
@@ -137,8 +139,9 @@ FA_INLINE void fa__pack(real *to, fa__mask mask, fa__reals x) {
 FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
     fa__store(to, _mm512_mask_expand_ps(fa__load(to), mask, fa__load(from)));
 }
-FA_INLINE fa__reals fa__entry(fa__entries row, fa__ints k, fa__reals x, int by_sign, int far) {
-    (void)x, (void)by_sign, (void)far;
+FA_INLINE fa__reals fa__coefficient(fa__coefficients row, fa__ints k, fa__reals x, int by_sign,
+                                    int all_slots) {
+    (void)x, (void)by_sign, (void)all_slots;
     return _mm512_permutex2var_ps(row.first, (__m512i)k, row.second);
 }
 FA_INLINE fa__reals fa__rounded_to_whole(fa__reals x) {
@@ -161,7 +164,7 @@ FA_INLINE fa__reals fa__choose(fa__mask mask, fa__reals yes, fa__reals no) {
     const fa__ints bits = {1, 2, 4, 8, 16, 32, 64, 128};
     return _mm256_blendv_ps(no, yes, (__m256)((bits & mask) != 0));
 }
-/* one byte per lane: 0xff where the mask is set */
+/* One byte per lane: 0xff where the mask is set. */
 FA_INLINE uint64_t fa__bytes_of(fa__mask mask) {
     return _pdep_u64(mask, 0x0101010101010101) * 0xff;
 }
@@ -176,9 +179,10 @@ FA_INLINE void fa__unpack(real *to, fa__mask mask, const real *from) {
     fa__reals spread = fa__permuted(fa__load(from), _pdep_u64(FA__LANES_IN_ORDER, fa__bytes_of(mask)));
     fa__store(to, fa__choose(mask, spread, fa__load(to)));
 }
-FA_INLINE fa__reals fa__entry(fa__entries row, fa__ints k, fa__reals x, int by_sign, int far) {
+FA_INLINE fa__reals fa__coefficient(fa__coefficients row, fa__ints k, fa__reals x, int by_sign,
+                                    int all_slots) {
     fa__reals first = _mm256_permutevar8x32_ps(row.first, (__m256i)k);
-    if (!by_sign && !far) return first; /* 8 pieces: half of the row is not used */
+    if (!by_sign && !all_slots) return first; /* 8 segments use half of the row */
     return _mm256_blendv_ps(first, _mm256_permutevar8x32_ps(row.second, (__m256i)k),
                             (__m256)(by_sign ? x > 0 : k << 28));
 }
@@ -189,14 +193,14 @@ FA_INLINE fa__ints fa__whole_bits(fa__reals x) {
     return (fa__ints)_mm256_cvtps_epi32(x);
 }
 FA_INLINE fa__reals fa__scaled_by(fa__reals x, fa__reals n) {
-    fa__ints whole = fa__whole_bits(n), half = whole >> 1; /* two factors reach as far as results do */
+    fa__ints whole = fa__whole_bits(n), half = whole >> 1; /* one factor would overflow or underflow */
     return x * (fa__reals)((half + 127) << 23) * (fa__reals)((whole - half + 127) << 23);
 }
 #endif
 
 #if !FA_COMPENSATE
-/* x 2^n, rounded once. Where that may be subnormal it is counted in units of 2^-149, which is what its bits say:
- * an instruction that underflows takes a hundred times as long. */
+/* x 2^n, rounded once. A result that may be subnormal is computed as an integer multiple of 2^-149, whose bits are
+ * those of the result: an instruction that underflows takes a hundred times as long. */
 FA_INLINE fa__reals fa__ldexp(fa__reals x, fa__reals n) {
     fa__mask tiny = fa__set_bits(n < -125.0f);
     fa__reals scaled = fa__scaled_by(x, fa__choose(tiny, n + 149.0f, n));
@@ -204,7 +208,8 @@ FA_INLINE fa__reals fa__ldexp(fa__reals x, fa__reals n) {
 }
 #endif
 
-/* places of pieces: of all x alike, or half of them of x <= 0 and half of x > 0 */
+/* The slot of each x from its index k: if by_sign, x > 0 uses the second half of a row. AVX2 makes this choice in
+ * fa__coefficient. */
 FA_INLINE fa__ints fa__index(fa__ints k, fa__reals x, int by_sign) {
 #if defined(__AVX512F__)
     return by_sign ? (k & (FA__WIDTH - 1)) | ((fa__ints)(x > 0) & FA__WIDTH) : k;

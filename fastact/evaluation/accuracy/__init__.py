@@ -1,5 +1,5 @@
-"""Measuring errors in units in the last place: points, truth, sweeps, peers, reports.
+"""Measuring errors in ULP.
 
-One idea per module; the commands ``accuracy`` and ``plot`` put them together. Knows how errors are counted;
-does not know any activation, save what peers call theirs (``peers.py``).
+``points`` and ``sweep`` choose inputs, ``truth`` computes exact values, ``errors`` counts, ``double``
+measures float64, ``run`` all that a command requests; ``results``, ``report`` and ``pictures`` present it.
 """

@@ -1,7 +1,4 @@
-"""Floating-point numbers as consecutive integers: steps, neighbours and binade edges in bit space.
-
-Knows the IEEE formats of float32 and float64. Does not know what the numbers are used for.
-"""
+"""Floating-point numbers as consecutive integers: steps, neighbours and binade edges in bit space."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ LARGEST = float(np.finfo(np.float64).max)
 
 
 def ordered(x: Floats) -> Integers:
-    """Integers in the order of the numbers, neighbours one apart; both zeros are 0.
+    """Integers in the order of the numbers, with neighbours one apart; both zeros are 0.
 
     Examples
     --------
@@ -28,7 +25,7 @@ def ordered(x: Floats) -> Integers:
 
 
 def unordered(k: Integers, dtype: Any = np.float64) -> Floats:
-    """The numbers whose :func:`ordered` integers are given."""
+    """The inverse of :func:`ordered`."""
     kind = np.dtype(dtype)
     pattern = np.where(k < 0, np.iinfo(f"i{kind.itemsize}").min - k, k)
     return pattern.astype(f"i{kind.itemsize}").view(kind)
@@ -38,12 +35,12 @@ def steps(low: float, high: float, n: int) -> Floats:
     """n float64 numbers from low to high, evenly spaced in bit space."""
     first, last = (int(ordered(np.array([end]))[0]) for end in (low, high))
     stride = (last - first) // max(n - 1, 1)
-    # the products wrap modulo 2^64 and the sums come back into range
+    # the products wrap modulo 2^64, and the sums are in range again
     return unordered(np.int64(first) + np.arange(n, dtype=np.int64) * np.int64(stride))
 
 
 def around(centres: Floats) -> Floats:
-    """The float64 centres and what is 1, 2, 4 ... steps from them, out to 3/2 of each and beyond."""
+    """The float64 centres and the numbers 1, 2, 4, ..., 2^51 steps from them."""
     distance = 2 ** np.arange(52, dtype=np.int64)
     offsets = np.concatenate([-distance[::-1], [0], distance])
     top = int(ordered(np.array([LARGEST]))[0])

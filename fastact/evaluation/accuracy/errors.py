@@ -1,7 +1,7 @@
-"""Errors in ULP, counted and gathered.
+"""Errors in ULP: their maximum, mean and counts.
 
-The ULP is the spacing of numbers in the binade of the true value, at least the smallest subnormal. Knows what
-counts as wrong whatever the size of the error. Does not know who computed what.
+The ULP is the spacing of numbers in the binade of the exact value, at least the smallest subnormal. NaN,
+zeros and signs can be wrong whatever the size of the error.
 """
 
 from __future__ import annotations
@@ -19,32 +19,19 @@ SMALLEST_NORMAL = 2.0**-1022
 
 @dataclass(frozen=True)
 class Errors:
-    """What was found over some points.
+    """The errors over some points."""
 
-    Attributes
-    ----------
-    points : int
-        How many.
-    max_ulp, sum_ulp : float
-        Of the errors; those against NaN are infinite and stay out of the sum.
-    over_one, wrong_nan, lost, wrong_sign : int
-        Numbers of errors above 1 ULP, of NaN against a number, of zeros where the truth is at least the
-        smallest subnormal, of results of the other sign than the truth.
-    worst : tuple of float, optional
-        (x, got, want) of the largest error, if any was above 0.
-    """
-
-    points: int = 0
+    points: int = 0  # how many
     max_ulp: float = 0.0
-    sum_ulp: float = 0.0
-    over_one: int = 0
-    wrong_nan: int = 0
-    lost: int = 0
-    wrong_sign: int = 0
-    worst: tuple[float, float, float] | None = None
+    sum_ulp: float = 0.0  # without infinite errors, which are wrong_nan
+    over_one: int = 0  # errors above 1 ULP
+    wrong_nan: int = 0  # NaN for a number, or the reverse
+    lost: int = 0  # zeros where the exact value is at least the smallest subnormal
+    wrong_sign: int = 0  # results with the wrong sign
+    worst: tuple[float, float, float] | None = None  # (x, got, want) of the largest error above 0
 
     def __add__(self, other: Errors) -> Errors:
-        """What was found over both sets of points."""
+        """The errors over both sets of points."""
         larger = self if self.max_ulp >= other.max_ulp else other
         return Errors(
             self.points + other.points,
@@ -63,12 +50,12 @@ class Errors:
         return self.sum_ulp / max(self.points - self.wrong_nan, 1)
 
     def within(self, bound: float) -> bool:
-        """Whether the largest error is within a bound, and nothing is wrong otherwise."""
+        """Whether the largest error is within a bound, and no NaN, zero or sign is wrong."""
         return self.max_ulp <= bound and not (self.wrong_nan or self.lost or self.wrong_sign)
 
 
 def float32_errors(x: Floats, got: Floats, want: Floats) -> Errors:
-    """Errors of float32 results against float64 truth; the work is done in C, without the GIL."""
+    """Errors of float32 results against float64 values; computed in C, without the GIL."""
     found = _measure.count_errors(got, want)
     i = found["worst"]
     return Errors(
@@ -107,7 +94,7 @@ def errors_in_ulp(got: Floats, want: Truth) -> Floats:
         finite, beyond = np.where(
             np.isinf(got), (largest, np.copysign(ulp64(largest), got)), (got, np.zeros_like(got))
         )
-        # quotients by a power of two, so that nothing overflows that need not
+        # quotients by a power of two, so that differences do not overflow
         found = np.abs(finite / unit - want.floor / unit + beyond / unit - want.fraction)
     both = np.isnan(got) & np.isnan(want.floor)
     found = np.where(np.isnan(found), np.where(both, 0.0, np.inf), found)
@@ -115,7 +102,7 @@ def errors_in_ulp(got: Floats, want: Truth) -> Floats:
 
 
 def gather(x: Floats, got: Floats, want: Truth, errors: Floats) -> Errors:
-    """Count float64 errors that :func:`errors_in_ulp` has found."""
+    """Maximum, sum and counts of the float64 errors of :func:`errors_in_ulp`."""
     if not x.size:
         return Errors()
     i = int(np.argmax(errors))

@@ -1,7 +1,4 @@
-"""Pictures: activations with their derivatives, and errors against x.
-
-Knows how they are drawn, into a file and without a display. Does not know how errors are measured.
-"""
+"""Pictures, drawn to files: activations with their derivatives, and errors against x."""
 
 from __future__ import annotations
 
@@ -17,7 +14,8 @@ from fastact.evaluation.accuracy.bits import Floats, steps
 from fastact.evaluation.accuracy.errors import errors_in_ulp, float32_errors
 from fastact.evaluation.accuracy.points import FAR, roots, sample
 from fastact.evaluation.accuracy.subjects import DIRECTIONS, Subject, label
-from fastact.evaluation.accuracy.truth import Oracle, truth
+from fastact.evaluation.accuracy.truth import Oracle, truth_where_decided
+from fastact.evaluation.files import replacing
 
 COLOURS = ("#3b6fd4", "#e0592a", "#2a9d74", "#8d4fc4", "#d1a021", "#d63a7e", "#3aa6c9", "#6b6b6b")
 DASHES = ("-", "--", "-.", ":")
@@ -26,7 +24,7 @@ SAMPLES = 1200  # of a curve
 NEAR = 2.0**-20  # the smallest inputs of a picture of errors, 0 apart; FAR is the largest
 TICKS = (-15, -10, -5, 0, 5, 10)  # powers of two at which errors are labelled
 ON_TOP = 1000  # zorder
-DOT = 64  # float32 inputs to a dot, which shows the worst of them
+DOT = 64  # float32 inputs per dot, which shows the worst of them
 
 
 def _figure(columns: int, rows: int, width: float, height: float) -> tuple[Figure, Any]:
@@ -66,7 +64,7 @@ def broken_at(kinks: Sequence[float], low: float, high: float) -> Floats:
 
 
 def _draw_curve(ax: Any, subject: Subject, low: float, high: float, style: dict[str, Any]) -> Floats:
-    """One line, broken where it jumps, with a dot for the value there; what it took on."""
+    """Draw a line, broken where it jumps, with a dot for the value there; returns its values."""
     kinks = subject.activation.kinks
     x = broken_at(kinks, low, high)
     y = subject(x)
@@ -79,17 +77,7 @@ def _draw_curve(ax: Any, subject: Subject, low: float, high: float, style: dict[
 
 
 def draw_curves(activations: Sequence[Activation], path: Path, low: float = -5.0, high: float = 5.0) -> None:
-    """Draw values on the left and derivatives on the right.
-
-    Parameters
-    ----------
-    activations : sequence of Activation
-        One line each.
-    path : Path
-        A file whose suffix tells the format.
-    low, high : float
-        The range of x. Values larger than both are cut off.
-    """
+    """Draw values on the left and derivatives on the right, one line per activation."""
     figure, axes = _figure(2, 1, 11, 4.6)
     limit = max(abs(low), abs(high))
     for ax, direction in zip(axes[0], DIRECTIONS, strict=True):
@@ -112,7 +100,8 @@ def draw_curves(activations: Sequence[Activation], path: Path, low: float = -5.0
         axes[0, 0].legend(framealpha=0.9, edgecolor="none", labelcolor=INK, loc="best").set_zorder(ON_TOP)
     else:
         figure.legend(handles, texts, frameon=False, labelcolor=INK, loc="outside lower center", ncols=6)
-    figure.savefig(path)
+    with replacing(path) as temporary:
+        figure.savefig(temporary)
 
 
 # Errors -------------------------------------------------------------------------------------------
@@ -131,28 +120,16 @@ def _float32_dots(subject: Subject, n: int) -> tuple[Floats, Floats]:
 
 
 def _float64_dots(subject: Subject, n: int, oracle: Oracle | None) -> tuple[Floats, Floats]:
-    """Sampled points and their errors, against exact values."""
+    """Sampled points and their errors."""
     centres = np.concatenate([subject.activation.kinks, roots(Subject(subject.activation, "f'"))])
     x = sample(n, centres)
     x = x[(np.abs(x) >= NEAR) & (np.abs(x) <= FAR)]
-    want = truth(subject.text, subject.activation.parameters, x, oracle)
-    return x, errors_in_ulp(subject(x), want)
+    want, decided = truth_where_decided(subject.text, subject.activation.parameters, x, oracle)
+    return x[decided], errors_in_ulp(subject(x[decided]), want)
 
 
 def draw_errors(activation: Activation, path: Path, points: int = 2000, oracle: Oracle | None = None) -> None:
-    """Draw the errors of value and derivative, in float32 and float64, against x.
-
-    Parameters
-    ----------
-    activation : Activation
-        With the values of its parameters.
-    path : Path
-        A file whose suffix tells the format.
-    points : int
-        About how many dots in each of the four parts.
-    oracle : {"flint", "mpmath"}, optional
-        Who computes exact values for float64.
-    """
+    """Draw errors against x: value and derivative, float32 and float64, with so many points each."""
     figure, axes = _figure(2, 2, 11, 6.8)
     for row, dtype in zip(axes, ("float32", "float64"), strict=True):
         for ax, direction, colour in zip(row, DIRECTIONS, COLOURS, strict=False):
@@ -179,4 +156,5 @@ def draw_errors(activation: Activation, path: Path, points: int = 2000, oracle: 
     for ax in axes[1]:
         ax.set_xlabel("$x$", color=INK)
     figure.suptitle(_caption(activation), color=INK, fontsize=13)
-    figure.savefig(path)
+    with replacing(path) as temporary:
+        figure.savefig(temporary)

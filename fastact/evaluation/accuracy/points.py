@@ -1,7 +1,6 @@
-"""Where float64 kernels are tried: all over bit space, and where errors hide.
+"""Points at which float64 kernels are measured: all through bit space, and where errors are likely.
 
-Finds the roots of a derivative by itself, by the changes of sign of its kernel. Does not know any
-activation; infinities and NaN are left to the tests of special values.
+The roots of a derivative are where its kernel changes sign. Infinities and NaN are left to tests.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ import numpy as np
 
 from fastact.evaluation.accuracy.bits import LARGEST, Floats, around, binade_edges, ordered, steps, unordered
 
-NEAR, FAR = 2.0**-40, 2.0**11  # between these sizes most activations do all that they do
-MOST_ROOTS = 64  # enough for one bump or a few waves; a sine has no end of them
+NEAR, FAR = 2.0**-40, 2.0**11  # between these sizes most activations bend
+MOST_ROOTS = 64  # a sine has infinitely many
 
 
 def _random(n: int, rng: np.random.Generator) -> Floats:
@@ -29,25 +28,11 @@ def _band(n: int) -> Floats:
 
 
 def sample(n: int, around_what: Floats, seed: int = 0) -> Floats:
-    """About n finite float64 points, with the neighbourhoods of given ones.
+    """About n finite float64 points in ascending order, and the neighbourhoods of given ones.
 
     A quarter each: steps through all of bit space, steps through the sizes where activations bend, random
-    bit patterns, binade edges with their neighbours (all of them, if there is room). The neighbourhoods
-    come on top.
-
-    Parameters
-    ----------
-    n : int
-        How many points, neighbourhoods apart.
-    around_what : ndarray of float64
-        Kinks and roots.
-    seed : int
-        Of the random part.
-
-    Returns
-    -------
-    ndarray of float64
-        Without repetitions, in ascending order.
+    bit patterns, binade edges with their neighbours (all of them, if n is large enough). Neighbourhoods of
+    given points are added.
     """
     rng = np.random.default_rng(seed)
     edges = binade_edges()
@@ -60,22 +45,13 @@ def sample(n: int, around_what: Floats, seed: int = 0) -> Floats:
         around(around_what),
     ]
     rest = n - sum(part.size for part in chosen[1:-1])
-    found = np.unique(np.concatenate([*chosen, _random(max(rest, share), rng)]))
-    return found
+    return np.unique(np.concatenate([*chosen, _random(max(rest, share), rng)]))
 
 
 def roots(function: Callable[[Floats], Floats]) -> Floats:
-    """Where a float64 function changes sign: by scanning, then bisecting in bit space.
+    """Where a float64 function changes sign, by scanning and bisecting: the number to the left of each.
 
-    Parameters
-    ----------
-    function : callable
-        Of an array of float64.
-
-    Returns
-    -------
-    ndarray of float64
-        At most MOST_ROOTS of them, those of the smallest size; the number on the left of each change.
+    At most MOST_ROOTS, the smallest in size.
     """
     grid = np.unique(np.concatenate([steps(-LARGEST, LARGEST, 1 << 14), np.linspace(-20, 20, 1 << 14)]))
     signs = np.sign(function(grid))

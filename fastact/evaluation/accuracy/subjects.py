@@ -1,7 +1,4 @@
-"""What is measured: f or f' of an activation, at the parameters that its dtype can hold.
-
-Knows how the command line writes an activation with parameters. Does not know how errors are found.
-"""
+"""What is measured: f or f' of an activation, and how the command line writes an activation."""
 
 from __future__ import annotations
 
@@ -20,15 +17,7 @@ DIRECTIONS = ("f", "f'")
 
 @dataclass(frozen=True)
 class Subject:
-    """One activation in one direction; called, it computes with fastact's kernels.
-
-    Parameters
-    ----------
-    activation : Activation
-        With the values of its parameters.
-    direction : {"f", "f'"}
-        Value or derivative.
-    """
+    """One activation in one direction; called, it computes with fastact's kernels."""
 
     activation: Activation
     direction: str
@@ -41,7 +30,7 @@ class Subject:
 
     @property
     def text(self) -> str:
-        """Its formula, as the table writes it."""
+        """Its formula from the table."""
         formula, derivative = self.activation.formula, self.activation.derivative_formula
         return formula if self.direction == "f" else derivative
 
@@ -55,7 +44,7 @@ class Subject:
         return self.activation.max_ulp[dtype][DIRECTIONS.index(self.direction)]
 
     def rounded(self, dtype: str) -> Subject:
-        """The same with its parameters rounded to the dtype, which is all that its kernel sees of them."""
+        """The same with its parameters rounded to the dtype, as its kernel receives them."""
         kind = np.dtype(dtype).type
         values = {name: float(kind(value)) for name, value in self.activation.parameters.items()}
         return Subject(self.activation.bind(**values), self.direction)
@@ -91,7 +80,7 @@ def named(text: str) -> Activation:
 
 
 def label(activation: Activation) -> str:
-    """How :func:`named` would be told of the activation.
+    """The text from which :func:`named` makes the activation.
 
     Examples
     --------

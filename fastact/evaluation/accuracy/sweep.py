@@ -1,7 +1,6 @@
-"""float32 functions over the bit patterns of float32: all of them, every so many, or one share.
+"""float32 functions over the bit patterns of float32: all of them, one in so many, or a share of them.
 
-The truth is a float64 function of the widened input. Knows how to keep several threads busy; does not know
-what is measured.
+The reference is a float64 function of the widened input.
 """
 
 from __future__ import annotations
@@ -16,19 +15,12 @@ from fastact.evaluation.accuracy.errors import Errors, float32_errors
 
 Function = Callable[[Floats, Floats], object]  # of x and of the array to write to
 PATTERNS = 1 << 32
-CHUNK = 1 << 20  # elements between two signs of progress
+CHUNK = 1 << 20  # elements between two steps of the progress bar
 BLOCK = 1 << 16  # elements at a time: two float32 and two float64 arrays stay in a core's cache
 
 
 def chunks(stride: int = 1, share: tuple[int, int] = (1, 1)) -> list[range]:
-    """The bit patterns to try, in pieces of at most CHUNK.
-
-    Parameters
-    ----------
-    stride : int
-        Every so many of the 2^32 patterns.
-    share : tuple of int
-        (K, N): the K-th, from 1, of N interleaved shares of the chunks.
+    """Ranges of bit patterns, each of at most CHUNK; share (K, N) is the K-th of N interleaved shares.
 
     Examples
     --------
@@ -48,7 +40,7 @@ def chunks(stride: int = 1, share: tuple[int, int] = (1, 1)) -> list[range]:
 def _sweep_some(
     function: Function, reference: Function, some: Sequence[range], advance: Callable[[int], object]
 ) -> Errors:
-    """One thread's part, in arrays of its own."""
+    """The part of one thread, with arrays of its own."""
     x, got = np.empty((2, BLOCK), np.float32)
     wide, want = np.empty((2, BLOCK), np.float64)
     offsets = np.arange(BLOCK, dtype=np.uint32)
@@ -74,18 +66,10 @@ def sweep(
     threads: int = 1,
     advance: Callable[[int], object] = lambda n: None,
 ) -> Errors:
-    """Errors of a float32 function against a float64 one.
+    """Errors of a float32 function against a float64 one, at ranges of bit patterns from :func:`chunks`.
 
-    Parameters
-    ----------
-    function, reference : callable
-        Of x and of the array of the same length to write to: both float32, or both float64.
-    some : sequence of range
-        Bit patterns, as :func:`chunks` makes them.
-    threads : int
-        How many to use; the functions should themselves use one.
-    advance : callable, optional
-        Told, from any of the threads, how many more elements are done.
+    The functions take x and the array to write to; they should use one thread each. `advance` is called from
+    any thread with the number of elements that it has done.
     """
     parts = [some[i::threads] for i in range(threads)]
     if threads == 1:

@@ -1,7 +1,4 @@
-"""The terms of a formula's sum: how large what cancels is, where the whole is next to nothing.
-
-Knows only that products and quotients distribute over sums. Does not know what a formula means.
-"""
+"""The largest term of a formula's sum, where terms cancel: products and quotients distribute over sums."""
 
 from __future__ import annotations
 
@@ -37,11 +34,6 @@ def _largest(node: ast.expr) -> ast.expr:
 
 def largest_term(text: str) -> str:
     """A formula for the size of the largest term of a formula, products multiplied out.
-
-    Parameters
-    ----------
-    text : str
-        A formula as the table writes it.
 
     Examples
     --------

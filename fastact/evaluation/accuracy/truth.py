@@ -1,7 +1,7 @@
-"""The exact values of formulas, kept so that errors in ULP of float64 can be told to 2^-50 of one.
+"""The exact values of formulas, accurate to 2^-50 ULP of float64.
 
-Knows when an evaluation at many bits is good enough: a ball of flint says so itself, and mpmath is asked
-twice. Does not know the kernels.
+A ball of flint has a proven radius; mpmath evaluates with more and more bits until two values agree. Must not
+depend on the kernels.
 """
 
 from __future__ import annotations
@@ -9,42 +9,35 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastact.activations.formula import compile_formula
 from fastact.evaluation.accuracy.bits import LARGEST, Floats
 
 Oracle = Literal["flint", "mpmath"]
-ENOUGH = 80  # bits: the error of a truth, 2^-80 of it, is then 2^-28 of a float64 ULP
-FIRST, LAST = 128, 8192  # bits: to begin with, and when to give up
-ZERO_FROM = (
-    4400  # bits at which mpmath's zero is believed: sums of float64 numbers and their squares are exact
-)
-NEGLIGIBLE = -1200  # a truth below 2^-1200 is 0 to every float64
+ENOUGH = 80  # bits: the error of a value, 2^-80 of it, is then 2^-28 ULP of float64
+FIRST, LAST = 128, 8192  # bits: of the first and the last evaluation
+# bits from which a zero of mpmath is one: sums of float64 numbers and their squares are exact
+ZERO_FROM = 4400
+NEGLIGIBLE = -1200  # a value below 2^-1200 is 0 in float64
 OVERFLOW = 1100
 
 
 class UndecidedError(ArithmeticError):
-    """A value could not be told accurately enough."""
+    """A value could not be computed accurately enough."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Exact values as float64 numbers, rounded towards zero, and what is left, in ULP of float64.
+    """Exact values: float64 numbers, rounded towards zero, and the remainder in ULP of float64."""
 
-    Attributes
-    ----------
-    floor : ndarray of float64
-        With the sign of the value; at most the largest finite number.
-    fraction : ndarray of float64
-        In [0, 1); 1 where the value overflows.
-    """
-
-    floor: Floats
-    fraction: Floats
+    floor: Floats  # float64, with the sign of the value; at most the largest finite number
+    fraction: Floats  # in [0, 1); 1 where the value overflows
 
     def near(self) -> Floats:
         """The values rounded to nearest, for display."""
@@ -54,7 +47,7 @@ class Truth:
 
 
 def default_oracle() -> Oracle:
-    """``"flint"``, which is faster and proves its accuracy, if it is installed; else ``"mpmath"``."""
+    """``"flint"``, which is faster and proves its accuracy, if installed; otherwise ``"mpmath"``."""
     return "flint" if importlib.util.find_spec("flint") else "mpmath"
 
 
@@ -69,30 +62,16 @@ def _split(mantissa: int, exponent: int) -> tuple[float, float]:
     shift = max(unit - exponent, 0)
     whole = size >> shift
     rest = size - (whole << shift)
-    excess = max(shift - 60, 0)  # bits of the rest that a float64 fraction has no room for
+    excess = max(shift - 60, 0)  # bits of the rest beyond those of a float64 fraction
     floor = math.ldexp(whole, unit if shift else exponent) if whole else 0.0
     return sign * floor, math.ldexp(rest >> excess, excess - shift)
 
 
 def decided(f: Callable[..., Any], x: Any, parameters: Sequence[Any], enough: int = ENOUGH) -> Any:
-    """The ball of f(x), computed with so many bits that at least `enough` of it are sure.
+    """The ball of f(x), of which at least `enough` bits are certain; None if LAST bits do not suffice.
 
-    Parameters
-    ----------
-    f : callable
-        A formula compiled for flint.
-    x : arb
-        Exact.
-    parameters : sequence of arb
-        Exact too.
-    enough : int
-        How many bits. A ball that lies within 2^NEGLIGIBLE of zero or beyond 2^OVERFLOW may have fewer; it
-        contains zero if not even its sign is known.
-
-    Returns
-    -------
-    arb or None
-        None if LAST bits do not tell, or if the formula says nothing there.
+    A ball within 2^NEGLIGIBLE of zero or beyond 2^OVERFLOW may have fewer; it contains zero if its sign is
+    not certain. x and parameters are exact.
     """
     from flint import arb, ctx
 
@@ -111,7 +90,7 @@ def decided(f: Callable[..., Any], x: Any, parameters: Sequence[Any], enough: in
 
 
 def parts(value: Any) -> tuple[float, float]:
-    """The floor and the fraction, as in :class:`Truth`, of a ball that was decided."""
+    """The floor and the fraction, as in :class:`Truth`, of a ball from :func:`decided`."""
     mantissa, exponent = (0, 0) if value.contains(0) else value.mid().man_exp()
     return _split(int(mantissa), int(exponent))
 
@@ -137,9 +116,13 @@ def _by_mpmath(text: str, arguments: tuple[str, ...], parameters: list[float]) -
     import mpmath
 
     mp = mpmath.mp
-    f = compile_formula(text, arguments, "mpmath")
-    exact = [mp.mpf(p) for p in parameters]
 
+    def normal_distribution(x: Any) -> Any:
+        """Phi; its erfc takes no argument that is too large for a float."""
+        return mp.erfc(-max(x, -(mp.mpf(2) ** 40)) / mp.sqrt(2)) / 2
+
+    f = compile_formula(text, arguments, "mpmath", Phi=normal_distribution)
+    exact = [mp.mpf(p) for p in parameters]
     negligible = mp.ldexp(1, NEGLIGIBLE)
 
     def agree(a: Any, b: Any, bits: int) -> bool:
@@ -153,13 +136,13 @@ def _by_mpmath(text: str, arguments: tuple[str, ...], parameters: list[float]) -
             with mp.workprec(bits):
                 try:
                     value = mp.mpf(f(mp.mpf(x), *exact))
-                except (MemoryError, OverflowError) as error:
-                    raise UndecidedError(f"{text} at x = {x!r}: too large for mpmath") from error
+                except (MemoryError, ArithmeticError) as error:
+                    raise UndecidedError(f"{text} at x = {x!r}: mpmath fails: {error!r}") from error
                 if before is not None and agree(before, value, bits):
                     mantissa, exponent = value.man_exp
                     return _split(int(mantissa) * (-1 if value < 0 else 1), int(exponent))
             bits, before = bits * 2, value
-        raise UndecidedError(f"{text} at x = {x!r}: still changing with {LAST} bits")
+        raise UndecidedError(f"{text} at x = {x!r}: not settled with {LAST} bits")
 
     return at
 
@@ -168,23 +151,12 @@ _ORACLES: Mapping[Oracle, Any] = {"flint": _by_flint, "mpmath": _by_mpmath}
 
 
 def truth(text: str, parameters: Mapping[str, float], points: Floats, oracle: Oracle | None = None) -> Truth:
-    """The exact values of a formula at float64 points.
-
-    Parameters
-    ----------
-    text : str
-        A formula as the table writes it, in ``x`` and the parameters.
-    parameters : mapping of str to float
-        Their values, by name.
-    points : ndarray of float64
-        Finite values of x.
-    oracle : {"flint", "mpmath"}, optional
-        Who computes; :func:`default_oracle` by default.
+    """The exact values of a formula of the table, in ``x`` and its parameters, at finite float64 points.
 
     Raises
     ------
     UndecidedError
-        If even 8192 bits do not tell a value.
+        If 8192 bits do not suffice for a value.
 
     Examples
     --------
@@ -192,7 +164,31 @@ def truth(text: str, parameters: Mapping[str, float], points: Floats, oracle: Or
     >>> float(third.floor[0]), round(float(third.fraction[0]), 6)
     (0.3333333333333333, 0.333333)
     """
+    at = _prepared(text, parameters, oracle)
+    return _truth([at(x) for x in points.tolist()])
+
+
+def truth_where_decided(
+    text: str, parameters: Mapping[str, float], points: Floats, oracle: Oracle | None = None
+) -> tuple[Truth, NDArray[np.bool_]]:
+    """As :func:`truth`, but only at the points where the value is decided, and which points those are."""
+    at = _prepared(text, parameters, oracle)
+    found, decided = [], np.zeros(points.shape, bool)
+    for i, x in enumerate(points.tolist()):
+        with suppress(UndecidedError):
+            found.append(at(x))
+            decided[i] = True
+    return _truth(found), decided
+
+
+def _prepared(
+    text: str, parameters: Mapping[str, float], oracle: Oracle | None
+) -> Callable[[float], tuple[float, float]]:
     prepare = _ORACLES[oracle or default_oracle()]
-    at = prepare(text, ("x", *parameters), list(parameters.values()))
-    found = np.array([at(x) for x in points.tolist()], dtype=np.float64).reshape(-1, 2)
-    return Truth(found[:, 0].copy(), found[:, 1].copy())
+    at: Callable[[float], tuple[float, float]] = prepare(text, ("x", *parameters), list(parameters.values()))
+    return at
+
+
+def _truth(found: Sequence[tuple[float, float]]) -> Truth:
+    parts = np.array(found, dtype=np.float64).reshape(-1, 2)
+    return Truth(parts[:, 0].copy(), parts[:, 1].copy())

@@ -1,46 +1,37 @@
-"""Other libraries as contestants: one module each, none of which has to be installed.
+"""The table of peers: other implementations of activations, none of which has to be installed.
 
-Knows which modules there are. A module knows its library's own names for activations, and has a class
-``Peer`` that is a ``contestants.Contestant``.
+A peer is one module with a class ``Peer``, a :class:`~fastact.evaluation.peers.base.Peer`, and one line in
+:data:`MODULES`. The module says what its library calls each activation; the benchmarks and the accuracy
+measurements all use it.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
-from importlib import metadata
 
-from fastact.evaluation.speed.contestants import Contestant
+from fastact.evaluation.peers.base import Peer
 
 MODULES = {
-    "PyTorch": "pytorch",
-    "JAX": "jax_nn",
-    "ONNX Runtime": "onnx_runtime",
-    "numba": "numba_loops",
-    "numexpr": "numexpr_text",
-    "SciPy": "scipy_special",
+    "NumPy": "numpy",
+    "Python": "python",
+    "PyTorch": "torch",
+    "JAX": "jax",
+    "ONNX Runtime": "onnxruntime",
+    "numba": "numba",
+    "numexpr": "numexpr",
+    "SciPy": "scipy",
 }
-_PACKAGES = {"PyTorch": "torch", "JAX": "jax", "ONNX Runtime": "onnxruntime"}  # where the name is another
+ALWAYS = ("NumPy", "Python")  # need nothing beside fastact's own requirements
 
 
-def versions(names: Iterable[str]) -> dict[str, str]:
-    """The versions of those peers that are installed."""
-    found = {}
+def installed(names: Iterable[str] = MODULES) -> tuple[list[Peer], dict[str, str]]:
+    """The peers that are installed, and the missing package of each of the others."""
+    found: list[Peer] = []
+    absent: dict[str, str] = {}
     for name in names:
         try:
-            found[name] = metadata.version(_PACKAGES.get(name, name))
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def installed() -> tuple[list[Contestant], dict[str, str]]:
-    """The peers that are installed, and for each of the others the package that is missing."""
-    found: list[Contestant] = []
-    absent: dict[str, str] = {}
-    for name, module in MODULES.items():
-        try:
-            found.append(importlib.import_module(f"{__name__}.{module}").Peer())
+            found.append(importlib.import_module(f"{__name__}.{MODULES[name]}").Peer())
         except ModuleNotFoundError as error:
             absent[name] = str(error.name)
     return found, absent

@@ -1,6 +1,6 @@
-"""Timing fastact against other ways to the same result.
+"""Timing fastact and its peers on ``evaluation.cases``.
 
-``cases`` says what is timed, ``contestants`` who takes part, ``timing`` how, ``results`` what came out;
-``digits`` is a whole training, ``machine`` the facts that a timing depends on, ``report`` and ``picture``
-what a reader sees. Nothing here is imported by the library itself.
+``implementations`` do the work, ``timing`` measures, ``cells`` holds the results; ``layouts`` and ``digits``
+are measurements of their own. ``document``, ``sections``, ``notes`` and ``pictures`` present results; ``run``
+is one run of the command.
 """

@@ -1,61 +1,31 @@
-"""A run beside an older one: how much faster fastact has become, cell by cell.
+"""A run compared with an older one: how much faster fastact has become, cell by cell.
 
-Knows the JSON files of ``bench --json``. Does not know what a case is made of, nor how results are shown.
+Reads JSON files of ``bench --json``; fields that an older file lacks have their defaults.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import statistics
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
-from fastact.evaluation.speed.contestants import Fastact
+from fastact.evaluation.files import read_json
+from fastact.evaluation.speed.cells import Cell, geometric_mean
+from fastact.evaluation.speed.implementations import OURS
 
 SLOWER = 1.1  # times as slow: beyond, a cell is listed
 
 
-class AnyCell(Protocol):
-    """What is needed of a cell, whatever its case."""
-
-    @property
-    def case(self) -> Any:
-        """A dataclass."""
-
-    @property
-    def threads(self) -> int:
-        """Number of threads."""
-
-    @property
-    def nanoseconds(self) -> Mapping[str, float]:
-        """By contestant."""
-
-
-C = TypeVar("C", bound=AnyCell)
-
-
 @dataclasses.dataclass(frozen=True)
-class Comparison(Generic[C]):
-    """What became of fastact's times.
+class Comparison:
+    """Changes of fastact's times."""
 
-    Attributes
-    ----------
-    matched : int
-        Cells that both runs have.
-    missing : int
-        Cells of this run that the older one lacks.
-    mean : float or None
-        Geometric mean of old over new times; None without matches.
-    slower : list of (cell, float)
-        Those that take more than 1.1 times as long, with old over new time, the worst first.
-    """
-
-    matched: int
-    missing: int
-    mean: float | None
-    slower: list[tuple[C, float]]
+    matched: int  # cells that both runs have
+    missing: int  # cells of this run that the older one lacks
+    mean: float | None  # geometric mean of old over new times; None without matches
+    # old over new times of cells that take over 1.1 times as long, the worst first
+    slower: list[tuple[Cell, float]]
 
 
 def read(path: Path, kind: str) -> list[dict[str, Any]]:
@@ -64,42 +34,34 @@ def read(path: Path, kind: str) -> list[dict[str, Any]]:
     Raises
     ------
     ValueError
-        Where the file cannot be read, or is none of these.
+        If the file cannot be read, or has no such cells.
     """
+    cells = read_json(path).get(kind)
     try:
-        cells = json.loads(path.read_text())[kind]
-        times = [cell["nanoseconds"][Fastact.name] for cell in cells]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        times = [(cell["threads"], cell["nanoseconds"][OURS]) for cell in cells or ()]
+    except (KeyError, TypeError) as error:
         raise ValueError(
-            f"{str(path)!r} holds no {kind!r}, as bench --json writes them: {type(error).__name__}: {error}"
+            f"{str(path)!r} holds no {kind!r} as bench --json writes them: {type(error).__name__}: {error}"
         ) from error
-    if not all(isinstance(time, int | float) and time > 0 for time in times):
-        raise ValueError(f"{str(path)!r} holds times that are no positive numbers")
-    found: list[dict[str, Any]] = cells
-    return found
+    if not isinstance(cells, list) or not cells:
+        raise ValueError(f"{str(path)!r} holds no {kind!r} as bench --json writes them")
+    if not all(isinstance(ns, int | float) and 0 < ns < float("inf") for _, ns in times):
+        raise ValueError(f"{str(path)!r} holds times that are not positive numbers")
+    return cells
 
 
-def compare(cells: Iterable[C], old: Iterable[Mapping[str, Any]]) -> Comparison[C]:
-    """Hold cells against those of an older run, which are the same in case and threads.
-
-    Parameters
-    ----------
-    cells : iterable of Cell or DenseCell
-        Of one kind, at least one.
-    old : iterable of dict
-        From :func:`read`. A field of the case that is not there has its default.
-    """
+def compare(cells: Iterable[Cell], old: Iterable[Mapping[str, Any]]) -> Comparison:
+    """Compare cells of one kind with those of an older run, from :func:`read`, by case and threads."""
     new = list(cells)
     kind = type(new[0].case)
-    before = {_key(kind, one, one["threads"]): one["nanoseconds"][Fastact.name] for one in old}
+    before = {_key(kind, one, one["threads"]): one["nanoseconds"][OURS] for one in old}
     ratios = []
     for cell in new:
         was = before.get(_key(kind, dataclasses.asdict(cell.case), cell.threads))
         if was is not None:
-            ratios.append((cell, was / cell.nanoseconds[Fastact.name]))
+            ratios.append((cell, was / cell.ours))
     slower = sorted((pair for pair in ratios if pair[1] * SLOWER < 1), key=lambda pair: pair[1])
-    mean = statistics.geometric_mean(ratio for _, ratio in ratios) if ratios else None
-    return Comparison(len(ratios), len(new) - len(ratios), mean, slower)
+    return Comparison(len(ratios), len(new) - len(ratios), geometric_mean(r for _, r in ratios), slower)
 
 
 def _key(kind: type[Any], values: Mapping[str, Any], threads: int) -> tuple[Any, ...]:

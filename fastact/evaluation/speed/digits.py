@@ -1,8 +1,7 @@
-"""A small dense network trained in plain NumPy on scikit-learn's 1,797 handwritten digits, with one or
-another implementation of its activation.
+"""A small dense network, trained with plain NumPy on scikit-learn's 1,797 handwritten digits.
 
-Knows the network, its training and how to time two of them against each other. Gets the activation as a
-pair of functions, forward and backward, and does not know where they come from.
+Only its activation is exchanged: a pair of functions, forward and backward, whose trainings are timed against
+each other.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from typing import Any
 import numpy as np
 
 import fastact
-from fastact.evaluation.speed.cases import Array
-from fastact.evaluation.speed.idiom import idiom
+from fastact.evaluation.cases import Array
+from fastact.evaluation.expressions import expression
 from fastact.evaluation.speed.timing import Clock
 
 LAYERS = (64, 128, 64, 10)
 DTYPE = "float32"
 _BATCH = 32
 _RATE = 0.1
-_TEST_SHARE = 5  # one digit in five is kept for testing
+_TEST_SHARE = 5  # one digit in five is for testing
 _SEED = 1797
 
 
@@ -48,14 +47,14 @@ class Digits:
 
 @dataclass(frozen=True)
 class Training:
-    """What became of one network: the median time of an epoch in seconds, and its test accuracy."""
+    """The median time of an epoch in seconds, and the test accuracy."""
 
     seconds_per_epoch: float
     accuracy: float
 
 
 def load() -> Digits:
-    """The digits that scikit-learn carries, shuffled and split, always the same way.
+    """scikit-learn's digits, shuffled and split in a reproducible way.
 
     Raises
     ------
@@ -72,15 +71,9 @@ def load() -> Digits:
 
 
 def pairs(activation: str) -> dict[str, Pair]:
-    """The implementations to compare, by contestants' names.
-
-    Parameters
-    ----------
-    activation : str
-        One of ``fastact.names()``.
-    """
+    """The implementations of an activation to compare, by name."""
     function = fastact.get(activation)
-    by_formula = (idiom(function, direction, "numpy", DTYPE) for direction in ("forward", "backward"))
+    by_formula = (expression(function, direction, "numpy", DTYPE) for direction in ("forward", "backward"))
     return {"fastact": Pair(function, function.backward), "NumPy": Pair(*by_formula)}
 
 
@@ -88,7 +81,7 @@ class Network:
     """Dense layers with an activation between them; softmax and cross-entropy at the end."""
 
     def __init__(self, activation: Pair) -> None:
-        """Draw the weights, the same for every pair with the same values."""
+        """Draw the weights, which are the same for every pair with the same values."""
         self._activation = activation
         rng = np.random.default_rng(_SEED)
         gains = (1.0, *[_gain(activation)] * (len(LAYERS) - 2))
@@ -152,37 +145,21 @@ def compare(
     implementations: Mapping[str, Pair],
     digits: Digits,
     epochs: int,
-    clock: Clock = time.perf_counter_ns,
     progress: Callable[[], Any] = lambda: None,
+    clock: Clock = time.perf_counter_ns,
 ) -> dict[str, Training]:
     """Train one network per implementation, from the same weights on the same batches, epoch by epoch.
 
-    Parameters
-    ----------
-    implementations : mapping of str to Pair
-        By name.
-    digits : Digits
-        What to learn.
-    epochs : int
-        Passes over the training set.
-    clock : callable
-        Nanoseconds since some moment.
-    progress : callable
-        Called after each epoch of all networks.
-
-    Returns
-    -------
-    dict
-        A Training by name.
+    `progress` is called after each epoch of all networks; `clock` returns nanoseconds.
     """
-    with np.errstate(all="ignore"):  # an idiom may overflow on the way to the right result
+    with np.errstate(all="ignore"):  # expressions may overflow on the way to the right result
         networks = {name: Network(pair) for name, pair in implementations.items()}
         taken: dict[str, list[int]] = {name: [] for name in networks}
         rng = np.random.default_rng(_SEED + 1)
         for epoch in range(epochs):
             order = rng.permutation(len(digits.train_y))
             names = list(networks)
-            for name in names if epoch % 2 == 0 else reversed(names):  # they take turns at being first
+            for name in names if epoch % 2 == 0 else reversed(names):  # each is first in every other epoch
                 start = clock()
                 networks[name].train_epoch(digits.train_x, digits.train_y, order)
                 taken[name].append(clock() - start)

@@ -1,66 +1,57 @@
-"""A document of several sections, each of which its own command writes anew, leaving the others as they are.
+"""The report of a run in Markdown, for the document and the terminal: a summary for users, then tables.
 
-Knows Markdown. Does not know what the sections tell.
+What is the same for element-wise and dense cases is here; the rest is in ``sections``.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
-_TITLE = "# Benchmarks, measured\n"
+from fastact.evaluation.cases import DenseCase
+from fastact.evaluation.files import markdown_table, paragraph
+from fastact.evaluation.speed.cells import (
+    FASTEST,
+    Cell,
+    counted_threads,
+    geometric_mean,
+    mean_speed_up,
+    others,
+    slower_cells,
+    usual,
+)
+
+TITLE = "Benchmarks, measured"
+NAMES = {"cells": "Activations", "dense": "Dense layers"}  # of the sections, by kind of cells
+
+_CELL = {
+    "cells": "a combination of activation, direction, dtype, number of elements and number of threads",
+    "dense": "one forward and one backward pass through dense layers, by size, activation, dtype and threads",
+}
 
 
-def write_section(path: Path, name: str, text: str) -> None:
-    """Put a section into a file, in place of the one of this name or after the others.
-
-    Parameters
-    ----------
-    path : Path
-        Of the file; made if it is not there.
-    name : str
-        Heading of the section.
-    text : str
-        What stands under it.
-    """
-    begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
-    section = f"{begin}\n\n## {name}\n\n{text.strip()}\n\n{end}\n"
-    before = path.read_text(encoding="utf-8") if path.exists() else _TITLE
-    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}\n?", re.DOTALL)
-    after, found = pattern.subn(lambda _: section, before, count=1)
-    path.write_text(after if found else f"{before.rstrip()}\n\n{section}", encoding="utf-8")
-
-
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """A table of which the first columns are aligned to the left and the others to the right.
-
-    Examples
-    --------
-    >>> print(table(["name", "ns"], [["relu", "1.5"]]))
-    | name | ns |
-    | --- | ---: |
-    | relu | 1.5 |
-    """
-    rules = ["---"] * left + ["---:"] * (len(headings) - left)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [headings, rules, *rows])
+def summary_name(kind: str) -> str:
+    """The heading of the summary of a kind of cells."""
+    return f"Summary: {NAMES[kind].lower()}"
 
 
 def origin(facts: Mapping[str, Any], date: str, command: str, versions: Mapping[str, str]) -> str:
-    """What the figures belong to: machine, date, command and the versions of all."""
+    """Machine, date, command and the versions of all libraries."""
     packages = {"NumPy": facts["numpy"], "SciPy": facts["scipy"], "Python": facts["python"], **versions}
     named = ", ".join(f"{name} {version}" for name, version in packages.items())
     blas = ", ".join(f"{one['name']} {one['version']}" for one in facts["blas"])
-    return (
+    text = (
         f"{facts['cpu']}, {facts['cpus']} CPUs, {facts['system']}, {date[:10]}; fastact {facts['fastact']} "
-        f"with the instruction set {facts['isa']}; {named}; BLAS: {blas}. Made by\n\n    {command}"
+        f"with the instruction set {facts['isa']}; {named}; BLAS: {blas}. Command:"
     )
+    return f"{paragraph(text)}\n\n    {command}"
 
 
 def factor(value: float | None) -> str:
-    """Digits enough to be compared; below 1, what is left of them is cut off, so that it remains below 1.
+    """A ratio. Below 1, digits are cut off instead of rounded, so that the text stays below 1.
 
     Examples
     --------
@@ -72,3 +63,130 @@ def factor(value: float | None) -> str:
     if value < 1:
         return f"{math.floor(100 * value) / 100:.2f}"
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def speed_up(ratio: float | None) -> str:
+    """A speed-up, in bold type where fastact is behind."""
+    return factor(ratio) if ratio is None or ratio >= 1 else f"**{factor(ratio)}**"
+
+
+def grouped(cells: Iterable[Cell], key: Callable[[Cell], Any]) -> Iterator[tuple[Any, list[Cell]]]:
+    """Cells by a key, in the order of its values."""
+    for value, group in groupby(sorted(cells, key=key), key=key):
+        yield value, list(group)
+
+
+def kind_of_case(cell: Cell) -> dict[str, str]:
+    """What identifies a case apart from its number of elements and its inputs, by heading."""
+    case = cell.case
+    if isinstance(case, DenseCase):
+        return {"batch, in, out": str(case), "activation": case.activation, "dtype": case.dtype}
+    direction = case.direction.replace("_", " ")
+    return {"activation": case.activation, "direction": direction, "dtype": case.dtype}
+
+
+# The summary ---------------------------------------------------------------------------------------
+
+
+def summary(cells: Sequence[Cell], kind: str, facts: Mapping[str, Any], date: str) -> str:
+    """Half a page for users: what was measured, where fastact leads, where it does not, and by how much."""
+    behind, means = slower_cells(cells), usual(cells)
+    threads = " and ".join(map(str, sorted({cell.threads for cell in cells})))
+    measured = (
+        f"Measured on {facts['cpu']} with {facts['cpus']} CPUs on {date[:10]}, with {threads} "
+        f"thread{'' if threads == '1' else 's'}. A cell is {_CELL[kind]}. A speed-up is the time of another "
+        "implementation over fastact's: above 1, fastact is faster."
+    )
+    leads = (
+        f"fastact is the fastest in **{len(cells) - len(behind)} of {len(cells)}** cells. The geometric mean "
+        "of its speed-up over the fastest other implementation of each cell is "
+        f"**{factor(mean_speed_up(means, FASTEST))}**; over each of them it is:"
+    )
+    rows = [
+        [name, str(sum(name in cell.nanoseconds for cell in means)), factor(mean_speed_up(means, name))]
+        for name in others(means)
+    ]
+    parts = [paragraph(measured), paragraph(leads)]
+    parts.append(markdown_table(["implementation", "cells", "geometric mean of the speed-up"], rows))
+    if kind == "dense":
+        parts.append(paragraph(_beside_products(cells)))
+    if behind:
+        headings = ["case", "worst cell", "cells behind", "of", "median speed-up", "smallest speed-up"]
+        parts.append("Another implementation is faster in these cells:")
+        parts.append(markdown_table(headings, _behind(cells), left=2))
+    return "\n\n".join(parts)
+
+
+def _beside_products(cells: Sequence[Cell]) -> str:
+    """How long fastact takes compared with the matrix products alone, which do less than the layers."""
+    ratios = [ratio for cell in cells if (ratio := cell.over_baseline) is not None]
+    return (
+        "The bare matrix products of the layers, without bias and activation, are no other implementation. "
+        f"fastact takes {factor(geometric_mean(ratios))} times as long as these (geometric mean), and longer "
+        f"than these in {sum(ratio > 1 for ratio in ratios)} of {len(ratios)} cells, at most "
+        f"{factor(max(ratios, default=None))} times."
+    )
+
+
+def _behind(cells: Sequence[Cell]) -> Iterator[list[str]]:
+    """By group of cases: in how many cells another implementation is faster, and by how much."""
+    for group in dict.fromkeys(cell.case.group for cell in cells):
+        chosen = [cell for cell in cells if cell.case.group == group]
+        behind = slower_cells(chosen)
+        if behind:
+            worst, ratio = behind[0]
+            words = [value for value in kind_of_case(worst).values() if value != group]
+            where = f"{' '.join(words)}, {counted_threads(worst.threads)}: {worst.fastest}"
+            middle = statistics.median(speed_up for _, speed_up in behind)
+            yield [group, where, str(len(behind)), str(len(chosen)), factor(middle), factor(ratio)]
+
+
+# Tables --------------------------------------------------------------------------------------------
+
+
+def means(cells: Sequence[Cell]) -> str:
+    """Geometric means by direction (of dense layers, by activation), dtype and threads, then over all."""
+    names = [FASTEST, *others(cells)]
+    dense = any(isinstance(cell.case, DenseCase) for cell in cells)
+    by = "activation" if dense else "direction"
+    headings = [by, "dtype", "threads", "cells", ">= 1.0", *(f"over {name}" for name in names)]
+
+    def row(named: str, dtype: str, threads: str, chosen: Sequence[Cell]) -> list[str]:
+        timed = [ratio for cell in chosen if (ratio := cell.speed_up(FASTEST)) is not None]
+        ratios = [factor(mean_speed_up(chosen, name)) for name in names]
+        ratios += [factor(geometric_mean(cell.over_baseline for cell in chosen))] if dense else []
+        return [named, dtype, threads, str(len(timed)), str(sum(r >= 1 for r in timed)), *ratios]
+
+    rows = []
+    for (dtype, threads), chosen in grouped(cells, lambda cell: (cell.case.dtype, cell.threads)):
+        for name in dict.fromkeys(kind_of_case(cell)[by] for cell in chosen):
+            part = [cell for cell in chosen if kind_of_case(cell)[by] == name]
+            rows.append(row(name, dtype, str(threads), part))
+        rows.append(row("all", dtype, str(threads), chosen))
+    rows.append(row("**all**", "", "", cells))
+    return markdown_table([*headings, *(["of products"] if dense else [])], rows, left=2)
+
+
+def slower(cells: Sequence[Cell]) -> Iterator[str]:
+    """All cells where another implementation is faster, one line for those that differ in size only."""
+    found = slower_cells(cells)
+    tails = "" if len(usual(cells)) == len(cells) else ", inputs other than normal ones included"
+    yield f"In {len(found)} of {len(cells)} cells{tails}."
+    lines: dict[tuple[str, ...], list[str]] = {}
+    for cell, ratio in sorted(found, key=lambda pair: (pair[0].threads, getattr(pair[0].case, "n", 0))):
+        size = "" if isinstance(cell.case, DenseCase) else f"{cell.case.group.removeprefix('n = ')}, "
+        key = (*kind_of_case(cell).values(), str(cell.fastest))
+        lines.setdefault(key, []).append(f"{size}{counted_threads(cell.threads)}: {factor(ratio)}")
+    if lines:
+        headings = [*kind_of_case(found[0][0]), "faster", "speed-ups"]
+        yield markdown_table(headings, [[*key, "; ".join(lines[key])] for key in sorted(lines)], left=5)
+
+
+def remarks(cells: Sequence[Cell]) -> Iterator[str]:
+    """Implementations that are timed on fewer elements, or fail."""
+    scaled = {name: size for cell in cells for name, size in cell.scaled_from.items()}
+    for name, size in scaled.items():
+        yield f"{name} is timed on at most {size:,} elements; longer times are scaled."
+    for name in dict.fromkeys(name for cell in cells for name in cell.failed):
+        failed = [cell for cell in cells if name in cell.failed]
+        yield f"{name} fails in {len(failed)} cells, first in {failed[0]}: {failed[0].failed[name]}."

@@ -1,7 +1,4 @@
-"""Arrays of other layouts against contiguous ones: what a call takes longer per element.
-
-Knows layouts. Does not know how time is measured, nor how figures are shown.
-"""
+"""Arrays of other layouts compared with contiguous ones: the time of a call on each."""
 
 from __future__ import annotations
 
@@ -14,11 +11,11 @@ from typing import Any
 import numpy as np
 
 import fastact
-from fastact.evaluation.speed.cases import Array
+from fastact.evaluation.cases import Array
 from fastact.evaluation.speed.timing import Plan, measure
 
 _BY_LAYOUT = ("relu", "silu")  # one bound by memory, one by computation
-NAMES = (*_BY_LAYOUT, "prelu")  # the last with parameters that vary
+NAMES = (*_BY_LAYOUT, "prelu")  # the last one with per-element parameters
 ROWS, COLUMNS = 1000, 1000
 _CONTIGUOUS = "contiguous"
 _SEED = 20_261_127
@@ -27,25 +24,16 @@ Call = Callable[[], Any]
 
 @dataclass(frozen=True)
 class LayoutTimes:
-    """What calls on arrays of all layouts take.
-
-    Attributes
-    ----------
-    activation, dtype : str
-        The dtype is the result's.
-    threads : int
-    nanoseconds : dict
-        Of one call, by layout.
-    """
+    """Times of calls on arrays of all layouts."""
 
     activation: str
-    dtype: str
+    dtype: str  # of the result
     threads: int
-    nanoseconds: dict[str, float]
+    nanoseconds: dict[str, float]  # of one call, by layout
 
     @property
     def per_element(self) -> float:
-        """Nanoseconds of contiguous arrays per element."""
+        """Nanoseconds per element of contiguous arrays."""
         return self.nanoseconds[_CONTIGUOUS] / (ROWS * COLUMNS)
 
     def over_contiguous(self) -> dict[str, float]:
@@ -72,7 +60,7 @@ def inputs(dtype: str) -> dict[str, Array]:
     random = np.random.default_rng(_SEED)
     x = random.normal(0.0, 2.0, (ROWS, COLUMNS)).astype(dtype)
     wide = random.normal(0.0, 2.0, (ROWS, 2 * COLUMNS)).astype(dtype)
-    whole = np.rint(x).astype("int16" if dtype == "float32" else "int32")
+    integers = np.rint(x).astype("int16" if dtype == "float32" else "int32")
     return {
         _CONTIGUOUS: x,
         "every second element": wide[:, ::2],
@@ -82,34 +70,32 @@ def inputs(dtype: str) -> dict[str, Array]:
         "one row for all": np.broadcast_to(x[0], x.shape),
         "one column for all": np.broadcast_to(x[:, :1], x.shape),
         "of the other byte order": x.astype(x.dtype.newbyteorder()),
-        f"cast from {whole.dtype}": whole,
+        f"cast from {integers.dtype}": integers,
     }
 
 
 def _calls(activation: str, dtype: str) -> Iterator[tuple[str, Call]]:
+    """A call for each layout; of prelu, with weights for each channel, the last axis or the first."""
     function = fastact.get(activation)
-    for layout, x in inputs(dtype).items():
-        yield layout, partial(function, x, np.empty(x.shape, dtype))
-
-
-def _prelu_calls(dtype: str) -> Iterator[tuple[str, Call]]:
-    """A learned slope for each channel, the last axis or the first, against one slope."""
+    if activation in _BY_LAYOUT:
+        for layout, x in inputs(dtype).items():
+            yield layout, partial(function, x, out=np.empty(x.shape, dtype))
+        return
     x = inputs(dtype)[_CONTIGUOUS]
-    slopes = np.linspace(0.1, 0.3, COLUMNS).astype(dtype)
+    slopes = np.linspace(0.1, 0.3, max(ROWS, COLUMNS)).astype(dtype)
     weights: Mapping[str, Any] = {
         _CONTIGUOUS: 0.25,
-        "a weight for each column": slopes,
+        "a weight for each column": slopes[:COLUMNS],
         "a weight for each row": slopes[:ROWS, None],
     }
     for layout, weight in weights.items():
-        yield layout, partial(fastact.get("prelu"), x, np.empty_like(x), weight=weight)
+        yield layout, partial(function, x, out=np.empty_like(x), weight=weight)
 
 
 def measure_layouts(dtypes: Sequence[str], threads: Sequence[int], plan: Plan) -> Iterator[LayoutTimes]:
-    """Time all layouts of an activation against each other, taking turns."""
+    """Time all layouts of an activation against each other."""
     for count, dtype, activation in product(threads, dtypes, NAMES):
-        calls = _calls(activation, dtype) if activation in _BY_LAYOUT else _prelu_calls(dtype)
         with fastact.num_threads(count):
-            taken = measure(dict(calls), plan)
+            taken = measure(dict(_calls(activation, dtype)), plan)
         nanoseconds = {layout: one.nanoseconds for layout, one in taken.items()}
         yield LayoutTimes(activation, dtype, count, nanoseconds)

@@ -1,0 +1,71 @@
+"""NumPy with SciPy: formulas as array expressions, with a new array for each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fastact.activations.base import Activation
+from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
+from fastact.evaluation.expressions import expression
+from fastact.evaluation.peers import base
+
+
+class Peer(base.Peer):
+    """What a NumPy user writes; element-wise NumPy uses one thread."""
+
+    name = "NumPy"
+    package = "numpy"
+
+    def elementwise(self, case: ElementwiseCase) -> base.Call:
+        """The array expression, arguments bound to it."""
+        return partial(expression(case.function, case.direction, "numpy", case.dtype), *case.arguments)
+
+    def function(self, activation: Activation, direction: str) -> base.Function:
+        """The expression in float32."""
+        if direction == "f":
+            forward = expression(activation, "forward", "numpy", "float32")
+            return lambda x, out: np.copyto(out, forward(x))
+        both = expression(activation, "value_and_derivative", "numpy", "float32")
+        return lambda x, out: np.copyto(out, both(x)[1])
+
+    def dense_threads(self, n: int) -> AbstractContextManager[Any]:
+        """Threads of the BLAS."""
+        return blas_threads(n)
+
+    def dense(self) -> Mapping[str, Callable[[DenseCase], base.Call | None]]:
+        """Matrix products and the activation's expressions."""
+        return {self.name: _layers}
+
+
+def blas_threads(n: int) -> AbstractContextManager[Any]:
+    """A context that limits the threads of all BLAS libraries in this process."""
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(n, user_api="blas")
+    return limits
+
+
+def _layers(case: DenseCase) -> base.Call:
+    f = expression(case.function, "forward", "numpy", case.dtype)
+    f_backward = expression(case.function, "backward", "numpy", case.dtype)
+    x, grad_y, weights = case.x, case.grad_y, case.weights
+
+    def forward_and_backward() -> list[tuple[Array, Array]]:
+        h, kept = x, []
+        for w, b in weights:
+            z = h @ w + b
+            kept.append((h, z))
+            h = f(z)
+        grad, gradients = grad_y, []
+        for (w, _), (inputs, z) in zip(reversed(weights), reversed(kept), strict=True):
+            delta = f_backward(grad, z)
+            gradients.append((np.swapaxes(inputs, -1, -2) @ delta, delta.sum(axis=-2)))
+            grad = delta @ np.swapaxes(w, -1, -2)
+        return gradients
+
+    return forward_and_backward

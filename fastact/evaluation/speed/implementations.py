@@ -1,0 +1,160 @@
+"""What is timed on a case: fastact, the peers, and the work that no implementation can avoid.
+
+Must not depend on how time is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.linalg import blas
+
+import fastact
+from fastact.evaluation import _measure
+from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
+from fastact.evaluation.peers.base import Call, Peer
+from fastact.evaluation.peers.numpy import blas_threads
+
+OURS = "fastact"
+MEMORY = "memory alone"
+PRODUCTS = ("products, NumPy", "products, SciPy")
+BASELINES = (MEMORY, *PRODUCTS)  # do less than the case; means and comparisons leave them out
+LARGE = 10_000_000  # elements; smaller arrays may stay in a cache from one call to the next
+_LINE = 64  # bytes of a cache line
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """One way to do the work of a case."""
+
+    name: str
+    call: Callable[[Any], Call | None]  # given a case, the function to time, with arguments bound, or None
+    # given n, a context in which at most n threads are used
+    threads: Callable[[int], AbstractContextManager[Any]]
+    limit: int | None = None  # largest number of elements worth timing; larger cases are scaled from it
+
+
+def elementwise_implementations(peers: Iterable[Peer]) -> list[Implementation]:
+    """fastact, the pass over memory, and the peers' calls."""
+    listed = [
+        Implementation(OURS, _fastact_call, fastact.num_threads),
+        Implementation(MEMORY, memory_pass, fastact.num_threads),
+    ]
+    return listed + [Implementation(peer.name, peer.elementwise, peer.threads, peer.limit) for peer in peers]
+
+
+def dense_implementations(peers: Iterable[Peer]) -> list[Implementation]:
+    """fastact, the bare matrix products, and the peers' ways to run dense layers."""
+    listed = [
+        Implementation(OURS, _fastact_layers, fastact.num_threads),
+        Implementation(PRODUCTS[0], _numpy_products, blas_threads),
+        Implementation(PRODUCTS[1], scipy_products, blas_threads),
+    ]
+    for peer in peers:
+        listed += [Implementation(name, call, peer.dense_threads) for name, call in peer.dense().items()]
+    return listed
+
+
+# Element-wise --------------------------------------------------------------------------------------
+
+
+def _fastact_call(case: ElementwiseCase) -> Call:
+    """The method of the activation, arguments and results bound to it."""
+    function = case.function
+    method: Any = function if case.direction == "forward" else getattr(function, case.direction)
+    out = case.results if len(case.results) > 1 else case.results[0]
+    return partial(method, *case.arguments, out=out)
+
+
+def memory_pass(case: ElementwiseCase) -> Call | None:
+    """Read and write as many arrays as the case, past the caches; None for cases that fit into a cache."""
+    if case.n < LARGE:
+        return None
+    a, b, *_ = (*map(whole_lines, case.arguments), None)
+    y, d, *_ = (*map(whole_lines, case.results), None)
+    return partial(_measure.move_memory, a, b, y, d)
+
+
+def whole_lines(array: Array) -> Array:
+    """The bytes of an array without its ends: cache lines, as many wherever the array begins."""
+    start = -array.ctypes.data % _LINE
+    size = (array.nbytes - _LINE) // _LINE * _LINE
+    whole: Array = array.view(np.int8)[start : start + size]
+    return whole
+
+
+# Dense layers --------------------------------------------------------------------------------------
+
+
+def _fastact_layers(case: DenseCase) -> Call:
+    """dense_forward and dense_backward with existing results; for several layers, a Network."""
+    layers = [(w, b, case.function) for w, b in case.weights]
+    return (_network_passes if len(layers) > 1 else _layer_passes)(layers, case.x, case.grad_y)
+
+
+def _layer_passes(layers: Sequence[tuple[Array, Array, Any]], x: Array, grad_y: Array) -> Call:
+    ((w, b, activation),) = layers
+    results = fastact.dense_forward(x, w, b, activation=activation)
+    gradients = fastact.dense_backward(grad_y, x, w, results[1], activation=activation)
+
+    def forward_and_backward() -> None:
+        _, saved = fastact.dense_forward(x, w, b, activation=activation, out=results)
+        fastact.dense_backward(grad_y, x, w, saved, activation=activation, out=gradients)
+
+    return forward_and_backward
+
+
+def _network_passes(layers: Sequence[tuple[Array, Array, Any]], x: Array, grad_y: Array) -> Call:
+    network: Any = fastact.Network(layers)
+    gradients = network.backward(grad_y, network.forward(x)[1])
+
+    def forward_and_backward() -> None:
+        _, saved = network.forward(x)
+        network.backward(grad_y, saved, out=gradients)
+
+    return forward_and_backward
+
+
+def _numpy_products(case: DenseCase) -> Call:
+    """The three products of each layer by NumPy's BLAS, into existing arrays."""
+    arrays = _product_arrays(case)
+
+    def products() -> None:
+        for x, y, dx, dw, w in arrays:
+            np.matmul(x, w, out=y)
+            np.matmul(y, np.swapaxes(w, -1, -2), out=dx)
+            np.matmul(np.swapaxes(x, -1, -2), y, out=dw)
+
+    return products
+
+
+def scipy_products(case: DenseCase) -> Call | None:
+    """The same by SciPy's BLAS, called directly on transposed arrays, since it stores columns. No stacks."""
+    if case.side_by_side > 1:
+        return None
+    gemm = blas.sgemm if case.dtype == "float32" else blas.dgemm
+    transposed = [tuple(a.T for a in arrays) for arrays in _product_arrays(case)]
+
+    def products() -> None:
+        for x, y, dx, dw, w in transposed:
+            gemm(1.0, w, x, 0.0, y, 0, 0, 1)
+            gemm(1.0, w, y, 0.0, dx, 1, 0, 1)
+            gemm(1.0, y, x, 0.0, dw, 0, 1, 1)
+
+    return products
+
+
+def _product_arrays(case: DenseCase) -> list[tuple[Array, ...]]:
+    """x, y, dx, dw and w of each layer; only their sizes matter."""
+    found: list[tuple[Array, ...]] = []
+    lead = case.x.shape[:-1]
+    for (w, _), i, o in zip(case.weights, case.widths[:-1], case.widths[1:], strict=True):
+        x = np.resize(case.x, (*lead, i))
+        y, dw = np.empty((*lead, o), x.dtype), np.empty((*lead[:-1], i, o), x.dtype)
+        found.append((x, y, np.empty_like(x), dw, w))
+    return found

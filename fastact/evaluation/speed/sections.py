@@ -1,0 +1,194 @@
+"""The tables of a run in Markdown: all cells, and what only element-wise or only dense cases have."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from fastact.evaluation.cases import INPUTS, DenseCase, ElementwiseCase
+from fastact.evaluation.files import markdown_table, paragraph
+from fastact.evaluation.speed import document
+from fastact.evaluation.speed.cells import FASTEST, Cell, call_overheads, counted_threads, others, usual
+from fastact.evaluation.speed.document import factor, grouped, kind_of_case, speed_up
+from fastact.evaluation.speed.implementations import OURS
+from fastact.evaluation.speed.layouts import COLUMNS, ROWS, LayoutTimes
+
+_METHOD = """\
+All implementations are timed in one process, interleaved batch by batch; a figure is the median of many
+batches. A batch starts when the threads of the implementation before it sleep. All implementations read the
+same memory, and write to the same memory where the library accepts existing results.
+
+"""
+METHODS = {
+    "cells": f"""{_METHOD}\
+"NumPy" is the formula as array expressions. PyTorch's operators are called below autograd. JAX's functions
+and their derivatives are compiled; numba's and numexpr's are compiled from the formula. Value and derivative
+is compared with a peer's forward and backward. An implementation that is several times slower than the three
+fastest at 1,000,000 elements is not timed on more: its time per element is scaled, and counts in means only.
+Inputs are normal with standard deviation 2 unless stated otherwise.
+
+In the tables, a cell holds fastact's nanoseconds per element, the speed-up over the fastest other
+implementation, and its name.""",
+    "dense": f"""{_METHOD}\
+A figure is the time of one forward and one backward pass. "us" and "GFLOP/s" are fastact's; the latter counts
+the three matrix products of each layer. "of products" is its time over that of these products alone, by the
+faster of NumPy's and SciPy's BLAS, in bold type above 1. "KiB" is the most memory that a call allocates at a
+time beside its results. The other columns are speed-ups. "PyTorch" uses autograd, "PyTorch aten" calls its
+operators below autograd, "torch.compile" compiles these; JAX is compiled.""",
+}
+
+
+def _common(cells: Sequence[Cell]) -> list[str]:
+    """The parts that all sections begin with."""
+    means = ["### Geometric means of the speed-ups", document.means(usual(cells)), *document.remarks(cells)]
+    return [*means, "### Where another implementation is faster", *document.slower(cells)]
+
+
+# Dense layers --------------------------------------------------------------------------------------
+
+
+def dense_tables(cells: Sequence[Cell], picture: str | None = None) -> str:
+    """The tables of dense layers; `picture` is the path of the plot, from the document."""
+    parts = _common(cells)
+    for threads, chosen in grouped(cells, lambda cell: cell.threads):
+        names = others(chosen)
+        rows = []
+        for cell in chosen:
+            ratios = [speed_up(cell.speed_up(name)) for name in names]
+            rows.append([*kind_of_case(cell).values(), *_figures(cell).values(), *ratios])
+        headings = [*kind_of_case(chosen[0]), *_figures(chosen[0]), *names]
+        parts += [f"### Threads: {threads}", markdown_table(headings, rows, left=3)]
+    if picture is not None:
+        parts += ["### Time against size", f"![time against size]({picture})"]
+    return "\n\n".join(parts)
+
+
+def _figures(cell: Cell) -> dict[str, str]:
+    operations = cell.case.operations if isinstance(cell.case, DenseCase) else 0
+    share = cell.over_baseline
+    return {
+        "us": f"{cell.ours / 1000:,.1f}",
+        "GFLOP/s": f"{operations / cell.ours:.1f}",
+        "of products": f"**{factor(share)}**" if share and share > 1 else factor(share),
+        "KiB": f"{cell.peak_bytes.get(OURS, 0) / 1024:,.0f}",
+    }
+
+
+# Activations ---------------------------------------------------------------------------------------
+
+
+def elementwise_tables(cells: Sequence[Cell], shapes: Sequence[LayoutTimes] = ()) -> str:
+    """The tables of activations, and of the layouts timed in the same run."""
+    normal = usual(cells)
+    parts = [*_common(cells), *_overhead(cells)]
+    for (threads, dtype), chosen in grouped(normal, lambda cell: (cell.threads, cell.case.dtype)):
+        heading = f"### {dtype}, {counted_threads(threads)}"
+        parts += [heading, _grid(chosen, lambda cell: f"{_n(cell):,}", _content)]
+    return "\n\n".join([*parts, *_memory(normal), *_tails(cells), *_layouts(shapes)])
+
+
+def _n(cell: Cell) -> int:
+    return cell.case.n if isinstance(cell.case, ElementwiseCase) else 1
+
+
+def _inputs(cell: Cell) -> str:
+    return cell.case.inputs if isinstance(cell.case, ElementwiseCase) else ""
+
+
+def _overhead(cells: Sequence[Cell]) -> Iterator[str]:
+    found = call_overheads(cells)
+    words = []
+    for direction in dict.fromkeys(key[1] for key in found):
+        times = [ns for key, ns in found.items() if key[1] == direction]
+        shown = f"{statistics.median(times):.0f} ({min(times):.0f} to {max(times):.0f})"
+        words.append(f"{direction.replace('_', ' ')} {shown}")
+    if words:
+        yield "### Overhead of a call"
+        yield paragraph(
+            "In nanoseconds, from Python, extrapolated from small sizes to n = 0; median and range over "
+            f"activations and dtypes: {', '.join(words)}."
+        )
+
+
+def _grid(cells: Sequence[Cell], column: Callable[[Cell], str], content: Callable[[Cell], str]) -> str:
+    """One line per activation and direction, one column per value of `column`."""
+    columns = list(dict.fromkeys(map(column, cells)))
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
+    for cell in cells:
+        rows.setdefault(tuple(kind_of_case(cell).values())[:2], {})[column(cell)] = content(cell)
+    lines = [[*key, *(row.get(name, "") for name in columns)] for key, row in rows.items()]
+    return markdown_table(["activation", "direction", *columns], lines, left=2)
+
+
+def _content(cell: Cell) -> str:
+    shown = f"{cell.ours / _n(cell):.3g}"
+    if cell.fastest is None:
+        return shown
+    return f"{shown}, {speed_up(cell.speed_up(FASTEST))} {cell.fastest.partition(' ')[0]}"
+
+
+def _memory(cells: Sequence[Cell]) -> Iterator[str]:
+    large = [cell for cell in cells if cell.baseline is not None]
+    if not large:
+        return
+    yield "### Share of the memory bandwidth"
+    yield paragraph(
+        "The time of a pass that reads and writes the same arrays past the caches, and computes nothing, "
+        f"over fastact's, for n = {_n(large[0]):,}."
+    )
+    headings = ["direction", "dtype", "threads", "pass, GB/s", "lowest share", "median share"]
+    rows = []
+    kinds = grouped(large, lambda cell: (kind_of_case(cell)["direction"], cell.case.dtype, cell.threads))
+    for (direction, dtype, threads), chosen in kinds:
+        shares = [1 / cell.over_baseline for cell in chosen if cell.over_baseline]
+        speeds = [
+            cell.case.nbytes / cell.baseline
+            for cell in chosen
+            if cell.baseline and isinstance(cell.case, ElementwiseCase)
+        ]
+        shown = f"{statistics.median(speeds):.1f}", factor(min(shares)), factor(statistics.median(shares))
+        rows.append([direction, dtype, str(threads), *shown])
+    yield markdown_table(headings, rows, left=2)
+    yield _grid(
+        large,
+        lambda cell: f"{cell.case.dtype}, {counted_threads(cell.threads)}",
+        lambda cell: factor(1 / cell.over_baseline if cell.over_baseline else None),
+    )
+
+
+def _tails(cells: Sequence[Cell]) -> Iterator[str]:
+    """Cells with other inputs, beside the same ones with normal inputs."""
+    tails = [cell for cell in cells if not cell.case.usual]
+    if not tails:
+        return
+    yield "### Inputs in the tails"
+    yield f"Normal inputs, uniform ones in -30..30, and finite numbers of random bits; n = {_n(tails[0]):,}."
+    places = {
+        (replace(cell.case, inputs="normal"), cell.threads)
+        for cell in tails
+        if isinstance(cell.case, ElementwiseCase)
+    }
+    beside = [cell for cell in usual(cells) if (cell.case, cell.threads) in places]
+    for threads, chosen in grouped([*beside, *tails], lambda cell: cell.threads):
+        yield f"With {counted_threads(threads)}:"
+        chosen.sort(key=lambda cell: (cell.case.dtype, INPUTS.index(_inputs(cell))))
+        yield _grid(chosen, lambda cell: f"{cell.case.dtype} {_inputs(cell)}", _content)
+
+
+def _layouts(shapes: Sequence[LayoutTimes]) -> Iterator[str]:
+    """One line per layout: its time over that of contiguous arrays."""
+    if not shapes:
+        return
+    yield "### Layouts"
+    yield paragraph(
+        "The time of fastact's forward call over that of the same call on contiguous arrays, "
+        f"{ROWS:,} x {COLUMNS:,}; results are contiguous. The first line is the latter's nanoseconds per "
+        "element."
+    )
+    columns = [f"{t.activation} {t.dtype}, {counted_threads(t.threads)}" for t in shapes]
+    ratios = [t.over_contiguous() for t in shapes]
+    names = dict.fromkeys(name for of_one in ratios for name in of_one)
+    rows = [["contiguous, ns", *(f"{t.per_element:.3g}" for t in shapes)]]
+    rows += [[name, *(factor(of_one.get(name)) for of_one in ratios)] for name in names]
+    yield markdown_table(["layout", *columns], rows)

@@ -1,0 +1,127 @@
+"""The declarations of fastact.h, read by the C preprocessor, for what is made from them.
+
+``__init__.pxd`` (Cython) is written from them when the package is built, and a test compares the snapshot of
+the ABI with them. The header keeps to a simple form: enums, structs and functions, one after the other.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_KEYWORDS = {"in": "n_in"}  # of Python, which Cython cannot have as names
+
+
+@dataclass(frozen=True)
+class Enum:
+    """An enumeration; `name` is empty where it has none."""
+
+    name: str
+    values: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Struct:
+    """A struct and its fields, each as C declares it."""
+
+    name: str
+    fields: list[str]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function: its result and its arguments, each as C declares it."""
+
+    name: str
+    result: str
+    arguments: list[str]
+
+
+Declaration = Enum | Struct | Function
+
+
+def preprocessed(header: Path) -> str:
+    """What the preprocessor makes of a header, without what it includes from outside the project."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "stddef.h").write_text("")
+        command = [*os.environ.get("CC", "cc").split(), "-E", "-P", "-nostdinc", "-U__GNUC__"]
+        command += [f"-I{folder}", f"-I{ROOT / 'include'}", str(header)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def read(header: Path = ROOT / "include/fastact.h") -> list[Declaration]:
+    """All declarations of a header, in its order."""
+    text = " ".join(preprocessed(header).split())
+    pattern = re.compile(
+        r"(?:typedef )?enum \{(?P<values>[^}]*)\} ?(?P<enum>\w*);"
+        r"|typedef struct \{(?P<fields>[^}]*)\} (?P<struct>\w+);"
+        r"|(?P<result>[\w ]+?[ *]+)(?P<function>\w+)\((?P<arguments>[^()]*)\);"
+    )
+    found: list[Declaration] = []
+    end = 0
+    for match in pattern.finditer(text):
+        if text[end : match.start()].strip():
+            raise ValueError(f"{header.name}: not understood: {text[end : match.start()].strip()[:200]}")
+        end = match.end()
+        found.append(_declaration(match))
+    if text[end:].strip():
+        raise ValueError(f"{header.name}: not understood: {text[end:].strip()[:200]}")
+    return found
+
+
+def _declaration(match: re.Match[str]) -> Declaration:
+    if match["values"] is not None:
+        return Enum(match["enum"], _values(match["values"]))
+    if match["struct"] is not None:
+        return Struct(
+            match["struct"], [field.strip() for field in match["fields"].split(";") if field.strip()]
+        )
+    arguments = [] if match["arguments"].strip() == "void" else match["arguments"].split(",")
+    return Function(match["function"], match["result"].strip(), [argument.strip() for argument in arguments])
+
+
+def _values(text: str) -> dict[str, int]:
+    """Names and numbers of an enumeration."""
+    values: dict[str, int] = {}
+    following = 0
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        name, _, number = (part.strip() for part in item.partition("="))
+        values[name] = int(number, 0) if number else following
+        following = values[name] + 1
+    return values
+
+
+# Cython -------------------------------------------------------------------------------------------
+
+
+def as_cython(declarations: list[Declaration]) -> str:
+    """The declarations as the body of a ``cdef extern`` block."""
+    return "\n".join(line for declaration in declarations for line in _lines(declaration))
+
+
+def _lines(declaration: Declaration) -> list[str]:
+    if isinstance(declaration, Enum):
+        head = f"    ctypedef enum {declaration.name}:" if declaration.name else "    enum:"
+        return [head, *(f"        {name}" for name in declaration.values)]
+    if isinstance(declaration, Struct):
+        fields = [line for field in declaration.fields for line in _fields(field)]
+        return [f"    ctypedef struct {declaration.name}:", *(f"        {line}" for line in fields)]
+    return [f"    {declaration.result} {declaration.name}({', '.join(declaration.arguments)})"]
+
+
+def _fields(field: str) -> list[str]:
+    """One field, or several of one type, each on a line of its own."""
+    if "(" in field:  # a pointer to a function
+        return [field.replace("(void)", "()") + " noexcept nogil"]
+    first, *others = (part.strip() for part in field.split(","))
+    kind, name = re.fullmatch(r"(.*?[ *])(\w+(?:\[\w+\])?)", first).groups()  # type: ignore[union-attr]
+    return [f"{kind}{_renamed(each)}" for each in (name, *others)]
+
+
+def _renamed(name: str) -> str:
+    return f'{_KEYWORDS[name]} "{name}"' if name in _KEYWORDS else name

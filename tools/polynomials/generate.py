@@ -1,0 +1,44 @@
+"""Generate the table files of several activations in parallel processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+import fastact
+
+from . import float32, float64
+from .files import DIRECTIONS, Kernel, table_file
+from .target import worth_a_table
+
+ISA = "avx2"  # has FMA, and float64 kernels that are formulas rather than tables
+LANES = {"float32": (16, 8), "float64": (8,)}
+
+
+def _fit(name: str, dtype: str, lanes: int, direction: str) -> Kernel | None:
+    if dtype == "float32":
+        return float32.kernel(name, direction, lanes)
+    return float64.kernel(name, direction)
+
+
+def texts(names: Sequence[str], dtypes: Sequence[str]) -> dict[tuple[str, str], str]:
+    """Return the text of each table file, by activation and dtype; empty where no table pays."""
+    tasks = [
+        (name, dtype, lanes, direction)
+        for name in filter(worth_a_table, names)
+        for dtype in dtypes
+        for lanes in LANES[dtype]
+        for direction in DIRECTIONS
+    ]
+    fitted: dict[tuple[str, str], dict[int, dict[str, Kernel]]] = {
+        (name, dtype): {lanes: {} for lanes in LANES[dtype]} for name in names for dtype in dtypes
+    }
+    with ProcessPoolExecutor(initializer=fastact.set_isa, initargs=(ISA,)) as pool:
+        results = pool.map(_fit, *zip(*tasks, strict=True)) if tasks else ()
+        for (name, dtype, lanes, direction), kernel in zip(tasks, results, strict=True):
+            if kernel:
+                fitted[name, dtype][lanes][direction] = kernel
+    return {
+        (name, dtype): table_file(name, dtype, kernels, bool(fastact.get(name).parameters))
+        for (name, dtype), kernels in fitted.items()
+    }
