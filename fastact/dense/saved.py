@@ -6,8 +6,6 @@ Must not depend on how a layer is computed. Nothing that depends on the values o
 
 from __future__ import annotations
 
-import ast
-import re
 from functools import lru_cache
 from typing import Any
 
@@ -57,7 +55,7 @@ def _prepare(activation: Builtin) -> Prepared:
         values = _numbers(activation)
         saving = default_kind(activation)
         mask = mask_values("", activation) if saving == "bit_mask" else (0.0, 0.0)
-        return Prepared(activation.number, saving, _hidden_kind(activation), values, mask)
+        return Prepared(activation._entry["id"], saving, _hidden_kind(activation), values, mask)
 
 
 def _numbers(activation: Builtin) -> tuple[float, ...] | None:
@@ -69,7 +67,7 @@ def _numbers(activation: Builtin) -> tuple[float, ...] | None:
 def with_mask(activation: Builtin, function: str) -> Prepared:
     """Its form for C with the values of f' that a bit mask tells apart."""
     values = mask_values(function, activation)
-    return Prepared(activation.number, "bit_mask", "input", _numbers(activation), values)
+    return Prepared(activation._entry["id"], "bit_mask", "input", _numbers(activation), values)
 
 
 # Kinds --------------------------------------------------------------------------------------------
@@ -105,7 +103,7 @@ def default_kind(activation: Builtin) -> str:
     where parameters are learned."""
     if _is_constant(activation):
         return "nothing"
-    if activation.learned or _numbers(activation) is None or _two_values(activation) is None:
+    if activation.learned or _numbers(activation) is None or activation._entry["mask"] is None:
         return "input"
     return "bit_mask"
 
@@ -115,7 +113,7 @@ def _hidden_kind(activation: Builtin) -> str:
     exact."""
     if _is_constant(activation):
         return "nothing"
-    if activation.learned or _numbers(activation) is None or not follows_exactly(activation):
+    if activation.learned or _numbers(activation) is None or activation._entry["saves"] != "output":
         return "input"
     try:
         activation.check_from_output(dict(activation.parameters))
@@ -124,13 +122,12 @@ def _hidden_kind(activation: Builtin) -> str:
     return "output"
 
 
-# Facts about an entry, from its formulas ----------------------------------------------------------
+# Facts about an entry -----------------------------------------------------------------------------
 
 
 def mask_values(function: str, activation: Builtin) -> tuple[float, float]:
     """f' where a bit is 0, and where it is 1; TypeError where it has other values."""
-    texts = _two_values(activation)
-    values = _numbers(activation)
+    texts, values = activation._entry["mask"], _numbers(activation)
     if texts is None or values is None:
         message = f"{function}: save is 'bit_mask'; the derivative of {activation!r} has more than two values"
         raise TypeError(message)
@@ -140,39 +137,7 @@ def mask_values(function: str, activation: Builtin) -> tuple[float, float]:
 
 
 def _is_constant(activation: Builtin) -> bool:
-    return not re.search(r"\bx\b", activation.derivative_formula)
-
-
-def _two_values(activation: Builtin) -> tuple[str, str] | None:
-    """The two texts of f' among which its formula chooses: where a bit is 0, and where it is 1."""
-    values = _leaves(ast.parse(activation.derivative_formula, mode="eval").body)
-    if len(values) > 2 or any(re.search(r"\bx\b", v) for v in values):
-        return None
-    return values[-1], values[0]
-
-
-def _leaves(node: ast.expr) -> list[str]:
-    """The distinct texts among which nested calls of where() choose."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "where":
-        return list(dict.fromkeys(text for branch in node.args[1:] for text in _leaves(branch)))
-    return [ast.unparse(node)]
-
-
-def follows_exactly(activation: Builtin) -> bool:
-    """Whether the derivative from the output equals the derivative from the input, bit for bit.
-
-    It does where its formula is the derivative's with y in place of x, and x stands in nothing but strict
-    comparisons: then f keeps which side of each kink x is on. (A comparison with equality would mistake an x
-    whose output underflows for the kink.) It also does where f' = f.
-    """
-    from_output, from_input = activation.output_formula, activation.derivative_formula
-    if from_output is None:
-        return False
-    if from_output == "y":
-        return from_input == activation.formula
-    if "=" in from_input or re.sub(r"\by\b", "x", from_output) != from_input:
-        return False
-    return not re.search(r"\bx\b", re.sub(r"\bx\b *[<>] *\w+", "", from_input))
+    return str(activation._entry["saves"]) == "nothing"
 
 
 # What was saved ------------------------------------------------------------------------------------
