@@ -279,6 +279,16 @@ class Network:
             direct = self._passes.backward(saved._kept, saved._x, grad_y, None, None, need_dx)
             if direct is not None:
                 return direct
+        grad_y = self._checked(grad_y, saved)
+        outs = self._outs(out, accumulate, need_dx)
+        if not isinstance(saved._kept, tuple):
+            if not need_parameters and not is_container(grad_y):
+                return self._backward_in_c(grad_y, saved, need_dx, outs, accumulate)
+            saved = self._forward_by_layer(saved._x)[1]
+        return self._backward_by_layer(grad_y, saved, need_dx, outs, accumulate, need_parameters)
+
+    def _checked(self, grad_y: Any, saved: Any) -> Any:
+        """grad_y, if it and `saved` belong to a pass of this network."""
         if not isinstance(saved, NetworkSaved):
             message = f"{_BACKWARD}: saved is of type {type(saved).__name__}"
             raise TypeError(f"{message}; expected what forward returned")
@@ -288,12 +298,7 @@ class Network:
             grad_y = arguments.as_real(_BACKWARD, "grad_y", grad_y)
             if grad_y.shape != saved.shape:
                 raise ValueError(f"{_BACKWARD}: grad_y has shape {grad_y.shape}; expected {saved.shape}")
-        outs = self._outs(out, accumulate, need_dx)
-        if not isinstance(saved._kept, tuple):
-            if not need_parameters and not is_container(grad_y):
-                return self._backward_in_c(grad_y, saved, need_dx, outs, accumulate)
-            saved = self._forward_by_layer(saved._x)[1]
-        return self._backward_by_layer(grad_y, saved, need_dx, outs, accumulate, need_parameters)
+        return grad_y
 
     def _backward_in_c(
         self, grad_y: Array, saved: NetworkSaved, need_dx: bool, outs: Outs, accumulate: bool

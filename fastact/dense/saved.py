@@ -128,6 +128,8 @@ def _hidden_kind(activation: Builtin) -> str:
 def mask_values(function: str, activation: Builtin) -> tuple[float, float]:
     """f' where a bit is 0, and where it is 1; TypeError where it has other values."""
     texts, values = activation._entry["mask"], _numbers(activation)
+    if _is_constant(activation):
+        texts = (activation.derivative_formula,) * 2
     if texts is None or values is None:
         message = f"{function}: save is 'bit_mask'; the derivative of {activation!r} has more than two values"
         raise TypeError(message)
