@@ -36,7 +36,7 @@ def make_saved(
     is_result: bool = False,
 ) -> Saved: ...
 
-class default_environment:
+class DefaultEnvironment:
     def __enter__(self) -> None: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -34,10 +34,10 @@ cdef extern from "platform/fenv.h" nogil:
 
 SAVING = {"nothing": FA_SAVE_NOTHING, "input": FA_SAVE_INPUT, "output": FA_SAVE_OUTPUT,
           "bit_mask": FA_SAVE_BIT_MASK}
-cdef dict NAMES = {number: name for name, number in SAVING.items()}
+cdef object FLOAT32 = np.dtype(np.float32), FLOAT64 = np.dtype(np.float64)
 
 
-cdef class default_environment:
+cdef class DefaultEnvironment:
     """A context with the default floating-point environment, as C kernels run in: round to nearest, subnormal
     numbers kept. Exception flags raised within are lost."""
 
@@ -68,6 +68,7 @@ cdef class Prepared:
     cdef int activation, saving, hidden
     cdef size_t count
     cdef readonly bint numbers
+    cdef readonly str default  # what a layer saves by default
     cdef double mask_values[2]
     cdef double wide[FA__MAX_PARAMS]
     cdef float narrow[FA__MAX_PARAMS]
@@ -77,6 +78,7 @@ cdef class Prepared:
         cdef int i
         cdef fa__fenv caller
         self.activation = activation
+        self.default = saving
         self.saving, self.hidden = SAVING[saving], SAVING[hidden]
         self.mask_values[0], self.mask_values[1] = mask_values
         self.numbers = values is not None
@@ -89,11 +91,6 @@ cdef class Prepared:
             fa__leave_fenv(caller)
             self.of[0][i].data = &self.narrow[i]
             self.of[1][i].data = &self.wide[i]
-
-    @property
-    def default(self):
-        """What a layer saves by default."""
-        return NAMES[self.saving]
 
 
 # Filling in a layer -----------------------------------------------------------------------------------

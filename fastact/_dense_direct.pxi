@@ -135,9 +135,13 @@ def forward(x, w, b, Prepared prepared, activation, bint save, out):
     execute(number, &layer, False)
     if not save:
         return y
-    cdef tuple b_shape = None if b is None else b.shape
-    return y, new_saved(activation, prepared, NAMES[prepared.saving], array, (shape[0], shape[1]), y.dtype, b_shape,
-                        False)
+    cdef tuple b_shape = None
+    if b is not None and cnp.PyArray_NDIM(<cnp.ndarray>b) == 1:
+        b_shape = (shape[1],)
+    elif b is not None:
+        b_shape = (1, shape[1])
+    return y, new_saved(activation, prepared, prepared.default, array, (shape[0], shape[1]),
+                        FLOAT64 if number == cnp.NPY_DOUBLE else FLOAT32, b_shape, False)
 
 
 def backward(grad_y, x, w, saved_, bint need_dx, out, bint accumulate):
@@ -198,7 +202,7 @@ cdef bint fits_layer(Saved saved, fa_dense *layer, int number) except -1:
     layer.saving = SAVING[saved.kind]
     if len(saved.shape) != 2 or saved.shape[0] != layer.rows or saved.shape[1] != layer.out:
         return False
-    if saved.dtype.num != number:
+    if saved.dtype is not (FLOAT64 if number == cnp.NPY_DOUBLE else FLOAT32):
         return False
     if layer.saving == FA_SAVE_NOTHING:
         return True

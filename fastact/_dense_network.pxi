@@ -87,9 +87,10 @@ cdef class Passes:
         return <size_t>cnp.PyArray_DIM(<cnp.ndarray>self.weights[i - 1], 1)
 
     cdef int saving(self, size_t i) noexcept:
-        """The last layer's result belongs to the caller; the others' do not."""
+        """The last layer's result belongs to the caller, so that its output is not saved; its input is, in memory
+        that is used again, since a bit mask takes longer to make."""
         cdef Prepared prepared = <Prepared>self.prepared[i]
-        return prepared.saving if i == self.count - 1 else prepared.hidden
+        return FA_SAVE_INPUT if i == self.count - 1 and prepared.hidden == FA_SAVE_OUTPUT else prepared.hidden
 
     cdef size_t lay_out(self, size_t rows, char *data, fa_dense *layers) noexcept:
         """Bytes for what `rows` rows keep. If `layers` is not NULL, results of hidden layers and what is saved are
@@ -107,11 +108,11 @@ cdef class Passes:
             if layers != NULL:
                 layers[i].saving = saving
                 layers[i].saved = layers[i].y
-            if saving == FA_SAVE_INPUT or saving == FA_SAVE_BIT_MASK:
+            if saving == FA_SAVE_INPUT:
                 if layers != NULL:
                     layers[i].saved.data = data + used
-                    layers[i].saved.row = columns if saving == FA_SAVE_INPUT else (columns + 7) // 8
-                used += padded(rows * (columns * self.size if saving == FA_SAVE_INPUT else (columns + 7) // 8))
+                    layers[i].saved.row = columns
+                used += padded(rows * columns * self.size)
             elif saving == FA_SAVE_NOTHING and layers != NULL:
                 layers[i].saved.data = NULL
         return used

@@ -63,7 +63,7 @@ def common_dtype(dtypes: Iterable[np.dtype[Any]]) -> np.dtype[Any]:
 
 def converted(array: Array, dtype: np.dtype[Any]) -> Array:
     """A copy in C order, rounded to nearest whatever the caller's rounding mode."""
-    with np.errstate(all="ignore"), _dense.default_environment():
+    with np.errstate(all="ignore"), _dense.DefaultEnvironment():
         return array.astype(dtype, order="C")
 
 
@@ -86,8 +86,8 @@ def with_adjacent_columns(array: Array) -> Array:
 
 
 def can_write(array: Array, dtype: np.dtype[Any]) -> bool:
-    """Whether C can write to it: writeable, this dtype, aligned, the last axis adjacent, no two elements at one
-    place."""
+    """Whether C can write to it: writeable, this dtype, aligned, the last axis adjacent, no two elements at
+    one place."""
     if array.dtype != dtype or not array.flags.aligned or not array.flags.writeable:
         return False
     size = dtype.itemsize
@@ -111,7 +111,7 @@ class Target(NamedTuple):
         """The array for the caller, with the result in it."""
         if self.given is None:
             return self.array
-        with np.errstate(all="ignore"), _dense.default_environment():  # float32 cannot hold all of float64
+        with np.errstate(all="ignore"), _dense.DefaultEnvironment():  # float32 cannot hold all of float64
             np.copyto(self.given, self.array, casting="same_kind")
         return self.given
 

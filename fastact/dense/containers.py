@@ -1,5 +1,5 @@
-"""Dense layers on arrays of other kinds, masked, lazy or labelled, by the operators of these arrays: results and
-gradients are of their kind. What NumPy's own matmul refuses for such an array is refused here too.
+"""Dense layers on arrays of other kinds, masked, lazy or labelled, by the operators of these arrays: results
+and gradients are of their kind. What NumPy's own matmul refuses for such an array is refused here too.
 """
 
 from __future__ import annotations
@@ -56,9 +56,7 @@ def backward(
     return _told(function, arrays, lambda: _backward(function, arrays, saved, need_dx))
 
 
-def _backward(
-    function: str, arrays: Mapping[str, Any], saved: Saved, need_dx: bool
-) -> tuple[Any, Any, Any]:
+def _backward(function: str, arrays: Mapping[str, Any], saved: Saved, need_dx: bool) -> tuple[Any, Any, Any]:
     operands, _ = _of_one_dtype(function, arrays)
     x, w, grad_y = operands["x"], operands["w"], operands["grad_y"]
     _check_shapes(function, {"x": np.shape(x), "w": np.shape(w), "b": saved.b_shape})
@@ -131,7 +129,8 @@ def _labelled_as(x: Any, dx: Any) -> Any:
 
 
 def _of_one_dtype(function: str, arrays: Mapping[str, Any]) -> tuple[dict[str, Any], np.dtype[Any]]:
-    """Containers, and everything else as arrays, in the dtype in which a layer of all but grad_y is computed."""
+    """Containers, and everything else as arrays, in the dtype in which a layer of all but grad_y is
+    computed."""
     found = {n: a if is_container(a) else as_real(function, n, a) for n, a in arrays.items() if a is not None}
     dtypes = {name: _dtype(function, name, a) for name, a in found.items()}
     dtype = common_dtype(d for name, d in dtypes.items() if name != "grad_y")
@@ -145,12 +144,16 @@ def as_dtype(function: str, name: str, array: Any, dtype: np.dtype[Any]) -> Any:
 
 def _dtype(function: str, name: str, array: Any) -> np.dtype[Any]:
     if type(array).__array_ufunc__ is None if hasattr(type(array), "__array_ufunc__") else False:
-        raise TypeError(f"{function}: {name} is of type {type(array).__name__}, which refuses NumPy's functions")
+        raise TypeError(
+            f"{function}: {name} is of type {type(array).__name__}, which refuses NumPy's functions"
+        )
     try:
         own = array.dtypes if not hasattr(array, "dtype") else [array.dtype]
         dtype = np.result_type(*own)
     except (TypeError, AttributeError) as error:
-        raise TypeError(f"{function}: {name} is of type {type(array).__name__}; expected real numbers") from error
+        raise TypeError(
+            f"{function}: {name} is of type {type(array).__name__}; expected real numbers"
+        ) from error
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise TypeError(f"{function}: {name} has dtype {dtype}; expected real numbers")
     return dtype

@@ -1,5 +1,5 @@
-"""Activations that C does not take, computed from x w + b on plain arrays: composite ones, parameters that vary
-along the batch, and objects from elsewhere, whose results are checked.
+"""Activations that C does not take, computed from x w + b on plain arrays: composite ones, parameters that
+vary along the batch, and objects from elsewhere, whose results are checked.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import numpy as np
 
 from fastact import errors, ufuncs
 from fastact.dense.arguments import Array, converted
-
-_HALF = 0.5
 
 
 def value(function: str, activation: Any, z: Array, dtype: np.dtype[Any]) -> Array:
@@ -28,12 +26,12 @@ def delta(function: str, activation: Any, grad_y: Array | None, z: Array, dtype:
     if hasattr(activation, "backward"):
         return _checked(function, activation, ".backward", activation.backward(grad_y, z), z.shape, dtype)
     found = _checked(function, activation, ".derivative", activation.derivative(z), z.shape, dtype)
-    return product(grad_y, found)
+    return np.asarray(product(grad_y, found))
 
 
 def product(grad_y: Any, derivative: Any) -> Any:
-    """grad_y times f', but 0 wherever f' is 0, on arrays of any kind: x^2 has the derivative 2x, and a ufunc."""
-    return ufuncs.square_backward(grad_y, derivative * derivative.dtype.type(_HALF))
+    """grad_y times f', but 0 wherever f' is 0, on arrays of any kind: by the ufunc of x^2, whose f' is 2x."""
+    return ufuncs.square_backward(grad_y, derivative * derivative.dtype.type(0.5))
 
 
 def _read_only(array: Array) -> Array:

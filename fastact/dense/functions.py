@@ -26,6 +26,7 @@ class _Omitted:
 
 
 OMITTED = _Omitted()
+_BACKWARD = "fastact.dense_backward"
 
 
 def dense(x: Any, w: Any, b: Any = None, *, activation: Any = None, out: Any = None) -> NDArray[Any]:
@@ -62,10 +63,10 @@ def dense(x: Any, w: Any, b: Any = None, *, activation: Any = None, out: Any = N
     Notes
     -----
     Bias and activation are applied to each tile of the product while it is in cache. No array as large as
-    the batch is made beside the result, unless `out` overlaps an input or a parameter of the activation, or its
-    last axis is not contiguous. Strided and transposed arrays are read as they are. Sums of products are rounded
-    as in any matrix product, f as accurately as ``fastact.<name>``. The bits do not depend on the number of
-    threads. Array parameters of the activation are used in the dtype of the layer.
+    the batch is made beside the result, unless `out` overlaps an input or a parameter of the activation, or
+    its last axis is not contiguous. Strided and transposed arrays are read as they are. Sums of products are
+    rounded as in any matrix product, f as accurately as ``fastact.<name>``. The bits do not depend on the
+    number of threads. Array parameters of the activation are used in the dtype of the layer.
 
     Examples
     --------
@@ -100,15 +101,15 @@ def dense_forward(
     x, w, b, activation
         As for :func:`dense`.
     out : ndarray, or pair of ndarray and Saved, optional
-        Where to store the result, and an earlier `saved` whose memory is used again where it fits. Each may be
-        None.
+        Where to store the result, and an earlier `saved` whose memory is used again where it fits. Each may
+        be None.
     save : {"input", "output", "bit_mask"}, optional
         What the backward pass computes f' from. ``"input"`` is x @ w + b, an array as large as the result.
         ``"bit_mask"`` is one bit for each element, where f' has two values; a NaN counts as the second of
-        them. ``"output"`` is the result itself, which must then not be modified before the backward pass; it is
-        available where f' follows from it. By default `saved` shares no memory with the result: it is nothing
-        where f' is constant, a bit mask where f' has two values, otherwise the input. Activations with learned
-        or array parameters save the input.
+        them. ``"output"`` is the result itself, which must then not be modified before the backward pass; it
+        is available where f' follows from it. By default `saved` shares no memory with the result: it is
+        nothing where f' is constant, a bit mask where f' has two values, otherwise the input. Activations
+        with learned or array parameters save the input.
 
     Returns
     -------
@@ -130,8 +131,8 @@ def dense_forward(
     >>> y.shape, saved.kind, saved.nbytes
     ((4, 2), 'input', 64)
     """
-    ready = prepared(activation) if save is None else None
-    if ready is not None:
+    ready = prepared(activation)
+    if ready is not None and save in (None, ready[1].default):
         pair: tuple[NDArray[Any], Saved] | None = _dense.forward(x, w, b, ready[1], ready[0], True, out)
         if pair is not None:
             return pair
@@ -155,10 +156,8 @@ def dense_backward(
     accumulate: bool = False,
     need_parameters: bool = False,
 ) -> tuple[Any, ...]:
-    """Gradients of a dense layer.
-
-    With ``delta = grad_y * f'(x @ w + b)`` they are ``dx = delta @ w.T``, ``dw = x.T @ delta`` and the sums of
-    delta over the batch.
+    """Gradients of a dense layer: with ``delta = grad_y * f'(x @ w + b)`` they are ``dx = delta @ w.T``,
+    ``dw = x.T @ delta`` and the sums of delta over the batch.
 
     Parameters
     ----------
@@ -168,68 +167,57 @@ def dense_backward(
         As they were in :func:`dense_forward`.
     saved : Saved
         What :func:`dense_forward` returned.
-    activation : str or Activation, optional
-        If given, the activation of the forward pass: `saved` has it.
+    activation : optional
+        If given, that of the forward pass, which `saved` has.
     need_dx : bool
         False for a first layer: dx is then not computed.
     out : tuple of three, each ndarray or None, optional
-        Where to store dx, dw and db; may be inputs.
-    accumulate : bool
-        Add to the arrays in `out` instead of overwriting them.
+        Where to store dx, dw and db; may be inputs. With `accumulate` gradients are added to these.
     need_parameters : bool
         Also return gradients of the activation's learned parameters.
 
     Returns
     -------
-    dx : ndarray of the shape of `x`, or None
-        Gradient with respect to `x`.
-    dw : ndarray of the shape of `w`
-        Gradient with respect to `w`.
-    db : ndarray of the shape of `b`, or None if there was no bias
-        Gradient with respect to `b`.
+    dx, dw, db : ndarray
+        Gradients with respect to x, w and b, of their shapes, summed where they were broadcast. dx is None
+        without `need_dx`, db where there was no bias.
     parameters : dict, only with `need_parameters`
-        By name, each of its parameter's shape.
+        By name, each of its parameter's shape; empty for an activation without learned parameters.
 
     Raises
     ------
-    ValueError
-        For shapes that do not fit, and a `saved` of another shape or activation.
-    TypeError
-        For dtypes other than real numbers; if `accumulate` lacks an array to add to.
-
-    Notes
-    -----
-    delta is made and used tile by tile, never as a whole; db is summed in float64. Where an axis was
-    broadcast in the forward pass, its gradients are summed. Gradients have the dtype of the forward pass.
+    ValueError, TypeError
+        As :func:`dense`; also for a `saved` of another layer, and for `accumulate` without `out`.
 
     Examples
     --------
-    >>> import numpy as np
     >>> import fastact as fa
-    >>> x, w, b = np.array([[1.0, 2.0]]), np.array([[3.0], [-1.0]]), np.array([0.5])
-    >>> y, saved = fa.dense_forward(x, w, b, activation="relu")
-    >>> dx, dw, db = fa.dense_backward(np.ones_like(y), x, w, saved)
-    >>> dx, dw.T, db
-    (array([[ 3., -1.]]), array([[1., 2.]]), array([1.]))
+    >>> y, saved = fa.dense_forward([[1.0, 2.0]], [[3.0], [-1.0]], [0.5], activation="relu")
+    >>> [gradient.tolist() for gradient in fa.dense_backward([[1]], [[1.0, 2.0]], [[3.0], [-1.0]], saved)]
+    [[[3.0, -1.0]], [[1.0], [2.0]], [1.0]]
     """
-    function = "fastact.dense_backward"
     if activation is not OMITTED:
-        check_same(function, check_type(function, saved), resolve(function, activation))
-    if not need_parameters:
-        direct = _dense.backward(grad_y, x, w, saved, need_dx, out, accumulate)
-        if direct is not None:
-            return direct
-    saved = check_type(function, saved)
+        check_same(_BACKWARD, check_type(_BACKWARD, saved), resolve(_BACKWARD, activation))
+    direct = None if need_parameters else _dense.backward(grad_y, x, w, saved, need_dx, out, accumulate)
+    if direct is not None:
+        return direct
     arrays = {"x": x, "w": w, "grad_y": grad_y}
+    return _backward(arrays, check_type(_BACKWARD, saved), need_dx, out, accumulate, need_parameters)
+
+
+def _backward(
+    arrays: dict[str, Any], saved: Saved, need_dx: bool, out: Any, accumulate: bool, need_parameters: bool
+) -> tuple[Any, ...]:
+    """dx, dw, db, and gradients of parameters, computed first, since results may be stored over grad_y."""
+    found: tuple[Any, ...] = ()
     if containers.are_wanted({**arrays, "saved": saved.array}, saved.activation):
-        found: dict[str, Any] = parameter_gradients(function, saved, grad_y) if need_parameters else {}
-        gradients = containers.backward(function, arrays, saved, need_dx, out, accumulate)
-    else:
-        layer = Layer(function, _real(function, arrays), saved.activation, saved)
-        # before gradients are written, perhaps to where grad_y is
-        found = parameter_gradients(function, saved, layer.grad_y) if need_parameters else {}
-        gradients = layer.backward(need_dx, out, accumulate)
-    return (*gradients, found) if need_parameters else gradients
+        if need_parameters:
+            found = (parameter_gradients(_BACKWARD, saved, arrays["grad_y"]),)
+        return (*containers.backward(_BACKWARD, arrays, saved, need_dx, out, accumulate), *found)
+    layer = Layer(_BACKWARD, _real(_BACKWARD, arrays), saved.activation, saved)
+    if need_parameters:
+        found = (parameter_gradients(_BACKWARD, saved, layer.grad_y),)
+    return (*layer.backward(need_dx, out, accumulate), *found)
 
 
 def _real(function: str, arrays: dict[str, Any]) -> dict[str, NDArray[Any]]:

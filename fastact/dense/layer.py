@@ -1,5 +1,5 @@
-"""One dense layer, or a stack of them, on plain arrays: checked, of one dtype, with arrays for the results, then
-handed to C.
+"""One dense layer, or a stack of them, on plain arrays: checked, of one dtype, with arrays for the results,
+then handed to C.
 
 Activations that C does not take are computed by fastact.dense.fallback, in two steps.
 """
@@ -19,8 +19,8 @@ from fastact.dense.saved import AS_IDENTITY, kind_to_save, prepared, saved_matri
 
 
 class Layer:
-    """The arguments of one call. `arrays` are x, w and, where the call has them, b and grad_y, as arrays of real
-    numbers; a backward pass has `saved` in place of b."""
+    """The arguments of one call. `arrays` are x, w and, where the call has them, b and grad_y, as arrays of
+    real numbers; a backward pass has `saved` in place of b."""
 
     def __init__(
         self, function: str, arrays: Mapping[str, Array], activation: Any, saved: Saved | None = None
@@ -29,7 +29,9 @@ class Layer:
         self.activation = activation
         shapes = {name: a.shape for name, a in arrays.items() if name != "grad_y"}
         if saved is not None and saved.shape[-1:] != shapes["w"][-1:]:
-            raise ValueError(f"{function}: saved has shape {saved.shape}, w {shapes['w']}; expected equal last axes")
+            raise ValueError(
+                f"{function}: saved has shape {saved.shape}, w {shapes['w']}; expected equal last axes"
+            )
         if saved is not None and saved.b_shape is not None:
             shapes["b"] = saved.b_shape
         self.form: Geometry = arguments.geometry(function, shapes)
@@ -62,7 +64,9 @@ class Layer:
         """f(x w + b)."""
         as_c = self._as_c()
         if as_c is None:
-            return self._store(fallback.value(self.function, self.activation, self._product(), self.dtype), out)
+            return self._store(
+                fallback.value(self.function, self.activation, self._product(), self.dtype), out
+            )
         form, parameters = as_c
         y = self._target("out", out, [self.x, self.w, self.b, *parameters])
         self._run(form, False, "nothing", parameters, {"y": self.form.matrix(y.array)})
@@ -133,10 +137,12 @@ class Layer:
     def backward(self, need_dx: bool, out: Any, accumulate: bool) -> tuple[Any, Any, Any]:
         """dx, dw, db."""
         saved, array = self.saved, self.saved_array
-        assert saved is not None and self.grad_y is not None
+        assert saved is not None
+        assert self.grad_y is not None
         grad_y = self.form.matrix(self.grad_y)
         as_c = self._as_c()
-        form, parameters, kind = AS_IDENTITY, (), "nothing"
+        parameters: tuple[Array, ...] = ()
+        form, kind = AS_IDENTITY, "nothing"
         if as_c is None:
             if saved.kind != "input":
                 raise TypeError(f"{self.function}: saved is of kind {saved.kind!r}; expected 'input'")
@@ -179,7 +185,7 @@ class Layer:
                 raise TypeError(f"{self.function}: accumulate=True, but out has no array for {name}")
             blame = f"{self.function}: out for {name}"
             results[name] = found = target(blame, given, shape, self.dtype, others, keep=accumulate)
-            others += found
+            others += [found.array, found.given]
         return results
 
     def _check_gradient(self) -> None:
@@ -192,8 +198,8 @@ class Layer:
     # Parameters, results, the call -------------------------------------------------------------------
 
     def _as_c(self) -> tuple[Prepared, tuple[Array, ...]] | None:
-        """The activation as C takes it, with those parameters that are arrays: of shape (), or one value for each
-        column. None where C cannot take it: then it is computed from x w + b."""
+        """The activation as C takes it, with those parameters that are arrays: of shape (), or one value for
+        each column. None where C cannot take it: then it is computed from x w + b."""
         found = prepared(self.activation)
         if found is None:
             return None
@@ -243,4 +249,3 @@ class Layer:
             arrays.update({name: a.reshape(rows, a.shape[-1]) for name, a in batched.items()})
             stack = ()
         _dense.run(form, backward, kind, parameters, stack, arrays, accumulate)
-

@@ -1,7 +1,7 @@
 """Networks: dense layers one after the other, with their weights in one array.
 
-How layers follow each other. A pass is one C call where C has every activation (_dense.Passes), and otherwise goes
-layer by layer through fastact.dense.functions.
+How layers follow each other. A pass is one C call where C has every activation (_dense.Passes), and
+otherwise goes layer by layer through fastact.dense.functions.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class NetworkSaved:
         raise TypeError("fastact.NetworkSaved is made by Network.forward only")
 
     def __reduce__(self) -> Any:
-        raise TypeError("what Network.forward saves cannot be copied or pickled; save x, and call forward again")
+        raise TypeError(
+            "what Network.forward saves cannot be copied or pickled; save x, and call forward again"
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{name} is read-only")
@@ -71,8 +73,8 @@ class Network:
     Parameters
     ----------
     layers : sequence of (w, b, activation)
-        `w` of shape (i, o), `b` of shape (o,) or (1, o) or None, and an activation as for :func:`dense`. Each o
-        is the next layer's i. All arrays are float32, or all float64; they are copied.
+        `w` of shape (i, o), `b` of shape (o,) or (1, o) or None, and an activation as for :func:`dense`.
+        Each o is the next layer's i. All arrays are float32, or all float64; they are copied.
 
     Attributes
     ----------
@@ -91,11 +93,11 @@ class Network:
 
     Notes
     -----
-    Results belong to the caller. What a pass needs otherwise is taken from a pool of the network's own, so that
-    in the steady state a pass allocates its results only. Several threads may use one network at once, as long
-    as none changes its parameters meanwhile. A pass is one C call, during which the GIL is released, unless an
-    activation is composite, an object of your own, or has parameters that vary along the batch; then it goes layer
-    by layer, with the same results.
+    Results belong to the caller. What a pass needs otherwise is taken from a pool of the network's own, so
+    that in the steady state a pass allocates its results only. Several threads may use one network at once,
+    as long as none changes its parameters meanwhile. A pass is one C call, during which the GIL is released,
+    unless an activation is composite, an object of your own, or has parameters that vary along the batch;
+    then it goes layer by layer, with the same results.
 
     ``copy.copy`` and ``copy.deepcopy`` copy the parameters. A shallow copy shares the activations, and with
     them arrays that are bound to these.
@@ -127,8 +129,8 @@ class Network:
         self._prepared = tuple(f[1] for f in found if f is not None)
         self._passes: _dense.Passes | None = None
         if len(self._prepared) == len(found):
-            weights, biases = tuple(l._w for l in self._layers), tuple(l._b for l in self._layers)
-            self._passes = _dense.Passes(self._prepared, weights, biases)
+            weights = tuple(layer._w for layer in self._layers)
+            self._passes = _dense.Passes(self._prepared, weights, tuple(layer._b for layer in self._layers))
         self._uniform = self._passes is not None and all(form.numbers for form in self._prepared)
 
     @property
@@ -188,8 +190,8 @@ class Network:
         Parameters
         ----------
         x : array_like, shape (..., i)
-            The batch; converted to the dtype of the network. `saved` keeps a reference to it: it must not change
-            before :meth:`backward`.
+            The batch; converted to the dtype of the network. `saved` keeps a reference to it: it must not
+            change before :meth:`backward`.
 
         Returns
         -------
@@ -272,11 +274,21 @@ class Network:
         TypeError
             For what is not real numbers, and what is not a `saved`.
         """
-        if self._passes and self._uniform and out is None and not (accumulate or need_parameters):
-            if type(saved) is NetworkSaved:
-                direct = self._passes.backward(saved._kept, saved._x, grad_y, None, None, need_dx)
-                if direct is not None:
-                    return direct
+        plain = out is None and type(saved) is NetworkSaved and not (accumulate or need_parameters)
+        if plain and self._passes and self._uniform:
+            direct = self._passes.backward(saved._kept, saved._x, grad_y, None, None, need_dx)
+            if direct is not None:
+                return direct
+        grad_y = self._checked(grad_y, saved)
+        outs = self._outs(out, accumulate, need_dx)
+        if not isinstance(saved._kept, tuple):
+            if not need_parameters and not is_container(grad_y):
+                return self._backward_in_c(grad_y, saved, need_dx, outs, accumulate)
+            saved = self._forward_by_layer(saved._x)[1]
+        return self._backward_by_layer(grad_y, saved, need_dx, outs, accumulate, need_parameters)
+
+    def _checked(self, grad_y: Any, saved: Any) -> Any:
+        """grad_y, if it and `saved` belong to a pass of this network."""
         if not isinstance(saved, NetworkSaved):
             message = f"{_BACKWARD}: saved is of type {type(saved).__name__}"
             raise TypeError(f"{message}; expected what forward returned")
@@ -286,12 +298,7 @@ class Network:
             grad_y = arguments.as_real(_BACKWARD, "grad_y", grad_y)
             if grad_y.shape != saved.shape:
                 raise ValueError(f"{_BACKWARD}: grad_y has shape {grad_y.shape}; expected {saved.shape}")
-        outs = self._outs(out, accumulate, need_dx)
-        if not isinstance(saved._kept, tuple):
-            if not need_parameters and not is_container(grad_y):
-                return self._backward_in_c(grad_y, saved, need_dx, outs, accumulate)
-            saved = self._forward_by_layer(saved._x)[1]
-        return self._backward_by_layer(grad_y, saved, need_dx, outs, accumulate, need_parameters)
+        return grad_y
 
     def _backward_in_c(
         self, grad_y: Array, saved: NetworkSaved, need_dx: bool, outs: Outs, accumulate: bool
@@ -300,17 +307,24 @@ class Network:
         if self._passes is None or parameters is None:
             raise ValueError(f"{_BACKWARD}: a parameter of an activation has changed its shape")
         x, grad_y = _matrix(batch), _matrix(arguments.as_readable(grad_y, self.dtype))
-        others = [x, grad_y, self._parameters, *(array for arrays in parameters for array in arrays)]
+        others: list[Array | None] = [
+            x,
+            grad_y,
+            self._parameters,
+            *(array for arrays in parameters for array in arrays),
+        ]
         targets: list[Target | None] = []
         for (name, given), shape in zip(outs, self._gradient_shapes(batch, need_dx), strict=True):
             if shape is None:
                 targets.append(None)
                 continue
-            found = arguments.target(f"{_BACKWARD}: out for {name}", given, shape, self.dtype, others, accumulate)
+            found = arguments.target(
+                f"{_BACKWARD}: out for {name}", given, shape, self.dtype, others, accumulate
+            )
             if len(shape) != 2 and not found.array.flags.c_contiguous:
                 found = Target(found.array.copy(), given)
             if given is not None:  # new arrays overlap nothing
-                others += found
+                others += [found.array, found.given]
             targets.append(found)
         dx, dw, db = self._grouped([None if t is None else t.array for t in targets])
         gradients = (None if dx is None else _matrix(dx), dw, db)
@@ -346,9 +360,7 @@ class Network:
         for number, (inputs, kept) in reversed(list(enumerate(saved._kept))):
             needed = need_dx or number > 0
             w = self._layers[number]._w
-            results = dense_backward(
-                grad_y, inputs, w, kept, need_dx=needed, need_parameters=need_parameters
-            )
+            results = dense_backward(grad_y, inputs, w, kept, need_dx=needed, need_parameters=need_parameters)
             grad_y = results[0]
             found.insert(0, results)
         every = [found[0][0], *(f[1] for f in found), *(f[2] for f in found)]
@@ -371,7 +383,8 @@ class Network:
         return found
 
     def _array_parameters(self, batch: Any) -> tuple[tuple[Array, ...], ...] | None:
-        """For each layer the parameters that are arrays, as C takes them; None where a pass goes layer by layer."""
+        """For each layer the parameters that are arrays, as C takes them; None where a pass goes layer by
+        layer."""
         if self._passes is None or is_container(batch):
             return None
         found = []
@@ -386,7 +399,8 @@ class Network:
         return tuple(found)
 
     def _outs(self, out: Any, accumulate: bool, need_dx: bool) -> Outs:
-        """Names of the gradients with the arrays that the caller gave for them, dx, then all dw, then all db."""
+        """Names of the gradients with the arrays that the caller gave for them, dx, then all dw, then all
+        db."""
         count = len(self._layers)
         out = (None, None, None) if out is None else out
         if not (isinstance(out, tuple) and len(out) == 3):
@@ -432,5 +446,5 @@ def _store(given: Array | None, result: Any, accumulate: bool) -> Any:
         return result
     if not accumulate:
         return Target(result, given).finish()
-    with np.errstate(all="ignore"), _dense.default_environment():
+    with np.errstate(all="ignore"), _dense.DefaultEnvironment():
         return np.add(given, result, out=given, casting="same_kind")

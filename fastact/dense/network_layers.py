@@ -111,7 +111,11 @@ def _listed(layers: Any) -> list[Any]:
 
 def _unpacked(number: int, layer: Any) -> tuple[Any, Any, Any]:
     blame = f"fastact.Network: layer {number}"
-    if isinstance(layer, np.ndarray) or not isinstance(layer, (Sequence, NetworkLayer)) or isinstance(layer, str):
+    if (
+        isinstance(layer, np.ndarray)
+        or not isinstance(layer, (Sequence, NetworkLayer))
+        or isinstance(layer, str)
+    ):
         raise TypeError(f"{blame} is of type {type(layer).__name__}; expected (w, b, activation)")
     found = tuple(layer)
     if len(found) != 3:

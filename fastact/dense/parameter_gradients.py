@@ -1,5 +1,5 @@
-"""Gradients of an activation's learned parameters in a dense layer, summed in float64 over a few rows at a time, so
-that temporaries stay small."""
+"""Gradients of an activation's learned parameters in a dense layer, summed in float64 over a few rows at a
+time, so that temporaries stay small."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def parameter_gradients(function: str, saved: Saved, grad_y: Any) -> dict[str, A
         grad_y, z = grad_y[np.newaxis], z[np.newaxis]
     sums = {name: np.zeros(np.shape(activation.parameters[name])) for name in activation.learned}
     step = _step(activation, z)
-    with np.errstate(all="ignore"), _dense.default_environment():
+    with np.errstate(all="ignore"), _dense.DefaultEnvironment():
         for start in range(0, z.shape[-2], step):
             part = np.s_[..., start : start + step, :]
             found = activation.parameter_gradients(grad_y[part].astype(np.float64), z[part])
@@ -39,7 +39,7 @@ def parameter_gradients(function: str, saved: Saved, grad_y: Any) -> dict[str, A
 
 def _step(activation: Activation, z: Any) -> int:
     """Rows at a time; all of them where a parameter varies along the batch."""
-    rows = max(1, z.shape[-2])
+    rows: int = max(1, z.shape[-2])
     if any(np.ndim(v) > 1 and np.shape(v)[-2] != 1 for v in activation.parameters.values()):
         return rows
-    return max(1, _CHUNK // max(1, z.size // rows))
+    return max(1, _CHUNK // max(1, int(z.size) // rows))

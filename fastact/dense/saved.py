@@ -1,13 +1,11 @@
-"""What a dense layer saves between its two passes: the minimum that each activation needs, and whether a `Saved`
-belongs to a call.
+"""What a dense layer saves between its two passes: the minimum that each activation needs, and whether a
+`Saved` belongs to a call.
 
 Must not depend on how a layer is computed. Nothing that depends on the values of bound arrays is kept.
 """
 
 from __future__ import annotations
 
-import ast
-import re
 from functools import lru_cache
 from typing import Any
 
@@ -53,11 +51,11 @@ def _named(name: str) -> tuple[Any, Prepared]:
 
 def _prepare(activation: Builtin) -> Prepared:
     """Computed in advance, hence rounded to nearest."""
-    with _dense.default_environment():
+    with _dense.DefaultEnvironment():
         values = _numbers(activation)
         saving = default_kind(activation)
         mask = mask_values("", activation) if saving == "bit_mask" else (0.0, 0.0)
-        return Prepared(activation.number, saving, _hidden_kind(activation), values, mask)
+        return Prepared(activation._entry["id"], saving, _hidden_kind(activation), values, mask)
 
 
 def _numbers(activation: Builtin) -> tuple[float, ...] | None:
@@ -69,7 +67,7 @@ def _numbers(activation: Builtin) -> tuple[float, ...] | None:
 def with_mask(activation: Builtin, function: str) -> Prepared:
     """Its form for C with the values of f' that a bit mask tells apart."""
     values = mask_values(function, activation)
-    return Prepared(activation.number, "bit_mask", "input", _numbers(activation), values)
+    return Prepared(activation._entry["id"], "bit_mask", "input", _numbers(activation), values)
 
 
 # Kinds --------------------------------------------------------------------------------------------
@@ -77,8 +75,9 @@ def with_mask(activation: Builtin, function: str) -> Prepared:
 
 def kind_to_save(function: str, activation: Builtin, wanted: str | None) -> str:
     """The kind to save: what is wanted, where it is possible, or the minimum that needs no memory of y."""
-    if wanted is None:
-        return default_kind(activation)
+    default = default_kind(activation)
+    if wanted in (None, default):
+        return default
     if wanted not in ("input", "output", "bit_mask"):
         raise ValueError(f"{function}: save is {wanted!r}; expected 'input', 'output', 'bit_mask' or None")
     check_kind(function, activation, wanted)
@@ -104,16 +103,17 @@ def default_kind(activation: Builtin) -> str:
     where parameters are learned."""
     if _is_constant(activation):
         return "nothing"
-    if activation.learned or _numbers(activation) is None or _two_values(activation) is None:
+    if activation.learned or _numbers(activation) is None or activation._entry["mask"] is None:
         return "input"
     return "bit_mask"
 
 
 def _hidden_kind(activation: Builtin) -> str:
-    """The same for a hidden layer of a network, whose result nobody else sees: its output, where that is exact."""
+    """The same for a hidden layer of a network, whose result nobody else sees: its output, where that is
+    exact."""
     if _is_constant(activation):
         return "nothing"
-    if activation.learned or _numbers(activation) is None or not follows_exactly(activation):
+    if activation.learned or _numbers(activation) is None or activation._entry["saves"] != "output":
         return "input"
     try:
         activation.check_from_output(dict(activation.parameters))
@@ -122,55 +122,24 @@ def _hidden_kind(activation: Builtin) -> str:
     return "output"
 
 
-# Facts about an entry, from its formulas ----------------------------------------------------------
+# Facts about an entry -----------------------------------------------------------------------------
 
 
 def mask_values(function: str, activation: Builtin) -> tuple[float, float]:
     """f' where a bit is 0, and where it is 1; TypeError where it has other values."""
-    texts = _two_values(activation)
-    values = _numbers(activation)
+    texts, values = activation._entry["mask"], _numbers(activation)
+    if _is_constant(activation):
+        texts = (activation.derivative_formula,) * 2
     if texts is None or values is None:
         message = f"{function}: save is 'bit_mask'; the derivative of {activation!r} has more than two values"
         raise TypeError(message)
-    with _dense.default_environment():
+    with _dense.DefaultEnvironment():
         low, high = (float(compile_formula(t, activation.parameter_names, "python")(*values)) for t in texts)
     return low, high
 
 
 def _is_constant(activation: Builtin) -> bool:
-    return not re.search(r"\bx\b", activation.derivative_formula)
-
-
-def _two_values(activation: Builtin) -> tuple[str, str] | None:
-    """The two texts of f' among which its formula chooses: where a bit is 0, and where it is 1."""
-    values = _leaves(ast.parse(activation.derivative_formula, mode="eval").body)
-    if len(values) > 2 or any(re.search(r"\bx\b", v) for v in values):
-        return None
-    return values[-1], values[0]
-
-
-def _leaves(node: ast.expr) -> list[str]:
-    """The distinct texts among which nested calls of where() choose."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "where":
-        return list(dict.fromkeys(text for branch in node.args[1:] for text in _leaves(branch)))
-    return [ast.unparse(node)]
-
-
-def follows_exactly(activation: Builtin) -> bool:
-    """Whether the derivative from the output equals the derivative from the input, bit for bit.
-
-    It does where its formula is the derivative's with y in place of x, and x stands in nothing but strict
-    comparisons: then f keeps which side of each kink x is on. (A comparison with equality would mistake an x
-    whose output underflows for the kink.) It also does where f' = f.
-    """
-    from_output, from_input = activation.output_formula, activation.derivative_formula
-    if from_output is None:
-        return False
-    if from_output == "y":
-        return from_input == activation.formula
-    if "=" in from_input or re.sub(r"\by\b", "x", from_output) != from_input:
-        return False
-    return not re.search(r"\bx\b", re.sub(r"\bx\b *[<>] *\w+", "", from_input))
+    return str(activation._entry["saves"]) == "nothing"
 
 
 # What was saved ------------------------------------------------------------------------------------
@@ -192,8 +161,8 @@ def check_same(function: str, saved: Saved, activation: Any) -> None:
 
 
 def saved_matrix(function: str, saved: Saved, form: Geometry) -> Any:
-    """The saved array as C reads it, or None where nothing is saved; ValueError unless it belongs to a layer of
-    this geometry."""
+    """The saved array as C reads it, or None where nothing is saved; ValueError unless it belongs to a layer
+    of this geometry."""
     if saved.shape != form.result:
         raise ValueError(f"{function}: saved has shape {saved.shape}; expected {form.result}")
     check_kind(function, saved.activation, saved.kind)

@@ -1,5 +1,5 @@
-"""Dense layers on masked, lazy and labelled arrays: results and gradients keep their kind, or a TypeError says that
-they cannot."""
+"""Dense layers on masked, lazy and labelled arrays: results and gradients keep their kind, or a TypeError
+says that they cannot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from dense_cases import forward_and_backward, layer
 import fastact as fa
 
 CASE = (12, 5, 4)
-ACTIVATIONS = ["gelu", "relu", None, fa.get("prelu", weight=np.full(4, 0.3)), fa.mixed(["relu"] * 2 + ["tanh"] * 2)]
+ACTIVATIONS = [
+    "gelu",
+    "relu",
+    None,
+    fa.get("prelu", weight=np.full(4, 0.3)),
+    fa.mixed(["relu"] * 2 + ["tanh"] * 2),
+]
 
 
 class Cube:
@@ -42,7 +48,8 @@ def test_masked(activation: Any, bias: tuple[int, ...] | None) -> None:
     z = np.ma.dot(x, case.w) if bias is None else np.ma.dot(x, case.w) + case.b
     assert isinstance(y, np.ma.MaskedArray)
     assert np.array_equal(y.mask, z.mask)
-    assert y.mask[3].all() and not y.mask[:3].any()
+    assert y.mask[3].all()
+    assert not y.mask[:3].any()
     filled = forward_and_backward(dense_filled(case, x), activation)
     assert np.allclose(y.compressed(), filled[0][~y.mask])
     assert np.array_equal(fa.dense(x, case.w, case.b, activation=activation).filled(0), y.filled(0))
@@ -50,7 +57,8 @@ def test_masked(activation: Any, bias: tuple[int, ...] | None) -> None:
     kept = np.delete(np.arange(12), 3)
     case.x, case.grad_y = np.ma.filled(x, 0)[kept], case.grad_y[kept]
     _, want_dx, want_dw, want_db, _ = forward_and_backward(case, activation)
-    assert isinstance(dx, np.ma.MaskedArray) and dx.shape == (12, 5)
+    assert isinstance(dx, np.ma.MaskedArray)
+    assert dx.shape == (12, 5)
     assert np.allclose(dx[kept], want_dx)
     assert dx.mask[3].all()
     assert np.allclose(dw, want_dw)
@@ -211,7 +219,8 @@ def test_pandas(activation: str | None) -> None:
     assert list(y.index) == list(x.index)
     assert np.allclose(y, want[0])
     dx, dw, db = fa.dense_backward(y * 0 + case.grad_y, x, case.w, saved)
-    assert list(dx.index) == list(x.index) and list(dx.columns) == list(x.columns)
+    assert list(dx.index) == list(x.index)
+    assert list(dx.columns) == list(x.columns)
     assert list(dw.index) == list(x.columns)
     for got, plain in zip((dx, dw, db), want[1:4], strict=True):
         assert np.allclose(got, plain)

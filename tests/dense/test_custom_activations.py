@@ -1,5 +1,5 @@
-"""Activations from elsewhere in dense layers: what they return is checked, and what they are given is not theirs to
-change."""
+"""Activations from elsewhere in dense layers: what they return is checked, and what they are given is not
+theirs to change."""
 
 from __future__ import annotations
 
@@ -50,13 +50,29 @@ def test_either_method_will_do(methods: dict[str, Any], dtype: type) -> None:
 @pytest.mark.parametrize(
     ("methods", "error", "text"),
     [
-        ({"forward": lambda x: x[:, :3]}, ValueError, r"Custom returned an array of shape \(6, 3\); expected \(6, 5\)"),
+        (
+            {"forward": lambda x: x[:, :3]},
+            ValueError,
+            r"Custom returned an array of shape \(6, 3\); expected \(6, 5\)",
+        ),
         ({"forward": lambda x: x[None]}, ValueError, r"shape \(1, 6, 5\)"),
         ({"forward": lambda x: x + 1j}, TypeError, "Custom returned an array of dtype complex128"),
         ({"forward": lambda x: None}, ValueError, r"shape \(\)"),
-        ({"backward": lambda g, x: x[:2]}, ValueError, r"Custom.backward returned an array of shape \(2, 5\)"),
-        ({"backward": lambda g, x: x.astype(object)}, TypeError, "Custom.backward returned an array of dtype object"),
-        ({"derivative": lambda x: x[:, :1]}, ValueError, r"Custom.derivative returned an array of shape \(6, 1\)"),
+        (
+            {"backward": lambda g, x: x[:2]},
+            ValueError,
+            r"Custom.backward returned an array of shape \(2, 5\)",
+        ),
+        (
+            {"backward": lambda g, x: x.astype(object)},
+            TypeError,
+            "Custom.backward returned an array of dtype object",
+        ),
+        (
+            {"derivative": lambda x: x[:, :1]},
+            ValueError,
+            r"Custom.derivative returned an array of shape \(6, 1\)",
+        ),
     ],
 )
 def test_what_is_returned_is_checked(methods: dict[str, Any], error: type, text: str) -> None:

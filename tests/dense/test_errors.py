@@ -19,7 +19,11 @@ X, W, B = np.ones((4, 3)), np.ones((3, 2)), np.ones(2)
 @pytest.mark.parametrize(
     ("arguments", "error", "texts"),
     [
-        ((X, np.ones((4, 2))), ValueError, ["x (4, 3)", "w (4, 2)", "x (..., n, i) or (i,), and w (..., i, o)"]),
+        (
+            (X, np.ones((4, 2))),
+            ValueError,
+            ["x (4, 3)", "w (4, 2)", "x (..., n, i) or (i,), and w (..., i, o)"],
+        ),
         ((np.ones(2), W), ValueError, ["x (2,)", "w (3, 2)"]),
         ((X, np.ones(3)), ValueError, ["x (4, 3)", "w (3,)"]),
         ((X, W, np.ones(3)), ValueError, ["w (3, 2)", "b (3,)", "expected b (2,), (1, 2) or (..., 1, 2)"]),
@@ -133,7 +137,9 @@ def test_saved() -> None:
             fa.dense_backward(*arguments)
         for text in texts:
             assert text in str(caught.value)
-    with pytest.raises(ValueError, match=r"made with activation <fastact\.gelu>; this call has <fastact\.tanh>"):
+    with pytest.raises(
+        ValueError, match=r"made with activation <fastact\.gelu>; this call has <fastact\.tanh>"
+    ):
         fa.dense_backward(y, X, W, saved, activation="tanh")
     with pytest.raises(ValueError, match=r"this call has <fastact\.identity>"):
         fa.dense_backward(y, X, W, saved, activation=None)

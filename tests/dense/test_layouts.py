@@ -120,9 +120,7 @@ def test_out_that_overlaps_inputs(target: str, dtype: type) -> None:
         assert np.array_equal(out, wants[0])
         out[...] = before
     _, saved = fa.dense_forward(*case.arrays, activation="tanh")
-    dx, dw, db = fa.dense_backward(
-        case.grad_y, case.x, case.w, saved, out=(out, None, None)
-    )
+    dx, dw, db = fa.dense_backward(case.grad_y, case.x, case.w, saved, out=(out, None, None))
     assert dx is out
     for got, want in zip((dx, dw, db), wants[1:4], strict=True):
         assert np.array_equal(got, want)
@@ -134,9 +132,7 @@ def test_one_array_for_two_results(dtype: type) -> None:
     wants = forward_and_backward(case, "tanh")
     both = np.zeros((20, 20), dtype)
     _, saved = fa.dense_forward(*case.arrays, activation="tanh")
-    _, dw, _ = fa.dense_backward(
-        case.grad_y, case.x, case.w, saved, out=(both, both, None)
-    )
+    _, dw, _ = fa.dense_backward(case.grad_y, case.x, case.w, saved, out=(both, both, None))
     assert np.array_equal(dw, wants[2])
 
 

@@ -1,4 +1,5 @@
-"""Results in arrays that overlap inputs, parameters or each other, in any layout, against NumPy in float64."""
+"""Results in arrays that overlap inputs, parameters or each other, in any layout, against NumPy in
+float64."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ def test_result_over_a_parameter(shift: int, dtype: type) -> None:
         assert np.array_equal(a, b)
 
 
-@pytest.mark.parametrize("made", [fa.surrogate("step", leaky(np.full(6, 0.5))), leaky(np.full((4, 6), 0.5))], ids=repr)
+@pytest.mark.parametrize(
+    "made", [fa.surrogate("step", leaky(np.full(6, 0.5))), leaky(np.full((4, 6), 0.5))], ids=repr
+)
 def test_result_over_a_parameter_in_two_steps(made: fa.Activation) -> None:
     """Composite activations, and parameters that vary along the batch."""
     case = layer(4, 5, 6, np.float64)
@@ -63,7 +66,9 @@ def test_parameter_gradients_before_results_overwrite_grad_y() -> None:
     )
     assert got[0] is case.grad_y
     assert np.array_equal(got[3]["weight"], want[3]["weight"])
-    got = fa.dense_backward(want[0], case.x, case.w, saved, out=(saved.array, None, None), need_parameters=True)
+    got = fa.dense_backward(
+        want[0], case.x, case.w, saved, out=(saved.array, None, None), need_parameters=True
+    )
     assert got[0] is saved.array
 
 
@@ -116,7 +121,9 @@ def test_any_overlap_and_layout(data: Any) -> None:
     outs = [arena.array(*a.shape) for a in wants]
     which = draw(st.integers(0, 2))
     accumulate = draw(st.booleans()) and not (
-        np.shares_memory(outs[0], outs[1]) or np.shares_memory(outs[0], outs[2]) or np.shares_memory(outs[1], outs[2])
+        np.shares_memory(outs[0], outs[1])
+        or np.shares_memory(outs[0], outs[2])
+        or np.shares_memory(outs[1], outs[2])
     )
     held = outs[which].copy()
     got = fa.dense_backward(grad_y, x, w, saved, out=tuple(outs), accumulate=accumulate)

@@ -57,7 +57,8 @@ w, b = np.eye(3, dtype=np.float32), np.zeros(3)
 def results():
     slope = np.full(3, 0.1)
     out = []
-    for a in (fa.get("prelu", weight=slope), fa.get("leaky_relu", negative_slope=0.1), fa.get("leaky_relu", negative_slope=slope)):
+    leaky = [fa.get("leaky_relu", negative_slope=s) for s in (0.1, slope)]
+    for a in (fa.get("prelu", weight=slope), *leaky):
         y, saved = fa.dense_forward(x, w, activation=a)
         got = fa.dense_backward(grad, x, w, saved, need_parameters=True)
         out += [y.tobytes(), *(g.tobytes() for g in got[:2]), *(v.tobytes() for v in got[3].values())]

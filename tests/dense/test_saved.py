@@ -5,8 +5,10 @@ Must not depend on which entries have which kind.
 
 from __future__ import annotations
 
+import ast
 import copy
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,6 @@ import pytest
 from dense_cases import forward_and_backward, layer, on_a_grid
 
 import fastact as fa
-from fastact.dense.saved import follows_exactly
 
 
 def around(points: tuple[float, ...], dtype: type) -> np.ndarray:
@@ -30,10 +31,9 @@ def around(points: tuple[float, ...], dtype: type) -> np.ndarray:
 
 
 def test_output_in_place_of_input_loses_nothing(activation: fa.Activation, dtype: type) -> None:
-    """Hidden layers of networks save the output where its derivative is that of the input bit for bit, also next to
-    kinks."""
-    network = fa.Network([(np.ones((1, 1), dtype), None, activation)] * 2)
-    if not (follows_exactly(activation) and not activation.learned):
+    """Hidden layers of networks save the output where its derivative is that of the input bit for bit, also
+    next to kinks."""
+    if activation._entry["saves"] != "output":
         return
     with np.errstate(all="ignore"):
         x = around(activation.kinks, dtype)
@@ -42,7 +42,48 @@ def test_output_in_place_of_input_loses_nothing(activation: fa.Activation, dtype
         want = activation.backward(one, x)
     same = (got == want) | (np.isnan(got) & np.isnan(want))
     assert np.all(same), x[~same][:5]
-    assert len(network) == 2
+
+
+def test_facts_of_the_table_follow_from_its_formulas(activation: fa.Activation) -> None:
+    """What the output determines exactly, and the values that a bit mask tells apart."""
+    entry, formula = activation._entry, activation.derivative_formula
+    values = leaves(ast.parse(formula, mode="eval").body)
+    if not re.search(r"\bx\b", formula):
+        assert entry["saves"] == "nothing"
+    elif follows_exactly(activation):
+        assert entry["saves"] == "output"
+    else:
+        assert entry["saves"] == "input"
+    two = len(values) == 2 and not any(re.search(r"\bx\b", v) for v in values)
+    assert (entry["mask"] is not None) == two
+    if two:
+        parameters = dict(activation.parameters)
+        found = [[eval(text, dict(parameters)) for text in texts] for texts in (entry["mask"], values[::-1])]
+        assert found[0] == found[1]
+
+
+def leaves(node: ast.expr) -> list[str]:
+    """The distinct texts among which nested calls of where() choose."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "where":
+        return list(dict.fromkeys(text for branch in node.args[1:] for text in leaves(branch)))
+    return [ast.unparse(node)]
+
+
+def follows_exactly(activation: fa.Activation) -> bool:
+    """Whether the derivative from the output equals the derivative from the input, bit for bit.
+
+    It does where its formula is the derivative's with y in place of x, and x stands in nothing but strict
+    comparisons: then f keeps which side of each kink x is on. (A comparison with equality would mistake an x
+    whose output underflows for the kink.) It also does where f' = f.
+    """
+    from_output, from_input = activation.output_formula, activation.derivative_formula
+    if from_output is None:
+        return False
+    if from_output == "y":
+        return from_input == activation.formula
+    if "=" in from_input or re.sub(r"\by\b", "x", from_output) != from_input:
+        return False
+    return not re.search(r"\bx\b", re.sub(r"\bx\b *[<>] *\w+", "", from_input))
 
 
 def test_kinds_saved_by_default(activation: fa.Activation, dtype: type) -> None:
@@ -163,7 +204,7 @@ def test_array_that_cannot_be_written_is_replaced(tmp_path: Path) -> None:
     """Memory maps, as joblib gives to its workers, are read-only."""
     case = layer(5, 4, 12, np.float32)
     for name in ("gelu", "relu", "sign"):
-        y, saved = fa.dense_forward(*case.arrays, activation=name)
+        _y, saved = fa.dense_forward(*case.arrays, activation=name)
         if saved.array is None:
             again = saved
         else:
@@ -181,7 +222,7 @@ def test_array_that_cannot_be_written_is_replaced(tmp_path: Path) -> None:
 
 def test_array_that_overlaps_is_replaced() -> None:
     case = layer(5, 4, 5, np.float32)
-    y, saved = fa.dense_forward(*case.arrays, activation="gelu")
+    _y, saved = fa.dense_forward(*case.arrays, activation="gelu")
     want = fa.dense_backward(case.grad_y, case.x, case.w, saved)
     _, again = fa.dense_forward(*case.arrays, activation="gelu", out=(saved.array, saved))
     assert not np.shares_memory(again.array, saved.array)
@@ -198,17 +239,17 @@ def test_parameter_changed_between_the_passes() -> None:
     slope = np.full(3, 0.5)
     leaky = fa.get("leaky_relu", negative_slope=slope)
     x, w = -np.ones((2, 3)), np.eye(3)
-    y, saved = fa.dense_forward(x, w, activation=leaky)
+    _, saved = fa.dense_forward(x, w, activation=leaky)
     assert saved.kind == "input"
     assert fa.dense_backward(np.ones((2, 3)), x, w, saved)[0].tolist() == [[0.5] * 3] * 2
     slope[...] = -0.5
     assert fa.dense_backward(np.ones((2, 3)), x, w, saved)[0].tolist() == [[-0.5] * 3] * 2
-    y, saved = fa.dense_forward(x, w, activation=leaky)
+    _, saved = fa.dense_forward(x, w, activation=leaky)
     assert fa.dense_backward(np.ones((2, 3)), x, w, saved)[0].tolist() == [[-0.5] * 3] * 2
     with pytest.raises(TypeError, match="the output does not determine it"):
         fa.dense_forward(x, w, activation=leaky, save="output")
     slope[...] = 0.5
-    y, saved = fa.dense_forward(x, w, activation=leaky, save="output")
+    _y, saved = fa.dense_forward(x, w, activation=leaky, save="output")
     slope[...] = -0.5
     with pytest.raises(TypeError, match="the output does not determine it"):
         fa.dense_backward(np.ones((2, 3)), x, w, saved)
@@ -222,7 +263,9 @@ def test_parameter_of_shape_nothing_changed_between_calls() -> None:
     assert fa.dense(-np.ones((1, 1)), np.ones((1, 1)), activation=leaky) == -2
 
 
-@pytest.mark.parametrize("number", [0.1, np.float64(0.1), np.float32(0.1), np.float16(0.1), np.int8(2), 2, True])
+@pytest.mark.parametrize(
+    "number", [0.1, np.float64(0.1), np.float32(0.1), np.float16(0.1), np.int8(2), 2, True]
+)
 def test_numbers_of_any_type(number: Any, dtype: type) -> None:
     """They do not change the dtype, and mean the same in layers and networks."""
     case = layer(5, 4, 3, dtype)
@@ -238,7 +281,7 @@ def test_numbers_of_any_type(number: Any, dtype: type) -> None:
 def test_copies() -> None:
     for name in ("gelu", "relu", "identity", "prelu"):
         case = layer(5, 4, 12, np.float32)
-        y, saved = fa.dense_forward(*case.arrays, activation=name)
+        _y, saved = fa.dense_forward(*case.arrays, activation=name)
         want = fa.dense_backward(case.grad_y, case.x, case.w, saved)
         for again in (pickle.loads(pickle.dumps(saved)), copy.copy(saved), copy.deepcopy(saved)):
             assert (again.kind, again.shape, again.dtype) == (saved.kind, saved.shape, saved.dtype)
@@ -254,7 +297,11 @@ Z = np.ones((4, 3), np.float32)
     [
         (("gelu", "input", Z, (4, 3), "f4"), TypeError, "activation is of type str"),
         ((fa.gelu, "all", Z, (4, 3), "f4"), ValueError, "kind is 'all'; expected one of"),
-        ((fa.gelu, "input", Z, (4, 4), "f4"), ValueError, r"array has shape \(4, 3\) and dtype float32; expected \(4, 4\)"),
+        (
+            (fa.gelu, "input", Z, (4, 4), "f4"),
+            ValueError,
+            r"array has shape \(4, 3\) and dtype float32; expected \(4, 4\)",
+        ),
         ((fa.gelu, "input", Z, (4, 3), "f8"), ValueError, "expected .* and float64"),
         ((fa.gelu, "input", Z.astype(int), (4, 3), int), TypeError, "dtype is int64"),
         ((fa.gelu, "input", Z, (-4, -3), "f4"), ValueError, "shape is"),
@@ -278,7 +325,11 @@ def test_saved_made_by_hand_is_checked(arguments: Any, error: type, text: str) -
         ((fa.gelu, "bit_mask", np.ones((4, 1), np.uint8)), TypeError, "more than two values"),
         ((fa.gelu, "nothing", None), TypeError, "is not constant"),
         ((fa.gelu, "output", Z), TypeError, "the output does not determine it"),
-        ((fa.get("leaky_relu", negative_slope=-1.0), "output", Z), TypeError, "the output does not determine it"),
+        (
+            (fa.get("leaky_relu", negative_slope=-1.0), "output", Z),
+            TypeError,
+            "the output does not determine it",
+        ),
         ((fa.mixed(["relu", "tanh", "gelu"]), "output", Z), TypeError, "needs its input"),
         ((fa.get("rrelu", slope=np.full((4, 3), 0.5)), "output", Z), TypeError, "expected 'input'"),
     ],
@@ -309,7 +360,7 @@ def test_saved_array_altered_in_place() -> None:
 @pytest.mark.parametrize("b_shape", [(4,), (2, 3), (5, 1, 3), (1, 1)], ids=str)
 def test_impossible_bias(b_shape: tuple[int, ...]) -> None:
     saved = fa.Saved(fa.gelu, "input", Z, (4, 3), "f4", b_shape)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"saved|shapes do not fit"):
         fa.dense_backward(Z, np.ones((4, 2), "f4"), np.ones((2, 3), "f4"), saved)
 
 
@@ -327,7 +378,8 @@ def step(i):
     if i % 20 == 0:
         net = fa.Network([(w, None, leaky)])
         net.backward(y, net.forward(x)[1])
-        fa.dense_backward(y, x[:, :], w, fa.dense_forward(x, w, activation=fa.get("prelu", weight=np.ones(2)))[1])
+        prelu = fa.get("prelu", weight=np.ones(2))
+        fa.dense_backward(y, x, w, fa.dense_forward(x, w, activation=prelu)[1])
 for i in range(3000):
     step(i)
 before = used()
