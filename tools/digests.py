@@ -5,8 +5,8 @@
 
 One digest for each instruction set of this machine, activation, direction and dtype: of 2^16 inputs spread
 over bit space, of kinks and their neighbours, of lengths 1 to 70, in place and strided, and of other
-parameters, as numbers and as arrays; and one for each dense layer, on instruction sets whose products are computed by the
-library's own kernels. NaNs count as equal. It uses the public API only.
+parameters, as numbers and as arrays; and one for each dense layer, on instruction sets whose products are
+computed by the library's own kernels. NaNs count as equal. It uses the public API only.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Every loop of every entry is vectorised, for each instruction set of this machine's kind and both element
-types, as GCC itself reports. GCC gives a loop the line of its entry, so an entry that is not vectorised is named.
+types, as GCC itself reports. GCC gives a loop the line of its entry, so one that is not vectorised is named.
 """
 
 from __future__ import annotations
