@@ -139,7 +139,15 @@ def _limit_of_context() -> int:
     return next((block.limit for block in reversed(_blocks.get()) if block.open), 0)
 
 
+def _renew_lock() -> None:
+    """In a forked child the thread that held the lock may be missing."""
+    global _lock
+    _lock = threading.Lock()
+
+
 _core.use_context_limit(_limit_of_context)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _keep(block: _Block, is_open: bool) -> None:

@@ -303,6 +303,19 @@ static void test_fork(void) {
     check(got_same(c, MANY), "parent after fork", c->name, MANY);
 }
 
+/* Impossible arguments do nothing */
+static void test_impossible_arguments(void) {
+    float y[2] = {1, 2};
+    fa_gelu_f32(NULL, y, 2);
+    fa_gelu_f32(y, NULL, 2);
+    fa_gelu_backward_f32(y, NULL, y, 2);
+    fa_gelu_value_and_derivative_f32(y, y, NULL, 2);
+    fa_gelu_f32(NULL, NULL, 0);
+    fa_gelu_f32(y, y, SIZE_MAX);
+    fa_gelu_f32(y, y, (size_t)1 << 62);
+    check(y[0] == 1 && y[1] == 2, "null pointers and impossible sizes", "fa_gelu_f32", 2);
+}
+
 /* What activations say of themselves -------------------------------------------------------------- */
 
 static void test_descriptions(void) {
@@ -347,6 +360,7 @@ int main(void) {
     test_isa();
     test_num_threads();
     test_fork();
+    test_impossible_arguments();
     test_descriptions();
     return report();
 }

@@ -220,6 +220,31 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert helpers.output_of(code) == "1"
 
 
+def test_blocks_in_a_child_forked_while_other_threads_enter_blocks() -> None:
+    code = """
+import os, threading, warnings, fastact as fa
+warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, about forking with threads
+stop = threading.Event()
+def work():
+    while not stop.is_set():
+        with fa.num_threads(1):
+            pass
+worker = threading.Thread(target=work)
+worker.start()
+try:
+    for _ in range(200):
+        child = os.fork()
+        if child == 0:
+            with fa.num_threads(1):
+                os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+finally:
+    stop.set()
+    worker.join()
+"""
+    helpers.output_of(code, timeout=60)
+
+
 @pytest.mark.parametrize("value", ["2147483647", " 2 ", "0002"])
 def test_environment_of_threads_that_is_accepted(value: str) -> None:
     assert int(helpers.output_of(COUNT, FASTACT_NUM_THREADS=value)) >= 1

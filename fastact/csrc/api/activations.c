@@ -5,6 +5,13 @@
 
 #include "elementwise/call.h"
 
+/* whether there are arrays, and so many elements of 8 bytes can exist */
+static inline int is_possible(char *const *operands, size_t count, size_t n) {
+    int all = n != 0 && n <= PTRDIFF_MAX / sizeof(double);
+    for (size_t i = 0; i < count; i++) all &= operands[i] != 0;
+    return all;
+}
+
 #define FA__BYTES(pointer) ((char *)(uintptr_t)(pointer))
 #define FA__ADDRESS(i, parameter, default_, kind) FA__BYTES(&parameter),
 
@@ -12,7 +19,8 @@
 #define FA__DEFINE(function, signature, entry, direction, dtype, params, inputs, results) \
     void function signature {                                                             \
         char *const operands[] = {inputs FA_EACH_PARAM(FA__ADDRESS, params) results};     \
-        fa__execute_contiguous(entry, direction, dtype, operands, n);                     \
+        if (is_possible(operands, sizeof operands / sizeof operands[0], n))               \
+            fa__execute_contiguous(entry, direction, dtype, operands, n);                 \
     }
 #define FA__ONE(a) FA__BYTES(a),
 #define FA__TWO(a, b) FA__BYTES(a), FA__BYTES(b),

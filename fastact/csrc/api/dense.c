@@ -195,6 +195,17 @@ static int run(const fa_dense *layers, size_t count, fa__dtype dtype, int backwa
     int answer = check_layers(layers, count, dtype, backward, 1);
     if (answer != FA_OK) return answer;
     if (!workspace && bytes > 0) return FA_INVALID;
+    /* fa__run_network makes sure of it for one layer; of several, none may be computed */
+    if (count > 1 && !fa__network_fits(layers, count, dtype, backward, workspace, bytes)) return FA_TOO_SMALL;
+    return fa__run_network(layers, count, dtype, backward, workspace, bytes);
+}
+
+/* Layers that are known to be valid. Those before one that does not fit may be computed, and are computed again by the
+ * next call; which would be wrong for sums. */
+static int run_valid(const fa_dense *layers, size_t count, fa__dtype dtype, int backward, void *workspace,
+                     size_t bytes) {
+    int sums = count > 1 && layers->accumulate;
+    if (sums && !fa__network_fits(layers, count, dtype, backward, workspace, bytes)) return FA_TOO_SMALL;
     return fa__run_network(layers, count, dtype, backward, workspace, bytes);
 }
 
@@ -203,12 +214,12 @@ static size_t workspace_bytes(const fa_dense *layers, size_t count, fa__dtype dt
     return fa__network_workspace(layers, count, dtype, backward);
 }
 
-/* The exported functions --------------------------------------------------------------------------- */
+/* The exported functions, and those for the Python extension, whose layers are valid --------------- */
 
 #define FUNCTIONS(suffix, dtype)                                                                            \
     static int run_##suffix(const fa_dense *layers, size_t count, int backward, void *workspace,            \
                             size_t bytes) {                                                                 \
-        return run(layers, count, dtype, backward, workspace, bytes);                                       \
+        return run_valid(layers, count, dtype, backward, workspace, bytes);                                 \
     }                                                                                                       \
     int fa_dense_forward_##suffix(const fa_dense *layer, void *workspace, size_t bytes) {                   \
         return run(layer, 1, dtype, 0, workspace, bytes);                                                   \

@@ -4,7 +4,7 @@
 
 #include "fastact.h"
 
-/* by dtype, FA__F32 or FA__F64 */
+/* By dtype, FA__F32 or FA__F64. `run` does not check the layers: they must be valid, and if one accumulates, all do. */
 typedef struct {
     int (*run[2])(const fa_dense *layers, size_t count, int backward, void *workspace, size_t bytes);
     size_t (*workspace[2])(const fa_dense *layers, size_t count, int backward);

@@ -8,7 +8,10 @@
 /* The layer at an index of an array whose elements are as far apart as the first one's size says */
 const fa_dense *fa__layer_at(const fa_dense *layers, size_t index);
 
-/* Forward in ascending, backward in descending order. FA_OK, or FA_TOO_SMALL; then nothing is written. */
+int fa__network_fits(const fa_dense *layers, size_t count, fa__dtype dtype, int backward,
+                     const void *workspace, size_t bytes);
+
+/* Forward in ascending, backward in descending order. FA_OK, or FA_TOO_SMALL at the first layer that does not fit. */
 int fa__run_network(const fa_dense *layers, size_t count, fa__dtype dtype, int backward, void *workspace,
                     size_t bytes);
 
