@@ -21,6 +21,7 @@ from fastact import _core
 cnp.import_array()
 
 include "_dense_c.pxi"
+include "_dense_memory.pxi"
 
 cdef extern from "fastact.h" nogil:
     enum: FA_SAVE_NOTHING, FA_SAVE_INPUT, FA_SAVE_OUTPUT, FA_SAVE_BIT_MASK
@@ -162,12 +163,15 @@ cdef void set_parameters(fa_dense *layer, fa_input *to, tuple arrays, int stack_
 cdef enum:
     RELEASE_GIL_ABOVE = 20000  # multiply-adds: below, releasing the lock costs more than it gains
     ON_STACK = 8192            # bytes of workspace that need no allocation
+    MOST_KEPT = 1 << 22        # bytes of a workspace that is kept for later calls: new memory costs page faults
+
+cdef list workspaces = []
 
 
 cdef int execute(int number, const fa_dense *layer, bint backward) except -1:
     """One layer, or one stack of layers, on a workspace made for it."""
     cdef char small[ON_STACK]
-    cdef void *workspace
+    cdef Block block
     cdef size_t bytes_
     cdef int answer, dtype = number == cnp.NPY_DOUBLE
     if layer.stack_ndim == 0 and layer.rows * layer.n_in * layer.out < RELEASE_GIL_ABOVE:
@@ -175,12 +179,11 @@ cdef int execute(int number, const fa_dense *layer, bint backward) except -1:
         if answer == 0:
             return 0
     bytes_ = library.workspace[dtype](layer, 1, backward)
-    workspace = PyMem_RawMalloc(bytes_)
-    if workspace == NULL and bytes_ > 0:
-        raise MemoryError(f"fastact: no memory for a workspace of {bytes_} bytes")
+    block = take(workspaces, bytes_)
     with nogil:
-        answer = library.run[dtype](layer, 1, backward, workspace, bytes_)
-    PyMem_RawFree(workspace)
+        answer = library.run[dtype](layer, 1, backward, block.data, bytes_)
+    if block.bytes_ <= MOST_KEPT:
+        give_back(workspaces, block)
     if answer != 0:
         raise RuntimeError(f"fastact: the dense layer's C function returned {answer}")
     return 0

@@ -1,46 +1,6 @@
 # A network of dense layers in one C call for each pass. Part of _dense.pyx.
 # Which memory each layer reads and writes; arguments have been checked by fastact.dense.network.
 
-cdef enum:
-    ALIGNMENT = 64
-    MOST_FREE = 16  # blocks that a pool keeps; more are in use only while more passes are
-
-
-cdef class Block:
-    """Memory that one pass uses at a time, and that returns to a pool."""
-
-    cdef void *memory
-    cdef char *data  # aligned
-    cdef size_t bytes_
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.memory)
-
-
-cdef Block take(list pool, size_t bytes_):
-    """A block of at least so many bytes. Lists append and pop atomically, so that threads, and finalizers that
-    run at any time, need no lock."""
-    cdef Block block
-    try:
-        block = pool.pop()
-    except IndexError:
-        block = Block()
-    if block.memory == NULL or block.bytes_ < bytes_:
-        PyMem_RawFree(block.memory)
-        block.bytes_ = 0
-        block.memory = PyMem_RawMalloc(bytes_ + ALIGNMENT)
-        if block.memory == NULL:
-            raise MemoryError(f"fastact.Network: no memory for {bytes_} bytes of buffers")
-        block.data = <char *>block.memory + ALIGNMENT - <size_t>block.memory % ALIGNMENT
-        block.bytes_ = bytes_
-    return block
-
-
-cdef void give_back(list pool, Block block):
-    if len(pool) < MOST_FREE:
-        pool.append(block)
-
-
 cdef inline size_t padded(size_t bytes_) noexcept:
     return (bytes_ + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
 
