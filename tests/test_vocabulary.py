@@ -26,7 +26,8 @@ SUFFIXES = {".py", ".pyx", ".pxi", ".pyi", ".in", ".c", ".h", ".def", ".mk", ".m
 IDENTIFIERS = r"""
     DenseStack | fa__rows? | FA__ROWS? | FA__ROW_\w+ | fa__box\w* | fa__run_box\w* | fa__mover\w*
     | fa__own\w* | FA__OWN\w* | fa__product\w+ | FA__PRODUCT_GRAIN | fa__micro | fa__state
-    | fa__enter | fa__leave | fa__narrow\w* | fa__half\w* | fa__float_from_half | fa__floats_from_halves | fa__pieces? | fa__piece_\w+
+    | fa__enter | fa__leave | fa__narrow\w* | fa__half\w* | fa__float_from_half
+    | fa__floats_from_halves | fa__pieces? | fa__piece_\w+
     | fa__by_pieces | FA_NO_PIECES | FA__FAR\w* | piece_\w+ | piecewise_?cuts | peer_names | bit_values
     | FA_SAVE_BITS | both_by_ufunc | same_function | contestants? | Contestant | opponents? | fa__quiet_blas
     | fa__wake_blas | fa__fetch_lines
