@@ -52,6 +52,9 @@ def assert_same(net: fa.Network, layers: list[Any], x: np.ndarray, grad: np.ndar
 class Cube:
     """An activation from elsewhere: it can be called, and has a derivative."""
 
+    def __repr__(self) -> str:
+        return "Cube()"
+
     def __call__(self, x: np.ndarray) -> np.ndarray:
         return x**3
 

@@ -38,7 +38,7 @@ def backward(grad_y: Any, x: Any) -> Any:
     return np.where(x > 0, grad_y, 0)
 
 
-@pytest.mark.parametrize("methods", [{"derivative": derivative}, {"backward": backward}], ids=str)
+@pytest.mark.parametrize("methods", [{"derivative": derivative}, {"backward": backward}], ids=",".join)
 def test_either_method_will_do(methods: dict[str, Any], dtype: type) -> None:
     case = layer(6, 4, 5, dtype)
     got, want = forward_and_backward(case, Custom(**methods)), forward_and_backward(case, "relu")

@@ -129,7 +129,11 @@ def test_output_is_saved_as_it_is_where_asked_for() -> None:
     assert "output" in repr(saved)
 
 
-@pytest.mark.parametrize("made", [lambda a: a[:, ::2], lambda a: a[:, ::-2], lambda a: a.T[:7].T], ids=str)
+@pytest.mark.parametrize(
+    "made",
+    [lambda a: a[:, ::2], lambda a: a[:, ::-2], lambda a: a.T[:7].T],
+    ids=["strided", "reversed", "transposed"],
+)
 def test_output_saved_in_a_strided_array(made: object) -> None:
     """The result may have any strides; what is saved then is a copy that C can read."""
     case = layer(6, 5, 7, np.float32)
