@@ -13,10 +13,13 @@ from typing import Any
 import mpmath
 import numpy as np
 import oracle
+import pytest
 from mpmath import mp, mpf
 
 import fastact as fa
 from fastact.activations.formula import compile_formula
+
+pytestmark = pytest.mark.once
 
 POINTS = tuple(s * (k + 0.3711) * 2.0**e for e in range(-7, 4) for k in (1, 1.37, 1.81) for s in (1, -1))
 STEP = mpf(2) ** -150

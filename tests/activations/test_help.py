@@ -18,6 +18,8 @@ import fastact as fa
 from fastact.activations.formula import compile_formula
 from fastact.activations.value_range import Interval
 
+pytestmark = pytest.mark.once
+
 MODERATE = np.linspace(-4, 4, 161)  # no exact value has settled by rounding to 200 bits
 OTHERS = (-2.0, -0.5, 0.25, 3.0)
 

@@ -15,6 +15,8 @@ import pytest
 
 import fastact as fa
 
+pytestmark = pytest.mark.once
+
 STUB = ast.parse((helpers.ROOT / "fastact/__init__.pyi").read_text())
 CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef)}
 PARAMETER = inspect.Parameter

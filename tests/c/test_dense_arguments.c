@@ -91,7 +91,7 @@ static void test_sizes(void) {
 
 static void test_numbers(void) {
     BOTH_INVALID(l->activation = -1)
-    BOTH_INVALID(l->activation = FA_ACTIVATIONS)
+    BOTH_INVALID(l->activation = 1 << 30)
     BOTH_INVALID(l->activation = INT_MAX)
     BOTH_INVALID(l->activation = INT_MIN)
     BOTH_INVALID(l->saving = -1)

@@ -12,6 +12,8 @@ from fastact.commands import accuracy
 from fastact.evaluation import files
 from fastact.evaluation.accuracy import double, truth
 
+pytestmark = pytest.mark.once
+
 
 def run(*words, override=None):
     parser = argparse.ArgumentParser()

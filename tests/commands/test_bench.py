@@ -20,6 +20,8 @@ from fastact.evaluation import cases, files, peers
 from fastact.evaluation.peers import base
 from fastact.evaluation.speed import cells, digits, layouts, timing
 
+pytestmark = pytest.mark.once
+
 # Digits --------------------------------------------------------------------------------------------
 
 
@@ -190,7 +192,7 @@ def test_info_json_tells_the_same(capsys):
 def test_info_names_what_limits_the_threads(capsys):
     with fastact.num_threads(1):
         main(["info", "--json"])
-    assert "set_num_threads" in json.loads(capsys.readouterr().out)["threads_limited_by"]
+    assert "num_threads" in json.loads(capsys.readouterr().out)["threads_limited_by"]
 
 
 # Documents and older runs --------------------------------------------------------------------------

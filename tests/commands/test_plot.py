@@ -11,6 +11,8 @@ import fastact as fa
 from fastact.commands import plot
 from fastact.evaluation.accuracy import pictures
 
+pytestmark = pytest.mark.once
+
 
 def run(*words):
     parser = argparse.ArgumentParser()

@@ -14,6 +14,8 @@ from fastact.evaluation.speed import comparison, document, notes, sections
 from fastact.evaluation.speed.cells import Cell, call_overheads
 from fastact.evaluation.speed.layouts import COLUMNS, ROWS, LayoutTimes
 
+pytestmark = pytest.mark.once
+
 
 def cell(n=1000, threads=1, direction="forward", dtype="float32", inputs="normal", **nanoseconds):
     return Cell(ElementwiseCase("relu", direction, dtype, n, inputs), threads, nanoseconds)

@@ -7,6 +7,8 @@ import pytest
 
 from fastact.evaluation import files
 
+pytestmark = pytest.mark.once
+
 TITLE = "Made"
 BEGIN, END = "<!-- begin: One -->", "<!-- end: One -->"
 

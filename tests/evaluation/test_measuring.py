@@ -21,6 +21,8 @@ from fastact.evaluation.accuracy.subjects import Subject
 from fastact.evaluation.accuracy.terms import largest_term
 from fastact.evaluation.accuracy.truth import Truth, UndecidedError, truth, truth_where_decided
 
+pytestmark = pytest.mark.once
+
 ORACLES = ("flint", "mpmath")
 MAX32, MIN32 = float(np.finfo(np.float32).max), 2.0**-149
 MAX64 = float(np.finfo(np.float64).max)

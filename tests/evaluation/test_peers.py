@@ -15,6 +15,8 @@ import fastact as fa
 from fastact.evaluation import peers
 from fastact.evaluation.cases import DIRECTIONS, DenseCase, ElementwiseCase
 
+pytestmark = pytest.mark.once
+
 NUMPY = peers.installed(["NumPy"])[0][0]
 
 

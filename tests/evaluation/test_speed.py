@@ -14,6 +14,8 @@ from fastact.evaluation.peers.base import passes_all
 from fastact.evaluation.speed import cells, implementations, timing
 from fastact.evaluation.speed.implementations import Implementation
 
+pytestmark = pytest.mark.once
+
 ALL = list(cases.elementwise_cases(sizes=[10]))
 FASTACT, _, NUMPY, PYTHON = implementations.elementwise_implementations(peers.installed(peers.ALWAYS)[0])
 

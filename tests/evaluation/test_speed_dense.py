@@ -19,6 +19,8 @@ from fastact.evaluation.speed import cells, sections, timing
 from fastact.evaluation.speed.cells import Cell
 from fastact.evaluation.speed.implementations import Implementation, dense_implementations, scipy_products
 
+pytestmark = pytest.mark.once
+
 SMALL = [
     DenseCase(3, (5, 4)),
     DenseCase(3, (5, 4), side_by_side=2, activation="relu"),

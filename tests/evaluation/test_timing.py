@@ -17,6 +17,8 @@ from fastact.evaluation.cases import ElementwiseCase
 from fastact.evaluation.speed import cells, implementations, timing
 from fastact.evaluation.speed.implementations import MEMORY, Implementation, elementwise_implementations
 
+pytestmark = pytest.mark.once
+
 
 class Simulation:
     """A clock that advances only when a call says that it took time."""

@@ -64,7 +64,7 @@ def _layers(case: DenseCase) -> base.Call:
         grad, gradients = grad_y, []
         for (w, _), (inputs, z) in zip(reversed(weights), reversed(kept), strict=True):
             delta = f_backward(grad, z)
-            gradients.append((np.swapaxes(inputs, -1, -2) @ delta, delta.sum(axis=-2)))
+            gradients.append((np.swapaxes(inputs, -1, -2) @ delta, delta.sum(axis=-2, keepdims=b.ndim > 1)))
             grad = delta @ np.swapaxes(w, -1, -2)
         return gradients
 
