@@ -28,6 +28,9 @@ cdef enum:
     RELEASE_GIL_ABOVE = 2048  # elements; for fewer, releasing the lock costs more than it gains
 
 
+cdef object NOT_GIVEN = object()  # in place of *extra, for which Cython would make a tuple of all arguments
+
+
 cdef class Elementwise:
     """One entry of the table with values for its parameters, and the ufuncs for what C does not take directly.
 
@@ -68,29 +71,29 @@ cdef class Elementwise:
             return found
         return self.run(FA__FORWARD, (x,), out, kwargs, self.ufunc)
 
-    def derivative(self, x, /, *extra, out=None, **kwargs):
+    def derivative(self, x, extra=NOT_GIVEN, /, *, out=None, **kwargs):
         """f'(x), element by element; arguments as for calling the activation itself."""
-        if extra:
-            self.refuse_positional("derivative", extra)
+        if extra is not NOT_GIVEN:
+            self.refuse_positional("derivative", (extra,))
         cdef object found = self.quick(FA__DERIVATIVE, x, x, out, kwargs)
         if found is not None:
             return found
         return self.run(FA__DERIVATIVE, (x,), out, kwargs, self.derivative_ufunc)
 
-    def backward(self, grad_y, x, /, *extra, out=None, **kwargs):
+    def backward(self, grad_y, x, extra=NOT_GIVEN, /, *, out=None, **kwargs):
         """grad_y * f'(x) in one pass: the gradient with respect to the input.
 
         Where f'(x) is 0 the result is 0, even for an infinite or NaN grad_y. Elsewhere it equals
         ``grad_y * derivative(x)``, bit for bit.
         """
-        if extra:
-            self.refuse_positional("backward", extra)
+        if extra is not NOT_GIVEN:
+            self.refuse_positional("backward", (extra,))
         cdef object found = self.quick(FA__BACKWARD, grad_y, x, out, kwargs)
         if found is not None:
             return found
         return self.run(FA__BACKWARD, (grad_y, x), out, kwargs, self.backward_ufunc)
 
-    def backward_from_output(self, grad_y, y, /, *extra, out=None, **kwargs):
+    def backward_from_output(self, grad_y, y, extra=NOT_GIVEN, /, *, out=None, **kwargs):
         """grad_y * f'(x) from y = f(x) alone, where y determines f'(x).
 
         Near saturation y holds too few digits for an accurate f'. The error is bounded in absolute terms:
@@ -102,8 +105,8 @@ cdef class Elementwise:
             If the output does not determine the derivative, for this activation or these parameters.
         """
         cdef object found
-        if extra:
-            self.refuse_positional("backward_from_output", extra)
+        if extra is not NOT_GIVEN:
+            self.refuse_positional("backward_from_output", (extra,))
         if not kwargs and self.output_suffices:
             found = self.quick(FA__BACKWARD_FROM_OUTPUT, grad_y, y, out, kwargs)
             if found is not None:
@@ -112,10 +115,10 @@ cdef class Elementwise:
         return self.run(FA__BACKWARD_FROM_OUTPUT, (grad_y, y), out, kwargs,
                         self.backward_from_output_ufunc)
 
-    def value_and_derivative(self, x, /, *extra, out=None, **kwargs):
+    def value_and_derivative(self, x, extra=NOT_GIVEN, /, *, out=None, **kwargs):
         """(f(x), f'(x)) in one pass; `out`, if given, is a pair of arrays."""
-        if extra:
-            self.refuse_positional("value_and_derivative", extra)
+        if extra is not NOT_GIVEN:
+            self.refuse_positional("value_and_derivative", (extra,))
         cdef object found = self.quick_value_and_derivative(x, out, kwargs)
         if found is not None:
             return found
