@@ -71,29 +71,29 @@ cdef class Elementwise:
             return found
         return self.run(FA__FORWARD, (x,), out, kwargs, self.ufunc)
 
-    def derivative(self, x, extra=NOT_GIVEN, /, *, out=None, **kwargs):
+    def derivative(self, x, extra=NOT_GIVEN, more=NOT_GIVEN, /, *, out=None, **kwargs):
         """f'(x), element by element; arguments as for calling the activation itself."""
         if extra is not NOT_GIVEN:
-            self.refuse_positional("derivative", (extra,))
+            self.refuse_positional("derivative", (extra,) if more is NOT_GIVEN else (extra, more))
         cdef object found = self.quick(FA__DERIVATIVE, x, x, out, kwargs)
         if found is not None:
             return found
         return self.run(FA__DERIVATIVE, (x,), out, kwargs, self.derivative_ufunc)
 
-    def backward(self, grad_y, x, extra=NOT_GIVEN, /, *, out=None, **kwargs):
+    def backward(self, grad_y, x, extra=NOT_GIVEN, more=NOT_GIVEN, /, *, out=None, **kwargs):
         """grad_y * f'(x) in one pass: the gradient with respect to the input.
 
         Where f'(x) is 0 the result is 0, even for an infinite or NaN grad_y. Elsewhere it equals
         ``grad_y * derivative(x)``, bit for bit.
         """
         if extra is not NOT_GIVEN:
-            self.refuse_positional("backward", (extra,))
+            self.refuse_positional("backward", (extra,) if more is NOT_GIVEN else (extra, more))
         cdef object found = self.quick(FA__BACKWARD, grad_y, x, out, kwargs)
         if found is not None:
             return found
         return self.run(FA__BACKWARD, (grad_y, x), out, kwargs, self.backward_ufunc)
 
-    def backward_from_output(self, grad_y, y, extra=NOT_GIVEN, /, *, out=None, **kwargs):
+    def backward_from_output(self, grad_y, y, extra=NOT_GIVEN, more=NOT_GIVEN, /, *, out=None, **kwargs):
         """grad_y * f'(x) from y = f(x) alone, where y determines f'(x).
 
         Near saturation y holds too few digits for an accurate f'. The error is bounded in absolute terms:
@@ -106,7 +106,7 @@ cdef class Elementwise:
         """
         cdef object found
         if extra is not NOT_GIVEN:
-            self.refuse_positional("backward_from_output", (extra,))
+            self.refuse_positional("backward_from_output", (extra,) if more is NOT_GIVEN else (extra, more))
         if not kwargs and self.output_suffices:
             found = self.quick(FA__BACKWARD_FROM_OUTPUT, grad_y, y, out, kwargs)
             if found is not None:
@@ -115,10 +115,10 @@ cdef class Elementwise:
         return self.run(FA__BACKWARD_FROM_OUTPUT, (grad_y, y), out, kwargs,
                         self.backward_from_output_ufunc)
 
-    def value_and_derivative(self, x, extra=NOT_GIVEN, /, *, out=None, **kwargs):
+    def value_and_derivative(self, x, extra=NOT_GIVEN, more=NOT_GIVEN, /, *, out=None, **kwargs):
         """(f(x), f'(x)) in one pass; `out`, if given, is a pair of arrays."""
         if extra is not NOT_GIVEN:
-            self.refuse_positional("value_and_derivative", (extra,))
+            self.refuse_positional("value_and_derivative", (extra,) if more is NOT_GIVEN else (extra, more))
         cdef object found = self.quick_value_and_derivative(x, out, kwargs)
         if found is not None:
             return found
