@@ -18,6 +18,7 @@ cnp.import_ufunc()
 include "_core_c.pxi"
 include "_core_table.pxi"
 include "_core_settings.pxi"
+include "_overlap.pxi"
 include "_core_arrays.pxi"
 
 # Other extension modules use the copy of the C library, and its settings, that this module contains

@@ -66,32 +66,11 @@ cdef bint same_layout(cnp.ndarray a, cnp.ndarray b) noexcept:
     return True
 
 
-cdef void extent(cnp.ndarray a, char **low, char **high) noexcept:
-    """The first byte of an array's memory and the one after its last."""
-    cdef int d
-    cdef cnp.npy_intp reach
-    low[0] = cnp.PyArray_BYTES(a)
-    high[0] = low[0] + cnp.PyArray_ITEMSIZE(a)
-    for d in range(cnp.PyArray_NDIM(a)):
-        reach = (cnp.PyArray_DIM(a, d) - 1) * cnp.PyArray_STRIDE(a, d)
-        if reach < 0:
-            low[0] += reach
-        else:
-            high[0] += reach
-
-
 cdef bint unsafe_overlap(cnp.ndarray result, cnp.ndarray operand) noexcept:
     """Whether writing `result` could change an element of `operand` that is read later."""
-    cdef char *a_low
-    cdef char *a_high
-    cdef char *b_low
-    cdef char *b_high
-    extent(result, &a_low, &a_high)
-    extent(operand, &b_low, &b_high)
-    if a_high <= b_low or b_high <= a_low:
+    if not may_overlap(result, operand):
         return False
-    return not (a_low == b_low and cnp.PyArray_BYTES(result) == cnp.PyArray_BYTES(operand)
-                and same_layout(result, operand))
+    return not (cnp.PyArray_BYTES(result) == cnp.PyArray_BYTES(operand) and same_layout(result, operand))
 
 
 cdef inline int packed_type(object array) noexcept:
@@ -109,11 +88,9 @@ cdef inline bint same_shape(object a, object b) noexcept:
 
 
 cdef inline bint apart(object a, object b) noexcept:
-    """Whether C-contiguous arrays occupy the same memory or have none in common."""
-    cdef char *a_low = cnp.PyArray_BYTES(<cnp.ndarray>a)
-    cdef char *b_low = cnp.PyArray_BYTES(<cnp.ndarray>b)
-    return (a_low == b_low or a_low + cnp.PyArray_NBYTES(<cnp.ndarray>a) <= b_low
-            or b_low + cnp.PyArray_NBYTES(<cnp.ndarray>b) <= a_low)
+    """Whether C-contiguous arrays of one size occupy the same memory or have none in common."""
+    return (cnp.PyArray_BYTES(<cnp.ndarray>a) == cnp.PyArray_BYTES(<cnp.ndarray>b)
+            or not may_overlap(<cnp.ndarray>a, <cnp.ndarray>b))
 
 
 cdef inline bint takes_result(object out, int number, object x) noexcept:

@@ -21,6 +21,7 @@ from fastact import _core
 cnp.import_array()
 
 include "_dense_c.pxi"
+include "_overlap.pxi"
 include "_dense_memory.pxi"
 
 cdef extern from "fastact.h" nogil:

@@ -28,34 +28,10 @@ cdef inline bint is_bias(object b, size_t out, int number) noexcept:
     return is_plain(b, 2, number) and has_sizes(b, 1, out)
 
 
-cdef void extent(cnp.ndarray a, char **low, char **high) noexcept:
-    """The first byte of an array's memory and the one after its last."""
-    cdef int d
-    cdef cnp.npy_intp reach
-    low[0] = cnp.PyArray_BYTES(a)
-    high[0] = low[0] + cnp.PyArray_ITEMSIZE(a)
-    for d in range(cnp.PyArray_NDIM(a)):
-        reach = (cnp.PyArray_DIM(a, d) - 1) * cnp.PyArray_STRIDE(a, d)
-        if reach < 0:
-            low[0] += reach
-        else:
-            high[0] += reach
-
-
-cdef bint apart(cnp.ndarray a, cnp.ndarray b) noexcept:
-    cdef char *low[2]
-    cdef char *high[2]
-    if cnp.PyArray_SIZE(a) == 0 or cnp.PyArray_SIZE(b) == 0:
-        return True
-    extent(a, &low[0], &high[0])
-    extent(b, &low[1], &high[1])
-    return high[0] <= low[1] or high[1] <= low[0]
-
-
 def overlap(array, others):
     """Whether an array may share memory with one of the others, as far as their first and last bytes tell."""
     for other in others:
-        if other is not None and not apart(array, other):
+        if other is not None and may_overlap(array, other):
             return True
     return False
 
