@@ -29,8 +29,8 @@ void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_
     uint64_t start = fa__now();
     body(context, 0, sample);
     uint64_t middle = fa__now(), first = middle - start;
-    if ((first + 1) * left / sample <
-        2 * worth) { /* whatever the rest of the clock's resolution hides, it took no longer */
+    /* an upper bound of the time that is left: the clock counts whole nanoseconds */
+    if ((first + 1) * left / sample < 2 * worth) {
         body(context, sample, n);
         return;
     }
