@@ -1,5 +1,5 @@
 # Types of the compiled module _dense.pyx.
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 SAVING: dict[str, int]
+OMITTED: Any
 
 def integer_bits(signature: str) -> int: ...
 def is_container(value: object) -> bool: ...
@@ -21,9 +22,10 @@ def run(
     arrays: dict[str, Array | None],
     accumulate: bool = False,
 ) -> None: ...
-def forward(x: Any, w: Any, b: Any, prepared: Prepared, activation: Any, save: bool, out: Any) -> Any: ...
+def use_preparation(function: Callable[[Any], tuple[Any, Prepared] | None]) -> None: ...
+def forward(x: Any, w: Any, b: Any, activation: Any, keep: bool, save: str | None, out: Any) -> Any: ...
 def backward(
-    grad_y: Any, x: Any, w: Any, saved: Any, need_dx: bool, out: Any, accumulate: bool
+    grad_y: Any, x: Any, w: Any, saved: Any, activation: Any, need_dx: bool, out: Any, accumulate: bool
 ) -> tuple[Any, Any, Any] | None: ...
 def make_saved(
     activation: Any,

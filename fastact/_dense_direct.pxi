@@ -36,7 +36,30 @@ def overlap(array, others):
     return False
 
 
-cdef cnp.ndarray result_of(object given, int ndim, cnp.npy_intp *shape, int number, list others):
+# Arrays that a call reads or writes, for as long as the caller holds them
+
+cdef struct Operands:
+    PyObject *of[8]
+    int count
+
+
+cdef inline void note(Operands *operands, object array) noexcept:
+    """Add an array, or None."""
+    if array is not None:
+        operands.of[operands.count] = <PyObject *>array
+        operands.count += 1
+
+
+cdef bint is_apart(cnp.ndarray array, const Operands *operands) noexcept:
+    """Whether an array shares no memory with any of them."""
+    cdef int i
+    for i in range(operands.count):
+        if may_overlap(array, <cnp.ndarray>operands.of[i]):
+            return False
+    return True
+
+
+cdef cnp.ndarray result_of(object given, int ndim, cnp.npy_intp *shape, int number, Operands *others):
     """A new array, or the one that is given where C can write to it and it overlaps no other; else None."""
     cdef cnp.ndarray array
     cdef int d
@@ -51,14 +74,43 @@ cdef cnp.ndarray result_of(object given, int ndim, cnp.npy_intp *shape, int numb
         for d in range(ndim):
             if cnp.PyArray_DIM(array, d) != shape[d]:
                 return None
-        if overlap(array, others):
+        if not is_apart(array, others):
             return None
-    others.append(array)
+    note(others, array)
     return array
 
 
+# Activations
+
+cdef enum:
+    MOST_NAMES = 1024
+
+cdef object prepare = None  # a function of an activation, a name or None: (activation, Prepared), or None
+cdef dict by_name = {}      # its answers
+
+
+def use_preparation(function):
+    """Take what C needs of activations from this function."""
+    global prepare
+    prepare = function
+
+
+cdef tuple find_activation(activation):
+    """(activation, Prepared), or None where C does not have it."""
+    if not (activation is None or type(activation) is str):
+        return prepare(activation)
+    found = by_name.get(activation)
+    if found is None:
+        found = prepare(activation)
+        if found is not None and len(by_name) < MOST_NAMES:
+            by_name[activation] = found
+    return found
+
+
+# The two passes
+
 cdef cnp.ndarray saved_array(Saved reuse, Prepared prepared, cnp.npy_intp rows, cnp.npy_intp columns, int number,
-                             list others):
+                             Operands *others):
     """An array for what is saved, that of an earlier pass where it can be used again; None for nothing."""
     cdef cnp.npy_intp shape[2]
     cdef cnp.ndarray array = None
@@ -72,14 +124,22 @@ cdef cnp.ndarray saved_array(Saved reuse, Prepared prepared, cnp.npy_intp rows, 
     return result_of(None, 2, shape, number, others) if array is None else array
 
 
-def forward(x, w, b, Prepared prepared, activation, bint save, out):
-    """(y, saved), or y, or None."""
+def forward(x, w, b, activation, bint keep, save, out):
+    """(y, saved) with `keep`, otherwise y; or None."""
     cdef fa_dense layer
     cdef int number = float_type(x)
     cdef cnp.npy_intp shape[2]
     cdef cnp.ndarray y, array = None
     cdef Saved reuse = None
-    if number < 0 or not is_plain(w, 2, number) or not prepared.numbers:
+    cdef Operands operands
+    cdef tuple b_shape = None
+    if number < 0 or not is_plain(w, 2, number):
+        return None
+    cdef tuple found = find_activation(activation)
+    if found is None:
+        return None
+    cdef Prepared prepared = <Prepared>found[1]
+    if not prepared.numbers or not (save is None or save == prepared.default):
         return None
     if cnp.PyArray_DIM(<cnp.ndarray>x, 1) != cnp.PyArray_DIM(<cnp.ndarray>w, 0):
         return None
@@ -94,43 +154,51 @@ def forward(x, w, b, Prepared prepared, activation, bint save, out):
             return None
         layer.b.data = cnp.PyArray_DATA(<cnp.ndarray>b)
         layer.b.column = 1
-    cdef list others = [x, w, b]
+        b_shape = <tuple>b.shape
+    operands.count = 0
+    note(&operands, x)
+    note(&operands, w)
+    note(&operands, b)
     if type(out) is tuple:
-        if not save or len(<tuple>out) != 2 or type((<tuple>out)[1]) is not Saved:
+        if not keep or len(<tuple>out) != 2 or type((<tuple>out)[1]) is not Saved:
             return None
         out, reuse = out
-    y = result_of(out, 2, shape, number, others)
+    y = result_of(out, 2, shape, number, &operands)
     if y is None:
         return None
     set_result(&layer.y, y, 2)
-    if save:
+    if keep:
         layer.saving = prepared.saving
-        array = saved_array(reuse, prepared, shape[0], shape[1], number, others)
+        array = saved_array(reuse, prepared, shape[0], shape[1], number, &operands)
         if array is not None:
             set_result(&layer.saved, array, 2)
     execute(number, &layer, False)
-    if not save:
+    if not keep:
         return y
-    cdef tuple b_shape = None
-    if b is not None and cnp.PyArray_NDIM(<cnp.ndarray>b) == 1:
-        b_shape = (shape[1],)
-    elif b is not None:
-        b_shape = (1, shape[1])
-    return y, new_saved(activation, prepared, prepared.default, array, (shape[0], shape[1]),
+    return y, new_saved(found[0], prepared, prepared.default, prepared.saving, array, (shape[0], shape[1]),
                         FLOAT64 if number == cnp.NPY_DOUBLE else FLOAT32, b_shape, False)
 
 
-def backward(grad_y, x, w, saved_, bint need_dx, out, bint accumulate):
+cdef bint is_activation_of(Saved saved, activation) except -1:
+    """Whether an activation is the very one of the forward pass."""
+    if activation is OMITTED or activation is saved.activation:
+        return True
+    cdef tuple found = find_activation(activation)
+    return found is not None and saved.activation is found[0]
+
+
+def backward(grad_y, x, w, saved_, activation, bint need_dx, out, bint accumulate):
     """(dx, dw, db), or None."""
     cdef fa_dense layer
     cdef int number = float_type(x)
     cdef cnp.ndarray dx = None, dw, db = None
     cdef cnp.npy_intp b_shape[2]
     cdef Saved saved
+    cdef Operands operands
     if number < 0 or not (is_plain(w, 2, number) and is_plain(grad_y, 2, number)) or type(saved_) is not Saved:
         return None
     saved = saved_
-    if saved.prepared is None or not saved.prepared.numbers:
+    if saved.prepared is None or not saved.prepared.numbers or not is_activation_of(saved, activation):
         return None
     begin_layer(&layer, saved.prepared, number, <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, 0),
                 <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, 1), <size_t>cnp.PyArray_DIM(<cnp.ndarray>w, 1))
@@ -148,13 +216,17 @@ def backward(grad_y, x, w, saved_, bint need_dx, out, bint accumulate):
     set_input(&layer.x, <cnp.ndarray>x, 2)
     set_input(&layer.w, <cnp.ndarray>w, 2)
     set_input(&layer.grad_y, <cnp.ndarray>grad_y, 2)
-    cdef list others = [grad_y, x, w, saved.array]
+    operands.count = 0
+    note(&operands, grad_y)
+    note(&operands, x)
+    note(&operands, w)
+    note(&operands, saved.array)
     if need_dx:
-        dx = result_of(out[0], 2, cnp.PyArray_DIMS(<cnp.ndarray>x), number, others)
+        dx = result_of(out[0], 2, cnp.PyArray_DIMS(<cnp.ndarray>x), number, &operands)
         if dx is None:
             return None
         set_result(&layer.dx, dx, 2)
-    dw = result_of(out[1], 2, cnp.PyArray_DIMS(<cnp.ndarray>w), number, others)
+    dw = result_of(out[1], 2, cnp.PyArray_DIMS(<cnp.ndarray>w), number, &operands)
     if dw is None:
         return None
     set_result(&layer.dw, dw, 2)
@@ -162,7 +234,7 @@ def backward(grad_y, x, w, saved_, bint need_dx, out, bint accumulate):
         b_shape[0] = b_shape[1] = <cnp.npy_intp>layer.out
         if len(saved.b_shape) == 2:
             b_shape[0] = 1
-        db = result_of(out[2], len(saved.b_shape), b_shape, number, others)
+        db = result_of(out[2], len(saved.b_shape), b_shape, number, &operands)
         if db is None:
             return None
         layer.db.data = cnp.PyArray_DATA(db)
@@ -175,7 +247,7 @@ cdef bint fits_layer(Saved saved, fa_dense *layer, int number) except -1:
     so that shapes are looked at again."""
     cdef cnp.ndarray array
     cdef size_t columns = layer.out
-    layer.saving = SAVING[saved.kind]
+    layer.saving = saved.saving
     if len(saved.shape) != 2 or saved.shape[0] != layer.rows or saved.shape[1] != layer.out:
         return False
     if saved.dtype is not (FLOAT64 if number == cnp.NPY_DOUBLE else FLOAT32):

@@ -16,14 +16,14 @@ cdef class Block:
         PyMem_RawFree(self.memory)
 
 
-cdef Block take(list pool, size_t bytes_):
-    """A block of at least so many bytes. Lists append and pop atomically, so that threads, and finalizers that
-    run at any time, need no lock."""
-    cdef Block block
-    try:
-        block = pool.pop()
-    except IndexError:
-        block = Block()
+cdef Block take(list pool, size_t bytes_, Block block=None):
+    """A block of at least so many bytes, which may be one in use, made larger. Lists append and pop atomically, so
+    that threads, and finalizers that run at any time, need no lock."""
+    if block is None:
+        try:
+            block = pool.pop()
+        except IndexError:
+            block = Block()
     if block.memory == NULL or block.bytes_ < bytes_:
         PyMem_RawFree(block.memory)
         block.bytes_ = 0

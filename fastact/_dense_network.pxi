@@ -115,6 +115,7 @@ cdef class Passes:
         cdef size_t used = self.header() + 2 * self.between(rows), count = self.count
         cdef fa_dense *layers = <fa_dense *>block.data
         cdef int answer, dtype = self.number == cnp.NPY_DOUBLE
+        _core.apply_thread_limit()
         with nogil:
             answer = library.run[dtype](layers, count, backward, block.data + used, block.bytes_ - used)
         if answer != 0 and answer != FA_TOO_SMALL:

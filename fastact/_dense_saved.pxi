@@ -45,6 +45,7 @@ cdef class Saved:
     cdef readonly object dtype
     cdef readonly tuple b_shape
     cdef Prepared prepared  # of what a forward pass has made; None of what was made by hand
+    cdef int saving         # the kind as C knows it
     cdef bint is_result     # the array is the very result
 
     def __init__(self, activation, str kind not None, array, shape, dtype, b_shape=None):
@@ -60,7 +61,7 @@ cdef class Saved:
             array = checked_array(kind, array, sizes(shape), dtype)
         self.prepared = None
         self.is_result = False
-        self.activation, self.kind, self.array = activation, kind, array
+        self.activation, self.kind, self.saving, self.array = activation, kind, SAVING[kind], array
         self.shape, self.dtype = shape, dtype
         self.b_shape = None if b_shape is None else sizes(b_shape)
 
@@ -74,6 +75,16 @@ cdef class Saved:
 
     def __reduce__(self):
         return Saved, (self.activation, self.kind, self.array, self.shape, self.dtype, self.b_shape)
+
+
+class Omitted:
+    """The default of an argument that has None as a value of its own."""
+
+    def __repr__(self):
+        return "saved.activation"
+
+
+OMITTED = Omitted()
 
 
 def sizes(shape):
@@ -110,16 +121,17 @@ cdef checked_array(str kind, array, tuple shape, dtype):
     return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED", "ENSUREARRAY"])
 
 
-cdef Saved new_saved(activation, Prepared prepared, str kind, array, tuple shape, dtype, tuple b_shape,
-                     bint is_result):
+cdef Saved new_saved(activation, Prepared prepared, str kind, int saving, array, tuple shape, dtype,
+                     tuple b_shape, bint is_result):
     """Without checks: for what a forward pass has just made."""
     cdef Saved saved = Saved.__new__(Saved)
-    saved.activation, saved.prepared, saved.kind, saved.array = activation, prepared, kind, array
-    saved.shape, saved.dtype, saved.b_shape, saved.is_result = shape, dtype, b_shape, is_result
+    saved.activation, saved.prepared, saved.kind, saved.saving = activation, prepared, kind, saving
+    saved.array, saved.shape, saved.dtype, saved.b_shape = array, shape, dtype, b_shape
+    saved.is_result = is_result
     return saved
 
 
 def make_saved(activation, Prepared prepared, str kind, array, tuple shape, dtype, tuple b_shape,
                bint is_result=False):
     """Without checks: for forward passes that fastact.dense has planned."""
-    return new_saved(activation, prepared, kind, array, shape, dtype, b_shape, is_result)
+    return new_saved(activation, prepared, kind, SAVING[kind], array, shape, dtype, b_shape, is_result)

@@ -10,22 +10,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fastact import _dense
-from fastact._dense import Saved
+from fastact._dense import OMITTED, Saved
 from fastact.dense import containers
 from fastact.dense.arguments import as_real, resolve
 from fastact.dense.layer import Layer
 from fastact.dense.parameter_gradients import parameter_gradients
-from fastact.dense.saved import check_same, check_type, prepared
+from fastact.dense.saved import check_same, check_type
 
-
-class _Omitted:
-    """The default of an argument that has None as a value of its own."""
-
-    def __repr__(self) -> str:
-        return "saved.activation"
-
-
-OMITTED = _Omitted()
 _BACKWARD = "fastact.dense_backward"
 
 
@@ -78,11 +69,9 @@ def dense(x: Any, w: Any, b: Any = None, *, activation: Any = None, out: Any = N
     >>> fa.dense([1.0, -2.0], w, b)
     array([ 1.5, -1.5])
     """
-    ready = prepared(activation)
-    if ready is not None:
-        y: NDArray[Any] | None = _dense.forward(x, w, b, ready[1], ready[0], False, out)
-        if y is not None:
-            return y
+    y: NDArray[Any] | None = _dense.forward(x, w, b, activation, False, None, out)
+    if y is not None:
+        return y
     function = "fastact.dense"
     arrays = {"x": x, "w": w, **({} if b is None else {"b": b})}
     activation = resolve(function, activation)
@@ -131,11 +120,9 @@ def dense_forward(
     >>> y.shape, saved.kind, saved.nbytes
     ((4, 2), 'input', 64)
     """
-    ready = prepared(activation)
-    if ready is not None and save in (None, ready[1].default):
-        pair: tuple[NDArray[Any], Saved] | None = _dense.forward(x, w, b, ready[1], ready[0], True, out)
-        if pair is not None:
-            return pair
+    pair: tuple[NDArray[Any], Saved] | None = _dense.forward(x, w, b, activation, True, save, out)
+    if pair is not None:
+        return pair
     function = "fastact.dense_forward"
     arrays = {"x": x, "w": w, **({} if b is None else {"b": b})}
     activation = resolve(function, activation)
@@ -196,11 +183,12 @@ def dense_backward(
     >>> [gradient.tolist() for gradient in fa.dense_backward([[1]], [[1.0, 2.0]], [[3.0], [-1.0]], saved)]
     [[[3.0, -1.0]], [[1.0], [2.0]], [1.0]]
     """
+    if not need_parameters:
+        direct = _dense.backward(grad_y, x, w, saved, activation, need_dx, out, accumulate)
+        if direct is not None:
+            return direct
     if activation is not OMITTED:
         check_same(_BACKWARD, check_type(_BACKWARD, saved), resolve(_BACKWARD, activation))
-    direct = None if need_parameters else _dense.backward(grad_y, x, w, saved, need_dx, out, accumulate)
-    if direct is not None:
-        return direct
     arrays = {"x": x, "w": w, "grad_y": grad_y}
     return _backward(arrays, check_type(_BACKWARD, saved), need_dx, out, accumulate, need_parameters)
 

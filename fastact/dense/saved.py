@@ -6,7 +6,6 @@ Must not depend on how a layer is computed. Nothing that depends on the values o
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,10 +27,10 @@ _ATTRIBUTE = "_prepared_for_dense"
 def prepared(activation: Any) -> tuple[Any, Prepared] | None:
     """An activation, or what stands for one, with its form for C; None where C does not have it."""
     if activation is None:
-        return _named("identity")
-    if type(activation) is str:
+        activation = IDENTITY
+    elif type(activation) is str:
         try:
-            return _named(activation)
+            activation = get(activation)
         except ValueError:
             return None
     if not isinstance(activation, Builtin):
@@ -40,13 +39,6 @@ def prepared(activation: Any) -> tuple[Any, Prepared] | None:
     if found is None:
         found = activation.__dict__[_ATTRIBUTE] = _prepare(activation)
     return activation, found
-
-
-@lru_cache(1024)
-def _named(name: str) -> tuple[Any, Prepared]:
-    activation = get(name)
-    assert isinstance(activation, Builtin)
-    return activation, _prepare(activation)
 
 
 def _prepare(activation: Builtin) -> Prepared:
@@ -175,3 +167,4 @@ def saved_matrix(function: str, saved: Saved, form: Geometry) -> Any:
 
 IDENTITY = UNBOUND["identity"]
 AS_IDENTITY = _prepare(IDENTITY)
+_dense.use_preparation(prepared)

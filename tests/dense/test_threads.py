@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import helpers
@@ -10,6 +12,7 @@ import pytest
 from dense_cases import forward_and_backward, layer
 
 import fastact as fa
+from fastact import _core
 
 pytestmark = pytest.mark.usefixtures("restore_threads")
 SHAPES = [
@@ -126,3 +129,32 @@ fa.dense_backward(y, x, w, saved, out=outs)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak)
 """
     assert int(helpers.output_of(code)) < 5_000  # kilobytes; x has 51,200
+
+
+@pytest.mark.once
+def test_num_threads_of_asyncio_tasks() -> None:
+    """The limit of a task that waits inside a block is not that of another task's dense layers."""
+    x, w = np.ones((200, 100), np.float32), np.ones((100, 100), np.float32)
+    net = fa.Network([(w, None, "relu")])
+    y, saved = net.forward(x)
+    calls = [
+        lambda: fa.dense(x, w),
+        lambda: fa.dense_forward(x, w, activation="tanh"),
+        lambda: fa.dense(x[:, ::2], w[::2], activation=fa.leaky_relu),
+        lambda: net.predict(x),
+        lambda: net.backward(y, saved),
+    ]
+
+    async def task(n: int, seen: list[int]) -> None:
+        with fa.num_threads(n) if n else contextlib.nullcontext():
+            for call in calls:
+                call()
+                seen.append(_core.limit_of_thread())
+                await asyncio.sleep(0)
+
+    async def everything() -> list[list[int]]:
+        seen: list[list[int]] = [[], [], []]
+        await asyncio.gather(*(task(n, seen[n]) for n in range(3)))
+        return seen
+
+    assert asyncio.run(everything()) == [[n] * len(calls) for n in range(3)]

@@ -1,38 +1,48 @@
-/* Bits are packed and unpacked eight at a time, by way of bytes that are 0 or 1: loops over bytes vectorise. */
 #include "dense/bit_mask.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#define BLOCK 256 /* elements whose bytes are held at a time */
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
-/* Bit i of the result is byte i: the product moves byte i from bit 8 i to bit 56 + i, and no two terms of it meet */
-static unsigned char bits_of_bytes(const unsigned char *bytes) {
-    uint64_t eight;
-    memcpy(&eight, bytes, sizeof eight);
-    return (unsigned char)(eight * UINT64_C(0x0102040810204080) >> 56);
+/* Packing ------------------------------------------------------------------------------------------ */
+
+/* compare_T: bit i is whether derivative[i] == set, for 8 elements */
+#if defined(__SSE2__)
+static unsigned compare_float(const float *derivative, float set) {
+    __m128 all = _mm_set1_ps(set);
+    unsigned low = (unsigned)_mm_movemask_ps(_mm_cmpeq_ps(_mm_loadu_ps(derivative), all));
+    unsigned high = (unsigned)_mm_movemask_ps(_mm_cmpeq_ps(_mm_loadu_ps(derivative + 4), all));
+    return low | high << 4;
 }
-
-/* The inverse: each byte keeps one bit of a copy of all, which the sum moves to the byte's highest place */
-static void bytes_of_bits(unsigned char bits, unsigned char *bytes) {
-    uint64_t eight = (uint64_t)bits * UINT64_C(0x0101010101010101) & UINT64_C(0x8040201008040201);
-    eight = (eight + UINT64_C(0x7f7f7f7f7f7f7f7f)) >> 7 & UINT64_C(0x0101010101010101);
-    memcpy(bytes, &eight, sizeof eight);
+static unsigned compare_double(const double *derivative, double set) {
+    unsigned bits = 0;
+    for (unsigned i = 0; i < 8; i += 2)
+        bits |= (unsigned)_mm_movemask_pd(_mm_cmpeq_pd(_mm_loadu_pd(derivative + i), _mm_set1_pd(set))) << i;
+    return bits;
 }
+#else
+#define COMPARE(T)                                                       \
+    static unsigned compare_##T(const T *derivative, T set) {            \
+        unsigned bits = 0;                                               \
+        for (int i = 0; i < 8; i++) bits |= (derivative[i] == set) << i; \
+        return bits;                                                     \
+    }
+COMPARE(float)
+COMPARE(double)
+#endif
 
-static size_t block_of(size_t left) {
-    return left < BLOCK ? left : BLOCK;
-}
-
-#define PACK(T)                                                                                    \
-    static void pack_##T(const T *derivative, size_t n, T set, unsigned char *mask) {              \
-        unsigned char equal[BLOCK];                                                                \
-        for (size_t done = 0; done < n; done += BLOCK) {                                           \
-            size_t count = block_of(n - done);                                                     \
-            for (size_t i = 0; i < count; i++) equal[i] = derivative[done + i] == set;             \
-            memset(equal + count, 0, (BLOCK - count) % 8);                                         \
-            for (size_t i = 0; i < count; i += 8) mask[(done + i) / 8] = bits_of_bytes(equal + i); \
-        }                                                                                          \
+#define PACK(T)                                                                                   \
+    static void pack_##T(const T *derivative, size_t n, T set, unsigned char *mask) {             \
+        size_t i = 0;                                                                             \
+        for (; i + 8 <= n; i += 8) mask[i / 8] = (unsigned char)compare_##T(derivative + i, set); \
+        if (i < n) {                                                                              \
+            T last[8] = {0};                                                                      \
+            memcpy(last, derivative + i, (n - i) * sizeof(T));                                    \
+            mask[i / 8] = (unsigned char)(compare_##T(last, set) & ((1u << (n - i)) - 1));        \
+        }                                                                                         \
     }
 PACK(float)
 PACK(double)
@@ -44,30 +54,59 @@ void fa__pack_bit_mask(const void *derivative, size_t n, size_t size, double set
         pack_double(derivative, n, set, mask);
 }
 
-#define DELTA(T)                                                                                         \
-    static void delta_##T(const T *grad_y, ptrdiff_t stride, const unsigned char *mask, const T *values, \
-                          size_t n, T *delta) {                                                          \
-        unsigned char bit[BLOCK];                                                                        \
-        const T low = values[0], high = values[1];                                                       \
-        for (size_t done = 0; done < n; done += BLOCK, grad_y += BLOCK * stride, delta += BLOCK) {       \
-            size_t count = block_of(n - done);                                                           \
-            for (size_t i = 0; i < count; i += 8) bytes_of_bits(mask[(done + i) / 8], bit + i);          \
-            for (size_t i = 0; i < count && stride != 1; i++) delta[i] = grad_y[(ptrdiff_t)i * stride];  \
-            const T *grad = stride == 1 ? grad_y : delta;                                                \
-            for (size_t i = 0; i < count; i++) {                                                         \
-                T d = bit[i] ? high : low, product = grad[i] * d;                                        \
-                delta[i] = d == 0 ? 0 : product;                                                         \
-            }                                                                                            \
-        }                                                                                                \
-    }
-DELTA(float)
-DELTA(double)
+/* The product -------------------------------------------------------------------------------------- */
 
-void fa__delta_from_bit_mask(const void *grad_y, ptrdiff_t stride, const unsigned char *mask,
-                             const double values[2], size_t n, size_t size, void *delta) {
-    const float rounded[2] = {(float)values[0], (float)values[1]};
-    if (size == sizeof(float))
-        delta_float(grad_y, stride, mask, rounded, n, delta);
+/* The values of f' for four bits at a time come from a table of all 16 combinations. Products that are not wanted
+ * are removed by an AND with the result of a comparison, in which all bits of an element are equal. */
+#define PRODUCT(T)                                                                              \
+    typedef struct {                                                                            \
+        T of[16][4];                                                                            \
+    } table_of_##T;                                                                             \
+                                                                                                \
+    static table_of_##T list_values_##T(const double values[2]) {                               \
+        table_of_##T table;                                                                     \
+        for (int bits = 0; bits < 16; bits++)                                                   \
+            for (int i = 0; i < 4; i++) table.of[bits][i] = (T)values[bits >> i & 1];           \
+        return table;                                                                           \
+    }                                                                                           \
+                                                                                                \
+    typedef T four_##T __attribute__((vector_size(4 * sizeof(T))));                             \
+    static void multiply_four_##T(const T *grad_y, const T *derivative, T *delta) {             \
+        four_##T g, d;                                                                          \
+        memcpy(&g, grad_y, sizeof g);                                                           \
+        memcpy(&d, derivative, sizeof d);                                                       \
+        __typeof__(d != 0) differs = d != 0;                                                    \
+        four_##T product = (four_##T)((__typeof__(differs))(g * d) & differs);                  \
+        memcpy(delta, &product, sizeof product);                                                \
+    }                                                                                           \
+                                                                                                \
+    static void multiply_row_##T(const T *grad_y, ptrdiff_t stride, const unsigned char *mask,  \
+                                 const table_of_##T *table, size_t n, T *delta) {               \
+        size_t i = 0;                                                                           \
+        for (; i + 8 <= n && stride == 1; i += 8) {                                             \
+            multiply_four_##T(grad_y + i, table->of[mask[i / 8] & 15], delta + i);              \
+            multiply_four_##T(grad_y + i + 4, table->of[mask[i / 8] >> 4], delta + i + 4);      \
+        }                                                                                       \
+        for (; i < n; i++) {                                                                    \
+            T derivative = table->of[mask[i / 8] >> i % 8 & 1][0];                              \
+            T product = grad_y[(ptrdiff_t)i * stride] * derivative;                             \
+            delta[i] = derivative == 0 ? 0 : product;                                           \
+        }                                                                                       \
+    }                                                                                           \
+                                                                                                \
+    static void multiply_##T(const fa__masked_product *p) {                                     \
+        const table_of_##T table = list_values_##T(p->values);                                  \
+        for (size_t r = 0; r < p->rows; r++)                                                    \
+            multiply_row_##T((const T *)p->grad_y + (ptrdiff_t)r * p->grad_row, p->grad_column, \
+                             p->mask + (ptrdiff_t)r * p->mask_row, &table, p->columns,          \
+                             (T *)p->delta + (ptrdiff_t)r * p->delta_row);                      \
+    }
+PRODUCT(float)
+PRODUCT(double)
+
+void fa__multiply_by_bit_mask(const fa__masked_product *p) {
+    if (p->size == sizeof(float))
+        multiply_float(p);
     else
-        delta_double(grad_y, stride, mask, values, n, delta);
+        multiply_double(p);
 }

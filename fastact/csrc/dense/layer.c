@@ -84,22 +84,41 @@ static const fa_result *pre_activation(const fa_dense *l) {
     return l->saving == FA_SAVE_INPUT ? &l->saved : &l->y;
 }
 
-#define MASK_BLOCK 256 /* elements at a time, a multiple of 8 */
+#define MASK_BLOCK 512 /* elements at a time, a multiple of 8 */
 
-/* f' of z, rows [first, first + rows), as one bit per element */
-static void save_bit_mask(const fa__layer_job *j, const operand *z, size_t first, size_t rows) {
+/* whether rows of a bit mask follow each other without unused bits */
+static int is_contiguous_mask(const fa_dense *l) {
+    return l->out % 8 == 0 && l->saved.row == (ptrdiff_t)(l->out / 8);
+}
+
+/* Columns [column, column + columns) of rows [row, row + rows) of f', which are contiguous, as bits */
+static void pack_rows(const fa__layer_job *j, const char *derivative, size_t row, size_t rows, size_t column,
+                      size_t columns) {
     const fa_dense *l = &j->layer;
-    _Alignas(64) char derivative[MASK_BLOCK * sizeof(double)];
+    unsigned char *mask = (unsigned char *)l->saved.data + column / 8;
     /* kernels return float32 values, so the value is rounded to compare with them */
     double set = j->dtype == FA__F32 ? (double)(float)l->mask_values[1] : l->mask_values[1];
-    for (size_t row = 0; row < rows; row++) {
-        unsigned char *mask = (unsigned char *)l->saved.data + (ptrdiff_t)(first + row) * l->saved.row;
-        const char *from = fa__at(z->data, (ptrdiff_t)row * z->row, j->size);
-        for (size_t column = 0; column < l->out; column += MASK_BLOCK) {
-            size_t count = fa__smaller(l->out - column, MASK_BLOCK);
-            operand arrays[] = {{fa__at(from, (ptrdiff_t)column, j->size), 0, 1}, {derivative, 0, 1}};
-            apply_activation(j, FA__DERIVATIVE, arrays, 1, count);
-            fa__pack_bit_mask(derivative, count, j->size, set, mask + column / 8);
+    if (rows > 1 && is_contiguous_mask(l)) {
+        columns *= rows;
+        rows = 1;
+    }
+    for (size_t i = 0; i < rows; i++)
+        fa__pack_bit_mask(fa__at(derivative, (ptrdiff_t)(i * columns), j->size), columns, j->size, set,
+                          mask + (ptrdiff_t)(row + i) * l->saved.row);
+}
+
+/* f' of z, rows [first, first + rows), as one bit per element; several rows at a time where they are short */
+static void save_bit_mask(const fa__layer_job *j, const operand *z, size_t first, size_t rows) {
+    const size_t out = j->layer.out, step = out < MASK_BLOCK ? MASK_BLOCK / out : 1;
+    _Alignas(64) char derivative[MASK_BLOCK * sizeof(double)];
+    for (size_t row = 0; row < rows; row += step) {
+        size_t block_rows = fa__smaller(rows - row, step);
+        for (size_t column = 0; column < out; column += MASK_BLOCK) {
+            size_t columns = fa__smaller(out - column, MASK_BLOCK);
+            const char *from = fa__at(z->data, (ptrdiff_t)row * z->row + (ptrdiff_t)column, j->size);
+            operand arrays[] = {{(char *)from, z->row, 1}, {derivative, (ptrdiff_t)columns, 1}};
+            apply_activation(j, FA__DERIVATIVE, arrays, block_rows, columns);
+            pack_rows(j, derivative, first + row, block_rows, column, columns);
         }
     }
 }
@@ -271,13 +290,22 @@ static void store_sums(const fa__layer_job *j) {
 
 static void delta_from_bit_mask(const fa__layer_job *j, size_t rows) {
     const fa_dense *l = &j->layer;
+    const ptrdiff_t first = (ptrdiff_t)j->first;
+    fa__masked_product p = {
+        .rows = rows,
+        .columns = l->out,
+        .size = j->size,
+        .grad_y = fa__at(l->grad_y.data, first * l->grad_y.row, j->size),
+        .grad_row = l->grad_y.row,
+        .grad_column = l->grad_y.column,
+        .mask = (const unsigned char *)l->saved.data + first * l->saved.row,
+        .mask_row = l->saved.row,
+        .values = {l->mask_values[0], l->mask_values[1]},
+        .delta = j->delta,
+        .delta_row = j->dw.b_row,
+    };
     fa__fenv caller = fa__enter_fenv();
-    for (size_t row = 0; row < rows; row++) {
-        ptrdiff_t there = (ptrdiff_t)(j->first + row);
-        fa__delta_from_bit_mask(fa__at(l->grad_y.data, there * l->grad_y.row, j->size), l->grad_y.column,
-                                (const unsigned char *)l->saved.data + there * l->saved.row, l->mask_values,
-                                l->out, j->size, fa__at(j->delta, (ptrdiff_t)row * j->dw.b_row, j->size));
-    }
+    fa__multiply_by_bit_mask(&p);
     fa__leave_fenv(caller);
 }
 
