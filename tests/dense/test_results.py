@@ -5,6 +5,8 @@ Must not depend on any activation.
 
 from __future__ import annotations
 
+import math
+
 import dense_cases
 import numpy as np
 import pytest
@@ -53,6 +55,35 @@ def test_shapes(shape: tuple[int, int, int], dtype: type, bias: bool) -> None:
     else:
         assert db is None
     assert np.array_equal(fa.dense(*case.arrays, activation="tanh"), y)
+
+
+@pytest.mark.parametrize("columns", [1, 7, 16, 37])
+@pytest.mark.parametrize("rows", [2, 5, 191, 1000])
+def test_bias_gradients_of_columns_that_cancel(rows: int, columns: int, dtype: type) -> None:
+    """float32 is summed in float64, and float64 with compensation: the error is that of these, however large the
+    terms are beside the sum."""
+    generator = np.random.default_rng(rows)
+    grad_y = np.ldexp(generator.normal(size=(rows, columns)), generator.integers(-20, 20, (rows, columns)))
+    grad_y = grad_y.astype(dtype)
+    half = rows // 2
+    grad_y[half : 2 * half] = -grad_y[generator.permutation(half)]
+    grad_y[0] += dtype(1)
+    x, w, b = np.ones((rows, 1), dtype), np.ones((1, columns), dtype), np.zeros(columns, dtype)
+    _, saved = fa.dense_forward(x, w, b)
+    db = fa.dense_backward(grad_y, x, w, saved)[2]
+    unit = 2.0**-53 if dtype is np.float32 else 2.0**-106 * rows
+    for got, column in zip(db, grad_y.astype(np.float64).T, strict=True):
+        want = math.fsum(column)
+        assert abs(got - want) <= np.spacing(dtype(abs(want))) + rows * unit * np.abs(column).sum()
+
+
+def test_bias_gradients_of_infinite_columns(dtype: type) -> None:
+    grad_y = np.array([[np.inf, np.inf, np.nan, 1], [1, -np.inf, 1, 1]], dtype)
+    x, w, b = np.ones((2, 1), dtype), np.ones((1, 4), dtype), np.zeros(4, dtype)
+    _, saved = fa.dense_forward(x, w, b)
+    assert np.array_equal(
+        fa.dense_backward(grad_y, x, w, saved)[2], [np.inf, np.nan, np.nan, 2], equal_nan=True
+    )
 
 
 @pytest.mark.filterwarnings("ignore")  # PyTorch's are its own

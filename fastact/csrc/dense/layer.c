@@ -9,6 +9,7 @@
  */
 #include "dense/layer.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "dense/bit_mask.h"
@@ -226,7 +227,7 @@ static void dw_rows(const void *context, size_t begin, size_t end) {
     if (j->layer.db.data) {
         size_t from = p->n * begin / p->m / lanes * lanes;
         size_t to = end == p->m ? p->n : p->n * end / p->m / lanes * lanes;
-        j->kernel->add_columns(j->delta, p->b_row, p->k, from, to, j->sums);
+        j->kernel->add_columns(j->delta, p->b_row, p->k, from, to, j->sums, j->errors);
     }
     fa__leave_fenv(caller);
 }
@@ -277,12 +278,14 @@ static void store_sums(const fa__layer_job *j) {
     const fa_dense *l = &j->layer;
     fa__fenv caller = fa__enter_fenv();
     for (size_t o = 0; o < l->out; o++) {
+        /* an infinite sum has a NaN for its error */
+        double sum = isfinite(j->errors[o]) ? j->sums[o] + j->errors[o] : j->sums[o];
         if (j->dtype == FA__F64) {
             double *to = (double *)l->db.data + o;
-            *to = j->add[FA__DB] ? *to + j->sums[o] : j->sums[o];
+            *to = j->add[FA__DB] ? *to + sum : sum;
         } else {
             float *to = (float *)l->db.data + o;
-            *to = (float)(j->add[FA__DB] ? (double)*to + j->sums[o] : j->sums[o]);
+            *to = (float)(j->add[FA__DB] ? (double)*to + sum : sum);
         }
     }
     fa__leave_fenv(caller);
@@ -347,13 +350,13 @@ static void backward_tile(fa__layer_job *j, size_t rows) {
     }
 }
 
-/* The workspace of a backward pass: packed w^T, delta, sums for db, x^T and delta packed */
+/* The workspace of a backward pass: packed w^T, delta, sums for db and their errors, x^T and delta packed */
 enum { PARTS = 5 };
 static size_t backward_parts(const fa__layer_job *j, size_t parts[PARTS]) {
     const fa_dense *l = &j->layer;
     parts[0] = l->dx.data ? aligned(fa__packed_size(&j->plan, &j->product)) : 0;
     parts[1] = aligned(fa__smaller(l->rows, j->tile) * (size_t)j->dw.b_row * j->size);
-    parts[2] = aligned(l->out * sizeof(double));
+    parts[2] = aligned(2 * l->out * sizeof(double));
     size_t panels = (j->dw.m + j->kernel->rows - 1) / j->kernel->rows;
     parts[3] = j->packs_x ? aligned(panels * j->kernel->rows * j->dw.k * j->size) : 0;
     parts[4] = aligned(fa__packed_size(&j->dw_plan, &j->dw));
@@ -367,9 +370,10 @@ static void backward(fa__layer_job *j, char *workspace) {
     j->plan.packed = workspace;
     j->delta = workspace + parts[0];
     j->sums = (double *)(void *)(j->delta + parts[1]);
+    j->errors = j->sums + l->out;
     j->packed_x = (char *)j->sums + parts[2];
     j->dw_plan.packed = j->packed_x + parts[3];
-    memset(j->sums, 0, l->out * sizeof(double));
+    memset(j->sums, 0, 2 * l->out * sizeof(double));
     if (l->dx.data && !j->plan.group) fa__pack(&j->plan, &j->product);
     j->dw.b = j->product.a = j->delta;
     j->first = 0;

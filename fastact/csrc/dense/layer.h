@@ -29,8 +29,8 @@ typedef struct {
     size_t tile; /* rows per tile */
     /* set while it runs backward */
     char *delta, *packed_x;
-    double *sums;
-    size_t first; /* row of the tile */
+    double *sums, *errors; /* of delta's columns; what rounding lost */
+    size_t first;          /* row of the tile */
 } fa__layer_job;
 
 /* Plan a job; returns the size in bytes of its workspace, a multiple of FA__WORKSPACE_ALIGNMENT */
