@@ -60,8 +60,7 @@ def test_shapes(shape: tuple[int, int, int], dtype: type, bias: bool) -> None:
 @pytest.mark.parametrize("columns", [1, 7, 16, 37])
 @pytest.mark.parametrize("rows", [2, 5, 191, 1000])
 def test_bias_gradients_of_columns_that_cancel(rows: int, columns: int, dtype: type) -> None:
-    """float32 is summed in float64, and float64 with compensation: the error is that of these, however large the
-    terms are beside the sum."""
+    """float32 is summed in float64, and float64 with compensation, so that only the sum itself is rounded."""
     generator = np.random.default_rng(rows)
     grad_y = np.ldexp(generator.normal(size=(rows, columns)), generator.integers(-20, 20, (rows, columns)))
     grad_y = grad_y.astype(dtype)
