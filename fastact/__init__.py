@@ -20,6 +20,9 @@ Activations
     get(name)      one by name
     surrogate(f, g), mixed([f, g, ...])    the value of f with the gradient of g; one for each unit
     ufuncs         the NumPy ufuncs behind them
+Over whole rows (an axis)
+    softmax, softmin, quiet_softmax, log_softmax, logsumexp    f(x), f.backward(grad_y, x)
+    softmax_cross_entropy    the loss of a classifier, and its gradient
 Dense layers
     dense, dense_forward, dense_backward, Network
 Settings
@@ -44,6 +47,8 @@ from fastact.dense.functions import dense as dense
 from fastact.dense.functions import dense_backward as dense_backward
 from fastact.dense.functions import dense_forward as dense_forward
 from fastact.dense.network import Network as Network
+from fastact.rowwise.cross_entropy import softmax_cross_entropy as softmax_cross_entropy
+from fastact.rowwise.functions import FUNCTIONS as _ROWWISE
 from fastact.runtime import check_environment as _check_environment
 from fastact.runtime import get_include as get_include
 from fastact.runtime import get_library as get_library
@@ -81,10 +86,13 @@ _PUBLIC = [
     "set_num_threads",
     "surrogate",
     "ufuncs",
+    "softmax_cross_entropy",
     *names(),
     *aliases(),
+    *_ROWWISE,
 ]
 globals().update({name: get(name) for name in (*names(), *aliases())})
+globals().update(_ROWWISE)
 
 
 def __dir__() -> list[str]:

@@ -1,5 +1,6 @@
 # Types of the compiled module _core.pyx.
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ BACKWARD: int
 BACKWARD_FROM_OUTPUT: int
 BY_PARAMETER: int
 dense_entries: Any
+rowwise_functions: Any
 parallel_for: Any
 
 def entries() -> list[dict[str, Any]]: ...
@@ -25,6 +27,12 @@ def use_context_limit(function: Callable[[], int]) -> None: ...
 def count_blocks(n: int) -> None: ...
 def limit_of_thread() -> int: ...
 def apply_thread_limit() -> None: ...
+
+class DefaultEnvironment:
+    def __enter__(self) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 class Elementwise:
     number: int

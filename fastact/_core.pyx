@@ -22,8 +22,22 @@ include "_overlap.pxi"
 include "_core_arrays.pxi"
 
 # Other extension modules use the copy of the C library, and its settings, that this module contains
+rowwise_functions = PyCapsule_New(<void *>&fa__rowwise_functions_for_python, "fastact._core.rowwise_functions", NULL)
 dense_entries = PyCapsule_New(<void *>&fa__dense_entries, "fastact._core.dense_entries", NULL)
 parallel_for = PyCapsule_New(<void *>&fa__parallel_for, "fastact._core.parallel_for", NULL)
+
+cdef class DefaultEnvironment:
+    """A context with the default floating-point environment, as C kernels run in: round to nearest, subnormal
+    numbers kept. Exception flags raised within are lost."""
+
+    cdef fa__fenv caller
+
+    def __enter__(self):
+        self.caller = fa__enter_fenv()
+
+    def __exit__(self, *_):
+        fa__leave_fenv(self.caller)
+
 
 cdef enum:
     RELEASE_GIL_ABOVE = 2048  # elements; for fewer, releasing the lock costs more than it gains

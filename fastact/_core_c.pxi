@@ -76,3 +76,14 @@ cdef extern from "api/dense.h" nogil:
     ctypedef struct fa__dense_functions:
         pass
     const fa__dense_functions fa__dense_entries
+
+cdef extern from "api/rowwise.h" nogil:
+    ctypedef struct fa__rowwise_functions:
+        pass
+    const fa__rowwise_functions fa__rowwise_functions_for_python
+
+cdef extern from "platform/fenv.h" nogil:
+    ctypedef struct fa__fenv:
+        pass
+    fa__fenv fa__enter_fenv()
+    void fa__leave_fenv(fa__fenv caller)

@@ -1,6 +1,5 @@
 # Types of the compiled module _dense.pyx.
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import Any
 
 from numpy.typing import NDArray
@@ -37,12 +36,6 @@ def make_saved(
     b_shape: tuple[int, ...] | None,
     is_result: bool = False,
 ) -> Saved: ...
-
-class DefaultEnvironment:
-    def __enter__(self) -> None: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 class Prepared:
     numbers: bool

@@ -40,19 +40,6 @@ SAVING = {"nothing": FA_SAVE_NOTHING, "input": FA_SAVE_INPUT, "output": FA_SAVE_
 cdef object FLOAT32 = np.dtype(np.float32), FLOAT64 = np.dtype(np.float64)
 
 
-cdef class DefaultEnvironment:
-    """A context with the default floating-point environment, as C kernels run in: round to nearest, subnormal
-    numbers kept. Exception flags raised within are lost."""
-
-    cdef fa__fenv caller
-
-    def __enter__(self):
-        self.caller = fa__enter_fenv()
-
-    def __exit__(self, *_):
-        fa__leave_fenv(self.caller)
-
-
 cdef class Prepared:
     """An activation of the table as C takes it.
 

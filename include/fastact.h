@@ -20,6 +20,7 @@
 #define FASTACT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "fastact/table.h"
 
@@ -94,6 +95,38 @@ FA_API int fa_activation_info(int id, fa_activation *description);
 
 /* The two values of f', where it has no others, for given parameters (none: the defaults). FA_INVALID otherwise. */
 FA_API int fa_activation_mask_values(int id, const double *parameters, size_t n_parameters, double values[2]);
+
+/* Row-wise functions ----------------------------------------------------------------------------- */
+
+/* For each function NAME of fastact/rowwise.def, over the last axis of rows x n arrays; "..." are its own parameters:
+ *
+ *   fa_NAME_f32                      (x, y, rows, n, ...)
+ *   fa_NAME_backward_f32             (grad_y, x, grad_x, rows, n, ...)
+ *   fa_NAME_backward_from_output_f32 (grad_y, y, grad_x, rows, n, ...)   where there are n results for each row
+ *
+ * An output may be the same array as an input. FA_INVALID: a null pointer to an array that has elements; a size that is
+ * impossible; a temperature that is not positive and finite. */
+#define FA__ROWWISE_PROTOTYPES(name, T, dtype, args, result)                                     \
+    FA_API int fa_##name##_##dtype(const T *x, T *y, size_t rows, size_t n args);                \
+    FA_API int fa_##name##_backward_##dtype(const T *grad_y, const T *x, T *grad_x, size_t rows, \
+                                            size_t n args);                                      \
+    FA_IF_EACH(result, FA_API int fa_##name##_backward_from_output_##dtype(                      \
+                           const T *grad_y, const T *y, T *grad_x, size_t rows, size_t n args);)
+#define FA_ROWWISE(id, name, params, result, ...)                                              \
+    FA__ROWWISE_PROTOTYPES(name, float, f32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params), result) \
+    FA__ROWWISE_PROTOTYPES(name, double, f64, FA_EACH_PARAM(FA__DECLARE_DOUBLE, params), result)
+#include "fastact/rowwise.def"
+#undef FA_ROWWISE
+
+/* loss[i] = weights[i] * -sum(q log p), p the softmax of row i of the logits, and its gradient. q is 1 at labels[i], or
+ * row i of `probabilities`; the other pointer is null. weights and grad_logits may be null; without weights they are 1.
+ * The result is FA_INVALID, and nothing is written, if a label is not in [0, n). grad_logits may be the array logits. */
+FA_API int fa_softmax_cross_entropy_f32(const float *logits, const int64_t *labels,
+                                        const float *probabilities, const double *weights, double *loss,
+                                        float *grad_logits, size_t rows, size_t n);
+FA_API int fa_softmax_cross_entropy_f64(const double *logits, const int64_t *labels,
+                                        const double *probabilities, const double *weights, double *loss,
+                                        double *grad_logits, size_t rows, size_t n);
 
 /* Settings --------------------------------------------------------------------------------------- */
 

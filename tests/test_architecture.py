@@ -38,8 +38,10 @@ PYTHON_MAY = {
     "errors": set(),
     "ufuncs": {"errors", "_core"},
     "runtime": {"errors", "_core"},
+    "arrays": {"errors", "_core"},
     "activations": {"errors", "ufuncs", "runtime", "_core"},
-    "dense": {"errors", "ufuncs", "runtime", "activations", "_core", "_dense"},
+    "rowwise": {"errors", "arrays", "_core", "_rowwise"},
+    "dense": {"errors", "arrays", "ufuncs", "runtime", "activations", "_core", "_dense"},
     "evaluation": {"*"},
     "commands": {"*"},
 }

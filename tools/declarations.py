@@ -48,7 +48,8 @@ Declaration = Enum | Struct | Function
 def preprocessed(header: Path) -> str:
     """What the preprocessor makes of a header, without what it includes from outside the project."""
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "stddef.h").write_text("")
+        for system_header in ("stddef.h", "stdint.h"):
+            (Path(folder) / system_header).write_text("")
         command = [*os.environ.get("CC", "cc").split(), "-E", "-P", "-nostdinc", "-U__GNUC__"]
         command += [f"-I{folder}", f"-I{ROOT / 'include'}", str(header)]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -34,7 +34,18 @@ _OTHERWISE = {
     "axis": "an element-wise function has no axis",
     "dim": "an element-wise function has no axis",
 }
-_ROW_WISE = ("softmax", "logsoftmax", "softmin", "softmax2d", "sparsemax", "entmax", "logsumexp", "hardmax")
+_HERE = {plain(name): name for name in ("softmax", "softmin", "log_softmax", "quiet_softmax", "logsumexp")}
+_ROW_WISE = (
+    "quietsoftmax",
+    "softmax",
+    "logsoftmax",
+    "softmin",
+    "softmax2d",
+    "sparsemax",
+    "entmax",
+    "logsumexp",
+    "hardmax",
+)
 _GATED = ("glu", "reglu", "geglu", "gegluerf", "gegluquick", "swiglu", "bilinear", "maxout", "crelu")
 
 
@@ -68,8 +79,9 @@ def unknown_activation(function: str, name: object, known: Iterable[str]) -> Val
     message = f"{function}: unknown activation {name!r}"
     word = plain(str(name))
     if word in _ROW_WISE:
+        where = f"fastact.{_HERE[word]} is" if word in _HERE else "it is"
         return ValueError(
-            f"{message}: it is row-wise, computed over an axis; expected an element-wise function, one of"
+            f"{message}: {where} row-wise, computed over an axis; expected an element-wise function, one of"
             " fastact.names()"
         )
     if word in _GATED:

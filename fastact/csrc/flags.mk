@@ -16,6 +16,8 @@ LIBS_OPENMP = -fopenmp -lpthread -lm
 
 # Each a*b+c of a matrix product becomes a fused multiply-add where there is one
 CFLAGS_gemm = -ffp-contract=fast
+# and those of rows, whose error terms are exact with it
+CFLAGS_rowwise = -ffp-contract=fast
 
 # Instruction sets by machine, worst first. The vector width is given because GCC prefers 256 bits even where 512 exist.
 ISAS_x86_64 = sse2 avx2 avx512
@@ -26,7 +28,7 @@ CFLAGS_avx512 = -march=x86-64-v4 -mprefer-vector-width=512
 CFLAGS_neon = -march=armv8-a
 
 # Compiled once for each instruction set and each of float and double
-KERNELS = elementwise/loops.c elementwise/convert.c elementwise/stream.c gemm/micro_kernel.c
+KERNELS = elementwise/loops.c elementwise/convert.c elementwise/stream.c gemm/micro_kernel.c rowwise/softmax.c rowwise/cross_entropy.c
 
 # Compiled once
-SOURCES = api/activations.c api/dense.c api/runtime.c api/table.c platform/isa.c platform/caches.c platform/thread_limits.c platform/team.c platform/parallel.c platform/float16.c elementwise/entries.c elementwise/kernels.c elementwise/call.c elementwise/plan.c elementwise/tiles.c elementwise/span.c gemm/gemm.c gemm/blas.c gemm/kernels.c dense/layer.c dense/bit_mask.c dense/stack.c dense/network.c
+SOURCES = api/activations.c api/rowwise.c api/dense.c api/runtime.c api/table.c platform/isa.c platform/caches.c platform/thread_limits.c platform/team.c platform/parallel.c platform/float16.c elementwise/entries.c elementwise/kernels.c elementwise/call.c elementwise/plan.c elementwise/tiles.c elementwise/span.c rowwise/entries.c rowwise/call.c gemm/gemm.c gemm/blas.c gemm/kernels.c dense/layer.c dense/bit_mask.c dense/stack.c dense/network.c

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastact import _dense, errors
+from fastact import _core, _dense
 from fastact.activations.registry import get
+from fastact.arrays import Array, converted
 
-Array = NDArray[Any]
 Shape = tuple[int, ...]
 
 
@@ -39,32 +38,6 @@ def resolve(function: str, activation: Any) -> Any:
 
 
 # Inputs -------------------------------------------------------------------------------------------
-
-
-def as_real(function: str, name: str, value: Any) -> Array:
-    """An array of real numbers."""
-    if value is None:
-        raise TypeError(f"{function}: {name} is None; expected an array of real numbers")
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError) as error:
-        message = f"{function}: {name} is not an array of numbers; expected {errors.REAL_NUMBERS}"
-        raise TypeError(message) from error
-    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        raise TypeError(f"{function}: {name} has dtype {array.dtype}; expected {errors.REAL_NUMBERS}")
-    return array
-
-
-def common_dtype(dtypes: Iterable[np.dtype[Any]]) -> np.dtype[Any]:
-    """float32 or float64: what NumPy computes the exponential of all of them in, float16 as float32."""
-    result = np.exp.resolve_dtypes((np.result_type(*dtypes), None))[-1]
-    return np.dtype(np.float64 if result.itemsize > 4 else np.float32)
-
-
-def converted(array: Array, dtype: np.dtype[Any]) -> Array:
-    """A copy in C order, rounded to nearest whatever the caller's rounding mode."""
-    with np.errstate(all="ignore"), _dense.DefaultEnvironment():
-        return array.astype(dtype, order="C")
 
 
 def as_readable(array: Array, dtype: np.dtype[Any]) -> Array:
@@ -111,7 +84,7 @@ class Target(NamedTuple):
         """The array for the caller, with the result in it."""
         if self.given is None:
             return self.array
-        with np.errstate(all="ignore"), _dense.DefaultEnvironment():  # float32 cannot hold all of float64
+        with np.errstate(all="ignore"), _core.DefaultEnvironment():  # float32 cannot hold all of float64
             np.copyto(self.given, self.array, casting="same_kind")
         return self.given
 

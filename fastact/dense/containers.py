@@ -12,8 +12,9 @@ import numpy as np
 from fastact import _dense
 from fastact._dense import Saved, is_container
 from fastact.activations.base import Activation
+from fastact.arrays import as_real, common_dtype
 from fastact.dense import fallback
-from fastact.dense.arguments import as_real, common_dtype, geometry
+from fastact.dense.arguments import geometry
 from fastact.dense.saved import mask_values
 
 Result = TypeVar("Result")

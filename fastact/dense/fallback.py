@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastact import errors, ufuncs
-from fastact.dense.arguments import Array, converted
+from fastact.arrays import Array, converted
 
 
 def value(function: str, activation: Any, z: Array, dtype: np.dtype[Any]) -> Array:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from fastact import _dense
 from fastact._dense import OMITTED, Saved
+from fastact.arrays import as_real
 from fastact.dense import containers
-from fastact.dense.arguments import as_real, resolve
+from fastact.dense.arguments import resolve
 from fastact.dense.layer import Layer
 from fastact.dense.parameter_gradients import parameter_gradients
 from fastact.dense.saved import check_same, check_type

@@ -13,8 +13,9 @@ import numpy as np
 
 from fastact import _dense
 from fastact._dense import Prepared, Saved
+from fastact.arrays import Array, common_dtype
 from fastact.dense import arguments, fallback
-from fastact.dense.arguments import Array, Geometry, Target, target
+from fastact.dense.arguments import Geometry, Target, target
 from fastact.dense.saved import AS_IDENTITY, kind_to_save, prepared, saved_matrix, with_mask
 
 
@@ -36,7 +37,7 @@ class Layer:
             shapes["b"] = saved.b_shape
         self.form: Geometry = arguments.geometry(function, shapes)
         self.b_shape = shapes.get("b")
-        self.dtype = arguments.common_dtype(a.dtype for name, a in arrays.items() if name != "grad_y")
+        self.dtype = common_dtype(a.dtype for name, a in arrays.items() if name != "grad_y")
         if saved is not None:
             self.dtype = self._dtype_of(saved)
         readable = {name: arguments.as_readable(a, self.dtype) for name, a in arrays.items()}

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastact import _dense
+from fastact import _core, _dense
 from fastact._dense import Saved, is_container
+from fastact.arrays import Array, as_real
 from fastact.dense import arguments, containers
-from fastact.dense.arguments import Array, Target
 from fastact.dense.functions import dense, dense_backward, dense_forward
 from fastact.dense.network_layers import NetworkLayer, assign, make_layers
 from fastact.dense.saved import prepared
@@ -295,7 +295,7 @@ class Network:
         if saved._network is not self:
             raise ValueError(f"{_BACKWARD}: saved belongs to another network")
         if not is_container(grad_y):
-            grad_y = arguments.as_real(_BACKWARD, "grad_y", grad_y)
+            grad_y = as_real(_BACKWARD, "grad_y", grad_y)
             if grad_y.shape != saved.shape:
                 raise ValueError(f"{_BACKWARD}: grad_y has shape {grad_y.shape}; expected {saved.shape}")
         return grad_y
@@ -313,7 +313,7 @@ class Network:
             self._parameters,
             *(array for arrays in parameters for array in arrays),
         ]
-        targets: list[Target | None] = []
+        targets: list[arguments.Target | None] = []
         for (name, given), shape in zip(outs, self._gradient_shapes(batch, need_dx), strict=True):
             if shape is None:
                 targets.append(None)
@@ -322,7 +322,7 @@ class Network:
                 f"{_BACKWARD}: out for {name}", given, shape, self.dtype, others, accumulate
             )
             if len(shape) != 2 and not found.array.flags.c_contiguous:
-                found = Target(found.array.copy(), given)
+                found = arguments.Target(found.array.copy(), given)
             if given is not None:  # new arrays overlap nothing
                 others += [found.array, found.given]
             targets.append(found)
@@ -376,7 +376,7 @@ class Network:
         if is_container(x):
             found = containers.as_dtype(blame, "x", x, self.dtype)
         else:
-            found = arguments.as_readable(arguments.as_real(blame, "x", x), self.dtype)
+            found = arguments.as_readable(as_real(blame, "x", x), self.dtype)
         columns = self._layers[0]._w.shape[0]
         if np.ndim(found) < 1 or np.shape(found)[-1] != columns:
             raise ValueError(f"{blame}: x has shape {np.shape(found)}; expected (..., {columns})")
@@ -445,6 +445,6 @@ def _store(given: Array | None, result: Any, accumulate: bool) -> Any:
     if given is None or result is None:
         return result
     if not accumulate:
-        return Target(result, given).finish()
-    with np.errstate(all="ignore"), _dense.DefaultEnvironment():
+        return arguments.Target(result, given).finish()
+    with np.errstate(all="ignore"), _core.DefaultEnvironment():
         return np.add(given, result, out=given, casting="same_kind")

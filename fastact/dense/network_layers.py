@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from fastact.arrays import Array, as_real, common_dtype, converted
 from fastact.dense import arguments
-from fastact.dense.arguments import Array, Target
+from fastact.dense.arguments import Target
 
 _EXPECTED = "a sequence of (w, b, activation)"
 
@@ -65,10 +66,10 @@ class NetworkLayer:
 
 def assign(blame: str, name: str, own: Array, value: Any) -> None:
     """Store values in place."""
-    array = arguments.as_real(blame, name, value)
+    array = as_real(blame, name, value)
     if array.shape != own.shape:
         raise ValueError(f"{blame}: {name} has shape {array.shape}; expected {own.shape}")
-    Target(arguments.converted(array, own.dtype), own).finish()
+    Target(converted(array, own.dtype), own).finish()
 
 
 def make_layers(layers: Any) -> tuple[Array, tuple[NetworkLayer, ...]]:
@@ -125,10 +126,10 @@ def _unpacked(number: int, layer: Any) -> tuple[Any, Any, Any]:
 
 def _checked(number: int, name: str, value: Any) -> Array:
     blame = f"fastact.Network: {name} of layer {number}"
-    array = arguments.as_real("fastact.Network", f"{name} of layer {number}", value)
+    array = as_real("fastact.Network", f"{name} of layer {number}", value)
     if name == "w" and array.ndim != 2:
         raise ValueError(f"{blame} has shape {array.shape}; expected (i, o)")
-    return arguments.as_readable(array, arguments.common_dtype([array.dtype]))
+    return arguments.as_readable(array, common_dtype([array.dtype]))
 
 
 def _dtype(arrays: Sequence[Array]) -> np.dtype[Any]:

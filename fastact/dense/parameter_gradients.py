@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastact import _dense
+from fastact import _core, _dense
 from fastact._dense import Saved
 from fastact.activations.base import Activation
 
@@ -28,7 +28,7 @@ def parameter_gradients(function: str, saved: Saved, grad_y: Any) -> dict[str, A
         grad_y, z = grad_y[np.newaxis], z[np.newaxis]
     sums = {name: np.zeros(np.shape(activation.parameters[name])) for name in activation.learned}
     step = _step(activation, z)
-    with np.errstate(all="ignore"), _dense.DefaultEnvironment():
+    with np.errstate(all="ignore"), _core.DefaultEnvironment():
         for start in range(0, z.shape[-2], step):
             part = np.s_[..., start : start + step, :]
             found = activation.parameter_gradients(grad_y[part].astype(np.float64), z[part])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastact import _dense
+from fastact import _core, _dense
 from fastact._dense import Prepared, Saved
 from fastact.activations.builtin import UNBOUND, Builtin
 from fastact.activations.formula import compile_formula
@@ -43,7 +43,7 @@ def prepared(activation: Any) -> tuple[Any, Prepared] | None:
 
 def _prepare(activation: Builtin) -> Prepared:
     """Computed in advance, hence rounded to nearest."""
-    with _dense.DefaultEnvironment():
+    with _core.DefaultEnvironment():
         values = _numbers(activation)
         saving = default_kind(activation)
         mask = mask_values("", activation) if saving == "bit_mask" else (0.0, 0.0)
@@ -125,7 +125,7 @@ def mask_values(function: str, activation: Builtin) -> tuple[float, float]:
     if texts is None or values is None:
         message = f"{function}: save is 'bit_mask'; the derivative of {activation!r} has more than two values"
         raise TypeError(message)
-    with _dense.DefaultEnvironment():
+    with _core.DefaultEnvironment():
         low, high = (float(compile_formula(t, activation.parameter_names, "python")(*values)) for t in texts)
     return low, high
 

@@ -1,4 +1,4 @@
-/* Macros that expand an entry of activations.def: its parameters, and what only some entries have.
+/* Macros that expand an entry of activations.def or rowwise.def: its parameters, and what only some entries have.
  * Must not depend on any entry. */
 #ifndef FASTACT_TABLE_H
 #define FASTACT_TABLE_H
@@ -31,6 +31,11 @@
 #define FA_IF_OUTPUT(source, ...) FA__IF_COUNTED(FA__FIRST source, __VA_ARGS__)
 #define FA__IF_OUTPUT(...) __VA_ARGS__
 #define FA__IF_INPUT(...)
+
+/* FA_IF_EACH(EACH, code) is code; FA_IF_EACH(ONE, code) is nothing */
+#define FA_IF_EACH(result, ...) FA__IF_PASTED(result, __VA_ARGS__)
+#define FA__IF_EACH(...) __VA_ARGS__
+#define FA__IF_ONE(...)
 
 /* FA_LEARNED_TEXT(LEARNED("...")) is the text; FA_LEARNED_TEXT(FIXED) is "" */
 #define FA_LEARNED_TEXT(kind) FA__TEXT_##kind

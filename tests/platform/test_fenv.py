@@ -103,3 +103,21 @@ def test_float16_in_any_state(state: State, activation: fa.Activation) -> None:
     with state.held(FLUSH_AND_DENORMALS_ARE_ZERO):
         got = activation(half)
     oracle.assert_same_bits(got, want)
+
+
+@pytest.mark.parametrize("value", [FLUSH_AND_DENORMALS_ARE_ZERO, ROUND_UP], ids=hex)
+def test_rows(state: State, dtype: type, value: int) -> None:
+    """Row-wise functions, subnormal probabilities and tiny losses among their results."""
+    x = np.random.default_rng(6).normal(0, 40, (3, 50)).astype(dtype)
+    labels = [0, 1, 2]
+
+    def results() -> list[bytes]:
+        loss, gradient = fa.softmax_cross_entropy.value_and_gradient(x, labels, label_smoothing=0.1)
+        y = fa.softmax(x, temperature=0.7)
+        return [np.asarray(a).tobytes() for a in (y, fa.log_softmax(x.T, axis=0), loss, gradient)]
+
+    want = results()
+    with state.held(value):
+        got = results()
+        assert state.get() & ~FLAGS == value
+    assert got == want

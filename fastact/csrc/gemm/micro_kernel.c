@@ -299,73 +299,42 @@ static void dot(const fa__gemm *p) {
 
 /* Sums of columns ---------------------------------------------------------------------------------- */
 
-/* The sums of LANES columns: of float32 elements in float64; of float64 elements with the sum of the rounding errors,
- * as TwoSum gives them (Knuth, The Art of Computer Programming, volume 2, 4.2.2). */
 #if FA__REAL_IS_DOUBLE
-typedef struct {
-    vector sum, error;
-} column_sums;
-
-INLINE void add_row(column_sums *s, vector row) {
-    vector sum = s->sum + row, added = sum - s->sum;
-    s->error += (s->sum - (sum - added)) + (row - added);
-    s->sum = sum;
+INLINE sums load_sums(const double *from, const double *errors, size_t count) {
+    return (sums){load_first(from, count), load_first(errors, count)};
 }
-INLINE void add_sums(column_sums *s, const column_sums *other) {
-    add_row(s, other->sum);
-    s->error += other->error;
-}
-INLINE column_sums load_sums(const double *sums, const double *errors, size_t count) {
-    return (column_sums){load_first(sums, count), load_first(errors, count)};
-}
-INLINE void store_sums(const column_sums *s, double *sums, double *errors, size_t count) {
-    store_first(sums, s->sum, count);
+INLINE void store_sums(const sums *s, double *to, double *errors, size_t count) {
+    store_first(to, s->sum, count);
     store_first(errors, s->error, count);
 }
 #else
-typedef float half __attribute__((vector_size(VECTOR_BYTES / 2), may_alias));
-typedef double wide __attribute__((vector_size(VECTOR_BYTES)));
-typedef struct {
-    wide low, high;
-} column_sums;
-
-INLINE void add_row(column_sums *s, vector row) {
-    half halves[2];
-    memcpy(halves, &row, sizeof halves);
-    s->low += __builtin_convertvector(halves[0], wide);
-    s->high += __builtin_convertvector(halves[1], wide);
-}
-INLINE void add_sums(column_sums *s, const column_sums *other) {
-    s->low += other->low;
-    s->high += other->high;
-}
-INLINE column_sums load_sums(const double *sums, const double *errors, size_t count) {
+INLINE sums load_sums(const double *from, const double *errors, size_t count) {
     (void)errors;
-    column_sums s = {{0}, {0}};
-    memcpy(&s, sums, count * sizeof(double));
+    sums s = {{0}, {0}};
+    memcpy(&s, from, count * sizeof(double));
     return s;
 }
-INLINE void store_sums(const column_sums *s, double *sums, double *errors, size_t count) {
+INLINE void store_sums(const sums *s, double *to, double *errors, size_t count) {
     (void)errors;
-    memcpy(sums, s, count * sizeof(double));
+    memcpy(to, s, count * sizeof(double));
 }
 #endif
 
 /* even and odd rows are summed separately, in ascending order */
-static void add_columns(const void *array, ptrdiff_t ld, size_t m, size_t first, size_t last, double *sums,
+static void add_columns(const void *array, ptrdiff_t ld, size_t m, size_t first, size_t last, double *totals,
                         double *errors) {
     for (size_t j = first; j < last; j += LANES) {
         const size_t count = last - j < LANES ? last - j : LANES;
         const real *from = (const real *)array + j;
-        column_sums even = load_sums(sums + j, errors + j, count), odd = {{0}, {0}};
+        sums even = load_sums(totals + j, errors + j, count), odd = {{0}, {0}};
         size_t i = 0;
         for (; i + 2 <= m; i += 2, from += 2 * ld) {
-            add_row(&even, count == LANES ? *(const vector *)from : load_first(from, count));
-            add_row(&odd, count == LANES ? *(const vector *)(from + ld) : load_first(from + ld, count));
+            add_to_sums(&even, count == LANES ? *(const vector *)from : load_first(from, count));
+            add_to_sums(&odd, count == LANES ? *(const vector *)(from + ld) : load_first(from + ld, count));
         }
-        if (i < m) add_row(&even, load_first(from, count));
+        if (i < m) add_to_sums(&even, load_first(from, count));
         add_sums(&even, &odd);
-        store_sums(&even, sums + j, errors + j, count);
+        store_sums(&even, totals + j, errors + j, count);
     }
 }
 

@@ -18,9 +18,9 @@ struct fa__micro_kernel {
     void (*pack)(const fa__gemm *p, void *packed, size_t first, size_t last);
     /* A, in panels of `rows` rows, each a k x rows array, the last with the remaining rows */
     void (*pack_left)(const fa__gemm *p, void *packed);
-    /* sums[j] += sum of rows of column j, for columns [first, last) of an m x n array; for float64, errors[j] += what
-     * the rounding of sums[j] lost */
-    void (*add_columns)(const void *array, ptrdiff_t ld, size_t m, size_t first, size_t last, double *sums,
+    /* totals[j] += sum of rows of column j, for columns [first, last) of an m x n array; for float64, errors[j] += what
+     * the rounding of totals[j] lost */
+    void (*add_columns)(const void *array, ptrdiff_t ld, size_t m, size_t first, size_t last, double *totals,
                         double *errors);
 };
 

@@ -9,6 +9,8 @@
 #define FA_LN2_DOUBLE 0x1.62e42fefa39efp-1
 #define FA_LN2_REST 0x1.abc9e3b39803fp-56
 #define FA_LOG2_E 0x1.71547652b82fep+0
+#define FA_LN2_HI_FLOAT32 0x1.62e4000000000p-1
+#define FA_LN2_LO_FLOAT32 0x1.7f7d1cf79abcap-20
 
 /* (e^r - 1 - r)/r^2 on [-0.346574, 0.346574], degree 10:
  * relative error 2^-57.5 */
@@ -16,6 +18,11 @@
     0x1.71de02375656cp-19, 0x1.a01a01a6d7808p-16, 0x1.a01a01abe62ddp-13, \
     0x1.6c16c16c162d6p-10, 0x1.11111111100dfp-7, 0x1.5555555555556p-5, \
     0x1.5555555555557p-3, 0x1.0000000000000p-1
+
+/* (e^r - 1 - r)/r^2 on [-0.346574, 0.346574], degree 4:
+ * relative error 2^-22.9 */
+#define FA_EXP_POLY_FLOAT32 0x1.6d10fc65baf1cp-10, 0x1.120b616c43f75p-7, 0x1.55551933893e6p-5, \
+    0x1.5554dd04e58bep-3, 0x1.0000000000000p-1
 
 /* (2^r - 1 - r ln 2)/r^2 on [-0.501, 0.501], degree 5:
  * relative error 2^-28.4 */

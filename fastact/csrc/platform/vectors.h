@@ -141,4 +141,66 @@ INLINE vector sum_each(vector *rows) {
     return rows[0];
 }
 
+/* Lanes -------------------------------------------------------------------------------------------- */
+
+INLINE vector all(real x) {
+    return x - (vector){0}; /* -0 stays -0 */
+}
+
+/* a where the bits of `where` are set, b where they are not */
+INLINE vector choose(lane_numbers where, vector a, vector b) {
+    return (vector)(((lane_numbers)a & where) | ((lane_numbers)b & ~where));
+}
+
+/* The first `count` lanes of memory, or all; other lanes are `fill` */
+#define LANE(l, d) (l)
+INLINE vector load_or(const real *from, size_t count, real fill) {
+    if (count >= LANES) return *(const vector *)from;
+    lane_numbers present = (lane_numbers){LIST(LANE, 0)} < (lane_number)count - (lane_numbers){0};
+    return choose(present, load_first(from, count), all(fill));
+}
+INLINE void store_up_to(real *to, vector v, size_t count) {
+    if (count >= LANES)
+        *(vector *)to = v;
+    else
+        store_first(to, v, count);
+}
+
+/* Sums --------------------------------------------------------------------------------------------- */
+
+/* A sum in each lane: of float32 elements in float64; of float64 elements with the sum of the rounding errors, as
+ * TwoSum gives them (Knuth, The Art of Computer Programming, volume 2, 4.2.2). */
+#if FA__REAL_IS_DOUBLE
+typedef struct {
+    vector sum, error;
+} sums;
+
+INLINE void add_to_sums(sums *s, vector v) {
+    vector sum = s->sum + v, added = sum - s->sum;
+    s->error += (s->sum - (sum - added)) + (v - added);
+    s->sum = sum;
+}
+INLINE void add_sums(sums *s, const sums *other) {
+    add_to_sums(s, other->sum);
+    s->error += other->error;
+}
+#else
+typedef float half __attribute__((vector_size(VECTOR_BYTES / 2), may_alias));
+typedef double wide __attribute__((vector_size(VECTOR_BYTES), may_alias));
+typedef struct {
+    wide low, high;
+} sums;
+
+INLINE void add_to_sums(sums *s, vector v) {
+    half halves[2];
+    memcpy(halves, &v, sizeof halves);
+    s->low += __builtin_convertvector(halves[0], wide);
+    s->high += __builtin_convertvector(halves[1], wide);
+}
+INLINE void add_sums(sums *s, const sums *other) {
+    s->low += other->low;
+    s->high += other->high;
+}
+#endif
+
 #endif

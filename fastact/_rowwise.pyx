@@ -1,0 +1,166 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+"""Row-wise functions between Python and the C library: contiguous arrays in, one C call, results out.
+
+Which shapes and dtypes belong together is checked in fastact.rowwise.
+"""
+
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.stdint cimport int64_t
+cimport numpy as cnp
+
+from fastact import _core
+
+cnp.import_array()
+
+include "_overlap.pxi"
+
+cdef extern from "platform/dtype.h" nogil:
+    ctypedef enum dtype_t "fa__dtype":
+        FA__F32, FA__F64
+
+cdef extern from "api/rowwise.h" nogil:
+    ctypedef enum direction_t "fa__row_direction":
+        FA__ROWWISE_FORWARD, FA__ROWWISE_BACKWARD, FA__ROWWISE_BACKWARD_FROM_OUTPUT
+    ctypedef struct fa__rowwise_entry:
+        int id
+        const char *name
+        bint has_one_result, has_temperature
+        const char *formula
+        const char *gradient
+        double least[2]
+        double bounds[2]
+        const char *about
+    ctypedef struct fa__rows_call:
+        int entry
+        direction_t direction
+        dtype_t dtype
+        size_t rows, n
+        const void *grad_y
+        const void *in_ "in"
+        void *out
+        double temperature
+    ctypedef struct fa__cross_entropy_call:
+        dtype_t dtype
+        size_t rows, n
+        const void *x
+        const void *q
+        const int64_t *labels
+        const double *weights
+        double *loss
+        void *grad_x
+    ctypedef struct fa__rowwise_functions:
+        const fa__rowwise_entry *entries
+        int n_entries
+        void (*run_rows)(const fa__rows_call *) noexcept nogil
+        void (*run_cross_entropy)(const fa__cross_entropy_call *) noexcept nogil
+
+cdef const fa__rowwise_functions *library = <const fa__rowwise_functions *>PyCapsule_GetPointer(
+    _core.rowwise_functions, "fastact._core.rowwise_functions")
+
+FORWARD, BACKWARD, BACKWARD_FROM_OUTPUT = FA__ROWWISE_FORWARD, FA__ROWWISE_BACKWARD, FA__ROWWISE_BACKWARD_FROM_OUTPUT
+
+cdef enum:
+    RELEASE_GIL_ABOVE = 2048  # elements; for fewer, releasing the lock costs more than it gains
+
+
+def entries():
+    """The table, as one dict for each entry."""
+    found = []
+    for i in range(library.n_entries):
+        entry = &library.entries[i]
+        found.append({
+            "number": i, "id": entry.id, "name": entry.name.decode(), "has_one_result": entry.has_one_result,
+            "has_temperature": entry.has_temperature, "formula": entry.formula.decode(),
+            "gradient": entry.gradient.decode(), "least": (entry.least[0], entry.least[1]),
+            "max_ulp": (entry.bounds[0], entry.bounds[1]),
+            "about": entry.about.decode(),
+        })
+    return found
+
+
+cdef inline void *data_of(array) noexcept:
+    return NULL if array is None else cnp.PyArray_DATA(<cnp.ndarray>array)
+
+
+cdef inline dtype_t dtype_of(array) noexcept:
+    return FA__F64 if cnp.PyArray_TYPE(<cnp.ndarray>array) == cnp.NPY_DOUBLE else FA__F32
+
+
+def run(int number, direction_t direction, grad_y, x, out, size_t rows, size_t n, double temperature):
+    """One call on contiguous arrays of one float dtype, whose sizes have been checked."""
+    cdef fa__rows_call call
+    call.entry, call.direction, call.dtype = number, direction, dtype_of(x)
+    call.rows, call.n, call.temperature = rows, n, temperature
+    call.grad_y, call.in_, call.out = data_of(grad_y), data_of(x), data_of(out)
+    if rows * n < RELEASE_GIL_ABOVE:
+        library.run_rows(&call)
+        return
+    _core.apply_thread_limit()
+    with nogil:
+        library.run_rows(&call)
+
+
+def cross_entropy(x, labels, probabilities, weights, loss, grad_x, size_t rows, size_t n):
+    """Losses and, unless grad_x is None, gradients, on contiguous arrays that have been checked."""
+    cdef fa__cross_entropy_call call
+    call.dtype, call.rows, call.n = dtype_of(x), rows, n
+    call.x, call.q, call.labels = data_of(x), data_of(probabilities), <int64_t *>data_of(labels)
+    call.weights, call.loss, call.grad_x = <double *>data_of(weights), <double *>data_of(loss), data_of(grad_x)
+    if rows * n < RELEASE_GIL_ABOVE:
+        library.run_cross_entropy(&call)
+        return
+    _core.apply_thread_limit()
+    with nogil:
+        library.run_cross_entropy(&call)
+
+
+cdef inline bint is_plain(array) noexcept:
+    """Whether this is a C-contiguous native array of float32 or float64 with at least one axis."""
+    if not cnp.PyArray_CheckExact(array) or cnp.PyArray_NDIM(<cnp.ndarray>array) == 0:
+        return False
+    cdef int number = cnp.PyArray_TYPE(<cnp.ndarray>array)
+    return (number == cnp.NPY_FLOAT or number == cnp.NPY_DOUBLE) and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array)
+
+
+cdef inline bint is_like(array, cnp.ndarray other) noexcept:
+    """Whether this is a plain array of the same type and shape."""
+    cdef int d
+    if not is_plain(array) or cnp.PyArray_NDIM(<cnp.ndarray>array) != cnp.PyArray_NDIM(other):
+        return False
+    for d in range(cnp.PyArray_NDIM(other)):
+        if cnp.PyArray_DIM(<cnp.ndarray>array, d) != cnp.PyArray_DIM(other, d):
+            return False
+    return cnp.PyArray_TYPE(<cnp.ndarray>array) == cnp.PyArray_TYPE(other)
+
+
+cdef inline bint is_apart(cnp.ndarray out, array) noexcept:
+    """Whether an array is the other, or shares no memory with it."""
+    return array is None or data_of(out) == data_of(array) or not may_overlap(out, <cnp.ndarray>array)
+
+
+def run_plain(int number, direction_t direction, grad_y, x, out):
+    """The result over the last axis, with one result for each element and a temperature of 1. None, and nothing is
+    done, unless all are plain arrays that fit."""
+    if not is_plain(x) or (grad_y is not None and not is_like(grad_y, <cnp.ndarray>x)):
+        return None
+    cdef cnp.ndarray array = x
+    cdef int ndim = cnp.PyArray_NDIM(array)
+    if out is None:
+        out = cnp.PyArray_EMPTY(ndim, cnp.PyArray_DIMS(array), cnp.PyArray_TYPE(array), 0)
+    elif not (is_like(out, array) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out)
+              and is_apart(<cnp.ndarray>out, x) and is_apart(<cnp.ndarray>out, grad_y)):
+        return None
+    cdef size_t n = <size_t>cnp.PyArray_DIM(array, ndim - 1)
+    if n > 0:
+        run(number, direction, grad_y, x, out, <size_t>cnp.PyArray_SIZE(array) // n, n, 1.0)
+    return out
+
+
+def can_hold(array, cnp.ndarray x):
+    """Whether C can write a result of the shape of x to an array, which is apart from x."""
+    return is_like(array, x) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>array) and is_apart(<cnp.ndarray>array, x)
+
+
+def may_share_memory(cnp.ndarray a, cnp.ndarray b):
+    """Whether two arrays may share memory, as far as their first and last bytes tell."""
+    return may_overlap(a, b)

@@ -1,0 +1,88 @@
+/* Row-wise functions of the table rowwise.def: what their kernels are, and how many rows are computed.
+ * Must not depend on axes or strides: rows are contiguous. */
+#ifndef FA_ROWWISE_CALL_H
+#define FA_ROWWISE_CALL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/dtype.h"
+
+/* entries, by index */
+enum {
+#define FA_ROWWISE(id, name, ...) FA__ROWWISE_##name,
+#include "fastact/rowwise.def"
+#undef FA_ROWWISE
+    FA__ROWWISE_ENTRIES
+};
+
+typedef enum {
+    FA__ROWWISE_FORWARD,              /* in: x; out: y */
+    FA__ROWWISE_BACKWARD,             /* grad_y and in: x; out: grad_x */
+    FA__ROWWISE_BACKWARD_FROM_OUTPUT, /* grad_y and in: y; out: grad_x; null where the result is one value */
+    FA__ROWWISE_DIRECTIONS
+} fa__row_direction;
+
+/* One row. `out` may be `in` or grad_y. */
+typedef struct {
+    size_t n;
+    const void *grad_y, *in;
+    void *out;
+    double temperature;
+} fa__one_row;
+typedef void fa__row_kernel(const fa__one_row *row);
+
+/* The loss -log(p), p the softmax of x, of one row */
+typedef struct {
+    size_t n;
+    const void *x;
+    void *grad_x;  /* weight * (p - q), or null; may be x */
+    const void *q; /* probabilities that are wanted, or null: 1 at `label` */
+    size_t label;
+    double weight; /* 0: the row does not count, and may hold anything */
+    double *loss;  /* weight * -sum(q log(p)) */
+} fa__cross_entropy_row;
+typedef void fa__cross_entropy_kernel(const fa__cross_entropy_row *row);
+
+/* of one instruction set and one element type */
+typedef struct {
+    fa__row_kernel *of[FA__ROWWISE_ENTRIES][FA__ROWWISE_DIRECTIONS];
+} fa__row_kernels;
+
+/* A call: `rows` rows of n elements, one after the other. */
+typedef struct {
+    int entry;
+    fa__row_direction direction;
+    fa__dtype dtype;
+    size_t rows, n;
+    const void *grad_y, *in;
+    void *out;
+    double temperature;
+} fa__rows_call;
+/* An entry */
+typedef struct {
+    int id;
+    const char *name;
+    int has_one_result; /* for a row, not one for each element */
+    int has_temperature;
+    const char *formula, *gradient;
+    double least[2];  /* an element without a share, and its result */
+    double bounds[2]; /* of the error, by dtype */
+    const char *about;
+} fa__rowwise_entry;
+extern const fa__rowwise_entry fa__rowwise_entries[];
+
+void fa__run_rows(const fa__rows_call *call);
+
+typedef struct {
+    fa__dtype dtype;
+    size_t rows, n;
+    const void *x, *q;     /* q: rows x n, or null */
+    const int64_t *labels; /* where q is null */
+    const double *weights; /* of the rows, or null: 1 */
+    double *loss;          /* one for each row */
+    void *grad_x;          /* rows x n, or null */
+} fa__cross_entropy_call;
+void fa__run_cross_entropy(const fa__cross_entropy_call *call);
+
+#endif

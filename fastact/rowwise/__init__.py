@@ -1,0 +1,1 @@
+"""Row-wise functions: softmax and its relatives, and losses."""

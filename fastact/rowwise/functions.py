@@ -1,0 +1,209 @@
+"""The entries of the table of row-wise functions, as objects that are called.
+
+Must not name any function.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastact import _rowwise
+from fastact.arrays import Array
+from fastact.rowwise import help_text
+from fastact.rowwise.rows import (
+    as_plain,
+    axes_of,
+    call_rows,
+    check_out,
+    check_temperature,
+    computing_dtype,
+    result_dtype,
+)
+
+
+class RowFunction:
+    """A function of the elements along one or more axes, such as ``fastact.softmax``."""
+
+    def __init__(self, entry: dict[str, Any]) -> None:
+        self._entry = entry
+        self.__name__ = self.__qualname__ = entry["name"]
+        self.__module__ = "fastact"  # where pickle finds it
+        self.__doc__ = help_text.of_entry(entry)
+        self.__signature__ = help_text.signature(entry)
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self._entry["name"])
+
+    @property
+    def formula(self) -> str:
+        """The text of the formula, in terms of a row x and an index i."""
+        return str(self._entry["formula"])
+
+    @property
+    def gradient_formula(self) -> str:
+        """The text of the gradient with respect to x[i], in terms of g, that of the result y."""
+        return str(self._entry["gradient"])
+
+    @property
+    def max_ulp(self) -> dict[str, float]:
+        """Bounds of the error in ULP, by dtype."""
+        return dict(zip(("float32", "float64"), self._entry["max_ulp"], strict=True))
+
+    def __repr__(self) -> str:
+        return f"<fastact.{self.name}>"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+    def __call__(self, x: Any, /, **keywords: Any) -> NDArray[Any]:  # noqa: D102 - each has its own docstring
+        found = self._run_plain(_rowwise.FORWARD, None, x, keywords)
+        if found is not None:
+            return found
+        call = _Call(self._entry, "", keywords)
+        return call.forward(as_plain(call.function, "x", x))
+
+    def _run_plain(
+        self, direction: int, grad_y: Any, x: Any, keywords: dict[str, Any]
+    ) -> NDArray[Any] | None:
+        """The result for plain arrays without other keywords than out; else None."""
+        if self._entry["has_one_result"] or len(keywords) > 1 or (keywords and "out" not in keywords):
+            return None
+        return _rowwise.run_plain(self._entry["number"], direction, grad_y, x, keywords.get("out"))
+
+    def backward(self, grad_y: Any, x: Any, /, **keywords: Any) -> NDArray[Any]:
+        """The gradient with respect to x, from that with respect to the result.
+
+        Parameters
+        ----------
+        grad_y : array_like
+            Of the shape of the result.
+        x : array_like
+            As in the forward pass; so are all keywords.
+
+        Returns
+        -------
+        ndarray
+            Of the shape of x. 0 where the derivative is 0, also for an infinite grad_y.
+        """
+        found = self._run_plain(_rowwise.BACKWARD, grad_y, x, keywords)
+        if found is not None:
+            return found
+        call = _Call(self._entry, ".backward", keywords)
+        return call.backward(_rowwise.BACKWARD, grad_y, "x", x)
+
+    def backward_from_output(self, grad_y: Any, y: Any, /, **keywords: Any) -> NDArray[Any]:
+        """The gradient with respect to x, from the result y alone; otherwise as :meth:`backward`.
+
+        Raises
+        ------
+        TypeError
+            If the result does not determine the gradient.
+        """
+        if self._entry["has_one_result"]:
+            message = f"fastact.{self.name}.backward_from_output: not available"
+            raise TypeError(f"{message}: the result is one value, which does not determine the gradient")
+        found = self._run_plain(_rowwise.BACKWARD_FROM_OUTPUT, grad_y, y, keywords)
+        if found is not None:
+            return found
+        call = _Call(self._entry, ".backward_from_output", keywords)
+        return call.backward(_rowwise.BACKWARD_FROM_OUTPUT, grad_y, "y", y)
+
+
+class _Call:
+    """The keywords of one call, checked."""
+
+    def __init__(self, entry: dict[str, Any], method: str, keywords: dict[str, Any]) -> None:
+        self.entry, self.function = entry, f"fastact.{entry['name']}{method}"
+        known = [name for name in help_text.signature(entry).parameters if name != "x"]
+        for name in keywords:
+            if name not in known:
+                message = f"{self.function}: unexpected keyword {name!r}"
+                raise TypeError(f"{message}; expected {', '.join(known)}")
+        self.axis = keywords.get("axis", -1)
+        self.where = keywords.get("where", True)
+        self.out = keywords.get("out")
+        self.keepdims = bool(keywords.get("keepdims", False))
+        self.temperature = check_temperature(self.function, keywords.get("temperature", 1.0))
+        self.one = bool(entry["has_one_result"])
+
+    def forward(self, x: Array) -> NDArray[Any]:
+        axes = self._axes(x)
+        dtype = result_dtype([x])
+        shape = self._result_shape(x.shape, axes)
+        check_out(self.function, self.out, shape, dtype)
+        x, mask = self._masked(x, dtype, self.entry["least"][0])
+        y = np.empty(shape, dtype) if self.out is None else self.out
+        bare = y.reshape(self._bare_shape(x.shape, axes)) if self.one else y
+        call = partial(self._run, _rowwise.FORWARD)
+        call_rows(call, [x], bare, axes, computing_dtype(dtype), [False, self.one])
+        if mask is not None and not self.one:
+            y[~mask] = self.entry["least"][1]
+        return y[()] if y.ndim == 0 and self.out is None else y
+
+    def backward(self, direction: int, grad_y: Any, name: str, value: Any) -> NDArray[Any]:
+        value = as_plain(self.function, name, value)
+        grad_y = as_plain(self.function, "grad_y", grad_y)
+        axes = self._axes(value)
+        expected = self._result_shape(value.shape, axes)
+        if grad_y.shape != expected:
+            raise ValueError(f"{self.function}: grad_y has shape {grad_y.shape}; expected {expected}")
+        dtype = result_dtype([grad_y, value])
+        check_out(self.function, self.out, value.shape, dtype)
+        from_output = direction == _rowwise.BACKWARD_FROM_OUTPUT
+        value, mask = self._masked(value, dtype, self.entry["least"][from_output])
+        if mask is not None and not self.one:
+            grad_y = np.where(mask, grad_y, grad_y.dtype.type(0))
+        if self.one:
+            grad_y = grad_y.reshape(self._bare_shape(value.shape, axes))
+        out = np.empty(value.shape, dtype) if self.out is None else self.out
+        call = partial(self._run, direction)
+        call_rows(call, [grad_y, value], out, axes, computing_dtype(dtype), [self.one, False, False])
+        if mask is not None:
+            out[~mask] = 0
+        return out
+
+    def _run(self, direction: int, inputs: list[Array], out: Array, rows: int, n: int) -> None:
+        grad_y = inputs[0] if len(inputs) > 1 else None
+        _rowwise.run(self.entry["number"], direction, grad_y, inputs[-1], out, rows, n, self.temperature)
+
+    # Shapes ----------------------------------------------------------------------------------------
+
+    def _axes(self, array: Array) -> tuple[int, ...]:
+        if array.ndim == 0:
+            raise ValueError(f"{self.function}: x has no axes; expected at least one")
+        return axes_of(self.function, self.axis, array.ndim)
+
+    def _bare_shape(self, shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(size for i, size in enumerate(shape) if i not in axes)
+
+    def _result_shape(self, shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+        if not self.one:
+            return shape
+        if self.keepdims:
+            return tuple(1 if i in axes else size for i, size in enumerate(shape))
+        return self._bare_shape(shape, axes)
+
+    # where= ----------------------------------------------------------------------------------------
+
+    def _masked(self, x: Array, dtype: np.dtype[Any], nothing: float) -> tuple[Array, Array | None]:
+        """x with `nothing` where the mask is False, and the mask, of the shape of x; or x and None."""
+        if self.where is True:
+            return x, None
+        mask = np.asarray(self.where)
+        if mask.dtype != np.bool_:
+            raise TypeError(f"{self.function}: where has dtype {mask.dtype}; expected bool")
+        try:
+            mask = np.broadcast_to(mask, x.shape)
+        except ValueError:
+            message = f"{self.function}: where has shape {mask.shape}"
+            raise ValueError(f"{message}; expected one that broadcasts to {x.shape}") from None
+        return np.where(mask, x, nothing).astype(dtype), mask
+
+
+FUNCTIONS = {entry["name"]: RowFunction(entry) for entry in _rowwise.entries()}

@@ -1,0 +1,165 @@
+"""Arrays as rows: the axes of a call, and C calls on contiguous rows; others are copied, a block at a time.
+
+Must not depend on any function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from fastact import _core, _rowwise
+from fastact.arrays import Array, as_real, common_dtype, converted
+
+BLOCK = 1 << 17  # elements that are copied at a time, so that they stay in cache
+Shape = tuple[int, ...]
+
+
+# Arguments ----------------------------------------------------------------------------------------
+
+
+def as_plain(function: str, name: str, value: Any) -> Array:
+    """An array of real numbers. Other kinds of arrays are refused: they would lose what else they hold."""
+    kind = type(value)
+    is_plain = kind is np.ndarray or kind is np.memmap or isinstance(value, np.generic)
+    if not is_plain and (hasattr(kind, "__array_ufunc__") or hasattr(kind, "__array_function__")):
+        message = f"{function}: {name} is of type {kind.__name__}; expected a plain array"
+        raise TypeError(f"{message}: numpy.asarray({name}), with where= for what does not count")
+    return as_real(function, name, value)
+
+
+def axes_of(function: str, axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes of a row, as numbers from 0, in ascending order."""
+    if axis is None:
+        return tuple(range(ndim))
+    try:
+        given = [int(np.lib.array_utils.normalize_axis_index(a.__index__(), ndim)) for a in _listed(axis)]
+    except AttributeError:
+        message = (
+            f"{function}: axis is of type {type(axis).__name__}; expected an int, a tuple of int or None"
+        )
+        raise TypeError(message) from None
+    except np.exceptions.AxisError:
+        message = f"{function}: axis is {axis!r}; expected axes of an array with {ndim} axes"
+        raise ValueError(message) from None
+    if len(set(given)) < len(given):
+        raise ValueError(f"{function}: axis is {axis!r}; expected each axis once")
+    return tuple(sorted(given))
+
+
+def _listed(axis: Any) -> Sequence[Any]:
+    return axis if isinstance(axis, tuple) else (axis,)
+
+
+def result_dtype(arrays: Sequence[Array]) -> np.dtype[Any]:
+    """That of numpy.exp: float16, float32 or float64."""
+    found: np.dtype[Any] = np.exp.resolve_dtypes((np.result_type(*arrays), None))[-1]
+    return found
+
+
+def check_out(function: str, out: Any, shape: Shape, dtype: np.dtype[Any]) -> None:
+    """Raise unless `out` is None or an array that can hold the result."""
+    if out is None:
+        return
+    if type(out) is not np.ndarray and type(out) is not np.memmap:
+        raise TypeError(f"{function}: out is of type {type(out).__name__}; expected an ndarray to write to")
+    if not out.flags.writeable:
+        raise ValueError(f"{function}: out is read-only; expected a writeable array")
+    if out.shape != shape:
+        raise ValueError(f"{function}: out has shape {out.shape}; expected {shape}")
+    if not np.can_cast(dtype, out.dtype, "same_kind"):
+        raise TypeError(f"{function}: out has dtype {out.dtype}; expected {dtype}")
+
+
+def check_temperature(function: str, temperature: Any) -> float:
+    """A positive finite number."""
+    is_number = isinstance(temperature, (int, float, np.integer, np.floating)) and not isinstance(
+        temperature, bool
+    )
+    if not is_number:
+        raise TypeError(f"{function}: temperature is {temperature!r}; expected a positive number")
+    value = float(temperature)
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{function}: temperature is {temperature!r}; expected a positive finite number")
+    return value
+
+
+# Calls --------------------------------------------------------------------------------------------
+
+Call = Callable[[list[Array], Array, int, int], None]  # inputs, out, rows, n
+
+
+def is_ready(array: Array, dtype: np.dtype[Any]) -> bool:
+    """Whether C can use an array as it is."""
+    return array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
+
+
+def call_rows(
+    call: Call,
+    inputs: list[Array],
+    out: Array,
+    axes: tuple[int, ...],
+    dtype: np.dtype[Any],
+    one: Sequence[bool],
+) -> None:
+    """Call C for all rows along these axes. `one` tells of each array, inputs and then out, whether
+    it has one value for each row; such an array lacks the axes."""
+    arrays = [*inputs, out]
+    shape = next(a.shape for a, single in zip(arrays, one, strict=True) if not single)
+    moved = [a if single else _rows_last(a, axes) for a, single in zip(arrays, one, strict=True)]
+    n = prod(shape[a] for a in axes)
+    lead = tuple(size for i, size in enumerate(shape) if i not in axes)
+    rows = prod(lead)
+    if all(is_ready(a, dtype) for a in moved) and not _is_unsafe(moved):
+        call(moved[:-1], moved[-1], rows, n)
+        return
+    if _is_unsafe(moved):
+        moved[:-1] = [a.copy() for a in moved[:-1]]
+    for block in blocks(lead, n):
+        parts = [converted(a[block], dtype) for a in moved]
+        call(parts[:-1], parts[-1], prod(parts[-1].shape[: len(lead) - _fixed(block)]), n)
+        with np.errstate(all="ignore"), _core.DefaultEnvironment():  # float16 cannot hold all of float32
+            np.copyto(moved[-1][block], parts[-1], casting="same_kind")
+
+
+def _fixed(block: tuple[Any, ...]) -> int:
+    return sum(isinstance(index, int) for index in block)
+
+
+def _rows_last(array: Array, axes: tuple[int, ...]) -> Array:
+    """A view with the axes of a row last."""
+    return np.moveaxis(array, axes, range(array.ndim - len(axes), array.ndim))
+
+
+def _is_unsafe(arrays: list[Array]) -> bool:
+    """Whether writing the last array could change an element of another that is read later."""
+    out = arrays[-1]
+    for a in arrays[:-1]:
+        same = a.shape == out.shape and a.strides == out.strides and a.ctypes.data == out.ctypes.data
+        if not same and _rowwise.may_share_memory(a, out):
+            return True
+    return False
+
+
+def blocks(lead: Shape, n: int) -> Iterator[tuple[Any, ...]]:
+    """Indices that divide rows, arranged in the shape `lead`, into blocks of some BLOCK elements."""
+    if not lead:
+        yield ()
+        return
+    inner = prod(lead[1:]) * n
+    if inner > BLOCK:
+        for i in range(lead[0]):
+            for rest in blocks(lead[1:], n):
+                yield (i, *rest)
+        return
+    step = max(1, BLOCK // max(1, inner))
+    for i in range(0, lead[0], step):
+        yield (slice(i, i + step),)
+
+
+def computing_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """float32 or float64, in which results of this dtype are computed."""
+    return common_dtype([dtype])

@@ -1,0 +1,76 @@
+"""Row-wise functions as objects: help, errors, pickling, names."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastact as fa
+from fastact.rowwise.functions import FUNCTIONS
+
+pytestmark = pytest.mark.once
+X = np.zeros((3, 4))
+READ_ONLY = np.zeros((3, 4))
+READ_ONLY.flags.writeable = False
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_help(name: str) -> None:
+    f = getattr(fa, name)
+    text = inspect.getdoc(f)
+    assert text is not None
+    for part in (f.formula, f.gradient_formula, "Parameters", "Raises", f"{f.max_ulp['float32']:g} ULP"):
+        assert part in text
+    assert str(inspect.signature(f)) in text
+    parsed = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
+    assert doctest.DocTestRunner().run(parsed).failed == 0
+    assert pickle.loads(pickle.dumps(f)) is f
+    assert name in dir(fa)
+
+
+def test_the_loss_as_an_object() -> None:
+    assert pickle.loads(pickle.dumps(fa.softmax_cross_entropy)) is fa.softmax_cross_entropy
+    parsed = doctest.DocTestParser().get_doctest(
+        type(fa.softmax_cross_entropy).__doc__ or "", {}, "x", None, None
+    )
+    assert doctest.DocTestRunner().run(parsed).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: fa.softmax(None), TypeError, ["fastact.softmax", "x is None"]),
+        (lambda: fa.softmax("ab"), TypeError, ["x has dtype"]),
+        (lambda: fa.softmax(X.astype(complex)), TypeError, ["complex128"]),
+        (lambda: fa.softmax(np.float64(1)), ValueError, ["x has no axes"]),
+        (lambda: fa.softmax(X, axis=2), ValueError, ["axis is 2", "2 axes"]),
+        (lambda: fa.softmax(X, axis=(0, 0)), ValueError, ["axis is (0, 0)", "once"]),
+        (lambda: fa.softmax(X, axis=1.5), TypeError, ["axis is of type float"]),
+        (lambda: fa.softmax(X, temperature=0), ValueError, ["temperature is 0"]),
+        (lambda: fa.softmax(X, temperature=np.inf), ValueError, ["temperature is inf"]),
+        (lambda: fa.softmax(X, temperature="a"), TypeError, ["temperature is 'a'"]),
+        (lambda: fa.softmax(X, dim=0), TypeError, ["'dim'", "axis"]),
+        (lambda: fa.logsumexp(X, temperature=2), TypeError, ["'temperature'"]),
+        (lambda: fa.softmax(X, where=X), TypeError, ["where has dtype float64"]),
+        (lambda: fa.softmax(X, where=np.ones(3, bool)), ValueError, ["where has shape (3,)"]),
+        (lambda: fa.softmax(X, out=X[:2]), ValueError, ["out has shape (2, 4)"]),
+        (lambda: fa.softmax(X, out=READ_ONLY), ValueError, ["out is read-only"]),
+        (lambda: fa.softmax(X, out=[1]), TypeError, ["out is of type list"]),
+        (lambda: fa.softmax(X, out=np.zeros((3, 4), int)), TypeError, ["out has dtype int64"]),
+        (lambda: fa.softmax.backward(X[0], X), ValueError, ["grad_y has shape (4,)", "(3, 4)"]),
+        (lambda: fa.logsumexp.backward(X, X), ValueError, ["grad_y has shape (3, 4)", "(3,)"]),
+        (lambda: fa.logsumexp.backward_from_output(X, X), TypeError, ["not available"]),
+        (lambda: fa.softmax(np.ma.array(X)), TypeError, ["MaskedArray", "where="]),
+        (lambda: fa.get("softmax"), ValueError, ["fastact.softmax"]),
+    ],
+)
+def test_errors(call: Any, error: type[Exception], words: list[str]) -> None:
+    with pytest.raises(error) as caught:
+        call()
+    for word in words:
+        assert word in str(caught.value)
