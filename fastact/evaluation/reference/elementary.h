@@ -56,28 +56,30 @@ REF_INLINE exp_parts split_exp(pair x) {
     return (exp_parts){{EXP_TABLE[j][0] * scale, EXP_TABLE[j][1] * scale}, small};
 }
 
-/* value, or what it is where the argument is too large, too small, or not known well enough */
+/* value, or what it is where the argument is too large, surely too small, or not known well enough */
 REF_INLINE enclosure in_exp_range(enclosure a, enclosure value, enclosure low) {
     value.hi = a.hi > LARGEST_EXP ? INFINITY : value.hi;
     value.err = a.err < SENSITIVE ? value.err : INFINITY;
-    low.err = a.err < SENSITIVE ? low.err : INFINITY;
-    return choose(a.hi < -LARGEST_EXP, low, value);
+    return choose(a.hi + a.err < -LARGEST_EXP, low, value);
+}
+
+/* 2^(k/256) (e^r - 1) */
+REF_INLINE enclosure scaled_rest(exp_parts parts) {
+    double own = parts.power.hi == 1 ? 0 : OWN_ERR * parts.power.hi;
+    return enclose(pair_mul(parts.power, middle(parts.small)), parts.small.err * parts.power.hi + own);
 }
 
 REF_INLINE enclosure exponential(enclosure a) {
     exp_parts parts = split_exp(middle(a));
-    pair value = pair_add(parts.power, pair_mul(parts.power, middle(parts.small)));
-    double err = fabs(value.hi) * (OWN_ERR + a.err * FIRST_ORDER) + UNDERFLOW_ERR;
-    return in_exp_range(a, enclose(value, err), (enclosure){0, 0, TINY_EXP});
+    enclosure value = add(enclose(parts.power, 0), scaled_rest(parts));
+    value.err += parts.power.hi * 2 * a.err + UNDERFLOW_ERR;
+    return in_exp_range(a, value, (enclosure){0, 0, TINY_EXP});
 }
 
 /* e^x - 1 = (2^(k/256) - 1) + 2^(k/256) (e^r - 1) */
 REF_INLINE enclosure exponential_minus_1(enclosure a) {
     exp_parts parts = split_exp(middle(a));
-    double own = parts.power.hi == 1 ? 0 : OWN_ERR * parts.power.hi;
-    enclosure term =
-        enclose(pair_mul(parts.power, middle(parts.small)), parts.small.err * parts.power.hi + own);
-    enclosure value = add(add(enclose(parts.power, 0), exactly(-1)), term);
+    enclosure value = add(add(enclose(parts.power, 0), exactly(-1)), scaled_rest(parts));
     value.err += parts.power.hi * 2 * a.err + UNDERFLOW_ERR;
     return in_exp_range(a, value, (enclosure){-1, 0, TINY_EXP});
 }
@@ -89,19 +91,20 @@ REF_INLINE enclosure hyperbolic_cosine(enclosure a) {
     return value;
 }
 
-/* Near 0 x + x^3 T(x^2), elsewhere E/(E + 2) with E = e^(2 x) - 1. From 300 on tanh x is 1 - 2^-864. */
+/* Near 0 x + x^3 T(x^2), elsewhere E/(E + 2) with E = e^(2 x) - 1. The slope is less than 4/(E + 1). Beyond 300,
+ * or 225 in case of an error of a quarter, tanh x is within 2^-640 of 1. */
 REF_INLINE enclosure hyperbolic_tangent(enclosure a) {
     enclosure x = absolute(a);
     pair square = pair_mul(middle(x), middle(x));
     pair cubic = pair_mul(pair_mul(middle(x), square), SERIES(square, TANH_SERIES));
     enclosure near = add(x, enclose(cubic, OWN_ERR * fabs(cubic.hi) + UNDERFLOW_ERR));
     int saturated = x.hi > LARGEST_EXP / 2;
-    enclosure twice = times_power_of_two(x, 2);
-    twice.hi = saturated ? LARGEST_EXP : twice.hi;
-    twice.lo = saturated ? 0 : twice.lo;
+    enclosure twice = {saturated ? LARGEST_EXP : 2 * x.hi, saturated ? 0 : 2 * x.lo, 0};
     enclosure e = exponential_minus_1(twice);
     enclosure far = divide(e, add(e, exactly(2)));
-    far.err += saturated ? 2 * TINY_EXP : 0;
+    double spread = 4 * FIRST_ORDER * x.err / (e.hi + 1);
+    spread = x.err < SENSITIVE ? spread : INFINITY;
+    far.err += saturated & (x.err < x.hi / 4) ? 0x1p-640 : spread;
     enclosure value = choose(x.hi < 0x1p-6, near, far);
     return choose(a.hi < 0, negative(value), value);
 }

@@ -4,6 +4,7 @@
 
 #include "evaluation/reference/operations.h"
 #include "evaluation/ulp.h"
+#include "evaluation/vectors.h"
 
 #define ENOUGH 0x1p-20 /* ULP of float32 */
 
@@ -17,9 +18,14 @@ static void fill(block *to, double hi, double lo, double err) {
 }
 
 /* x, with 1 in place of infinities, of NaN and of what is missing in the last block */
-static void load(block *to, const float *x, size_t n) {
-    fill(to, 1, 0, 0);
-    for (size_t i = 0; i < n; i++) to->hi[i] = isfinite(x[i]) ? x[i] : 1;
+WIDEST_VECTORS static void load(block *to, const float *x, size_t n) {
+    if (n < LANES) fill(to, 1, 0, 0);
+    for (size_t i = 0; i < n; i++) {
+        double value = x[i];
+        to->hi[i] = fabs(value) < INFINITY ? value : 1;
+        to->lo[i] = to->err[i] = 0;
+    }
+    to->beyond = 0;
 }
 
 static void run_steps(const fa__reference_program *program, block *registers) {
@@ -31,15 +37,31 @@ static void run_steps(const fa__reference_program *program, block *registers) {
     }
 }
 
-/* whether the error is small enough; any error will do where float32 overflows */
-static int decided(double hi, double err) {
-    return err * fa__ulps_per_unit(hi, 0) <= ENOUGH || fabs(hi) == INFINITY || fabs(hi) - err > 0x1p129;
+/* Copies results; `open` says which of them are not known well enough. Any error will do where float32
+ * overflows. Returns whether there are open ones. */
+WIDEST_VECTORS static int store(const block *result, const float *x, size_t n, double *hi, double *lo, double *err,
+                                double *open) {
+    double any = 0;
+#pragma omp simd reduction(max : any)
+    for (size_t i = 0; i < n; i++) {
+        double at = x[i], h = result->hi[i], size = fabs(h);
+        int number = at == at, here = number & (size < INFINITY);
+        double l = here ? result->lo[i] : 0, e = here ? result->err[i] : 0;
+        int decided = (e * fa__ulps_per_unit(h, 0) <= ENOUGH) | (size - e > 0x1p129);
+        hi[i] = number ? h : NAN;
+        lo[i] = l;
+        err[i] = e;
+        open[i] = (fabs(at) == INFINITY) | (number & !decided) ? 1 : 0;
+        any = open[i] > any ? open[i] : any;
+    }
+    return any > 0;
 }
 
 size_t fa__reference_evaluate(const fa__reference_program *program, void *workspace, const float *x, size_t n,
                               double *hi, double *lo, double *err, unsigned *undecided) {
     block *registers = workspace;
     const block *result = registers + program->result;
+    double open[LANES];
     size_t count = 0;
     for (size_t k = 0; k < program->constant_count; k++) {
         const double *constant = program->constants + 3 * k;
@@ -49,15 +71,9 @@ size_t fa__reference_evaluate(const fa__reference_program *program, void *worksp
         size_t some = n - first < LANES ? n - first : LANES;
         load(registers, x + first, some);
         run_steps(program, registers);
-        for (size_t i = 0; i < some; i++) {
-            size_t at = first + i;
-            int beyond = isinf(result->hi[i]), is_nan = isnan(x[at]);
-            hi[at] = is_nan ? NAN : result->hi[i];
-            lo[at] = beyond || is_nan ? 0 : result->lo[i];
-            err[at] = beyond || is_nan ? 0 : result->err[i];
-            undecided[count] = (unsigned)at;
-            count += !is_nan && (isinf(x[at]) || !decided(result->hi[i], result->err[i]));
-        }
+        if (store(result, x + first, some, hi + first, lo + first, err + first, open))
+            for (size_t i = 0; i < some; i++)
+                if (open[i] > 0) undecided[count++] = (unsigned)(first + i);
     }
     return count;
 }
