@@ -2,9 +2,9 @@
 
     python tools/reference_tables.py [--print]
 
-Everything is computed by mpmath from its definition: values at the points of tables, and coefficients of Taylor
-series, correctly rounded to pairs of doubles. This script shares nothing with tools/coefficients.py, whose
-constants belong to the kernels that the reference checks.
+Everything is computed by mpmath from its definition: values at the points of tables, and coefficients of
+Taylor series, correctly rounded to pairs of doubles. This script shares nothing with tools/coefficients.py,
+whose constants belong to the kernels that the reference checks.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ class Program:
     ) -> None: ...
     def evaluate(
         self,
-        x: NDArray[np.float32],
+        x: NDArray[np.float64],
         hi: NDArray[np.float64],
         lo: NDArray[np.float64],
         err: NDArray[np.float64],

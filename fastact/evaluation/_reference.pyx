@@ -19,7 +19,7 @@ cdef extern from "evaluation/reference/program.h" nogil:
         size_t constant_count, register_count
         int result
     size_t fa__reference_workspace(const fa__reference_program *program)
-    size_t fa__reference_evaluate(const fa__reference_program *program, void *workspace, const float *x, size_t n,
+    size_t fa__reference_evaluate(const fa__reference_program *program, void *workspace, const double *x, size_t n,
                                   double *hi, double *lo, double *err, unsigned *undecided)
 
 OPERATIONS = tuple(fa__reference_names[i].decode() for i in range(OPERATION_COUNT))
@@ -54,7 +54,7 @@ cdef class Program:
         if c.shape[0]:
             self.program.constants = &c[0, 0]
 
-    def evaluate(self, const float[::1] x, double[::1] hi, double[::1] lo, double[::1] err,
+    def evaluate(self, const double[::1] x, double[::1] hi, double[::1] lo, double[::1] err,
                  unsigned[::1] undecided):
         """Write values at x, within err of hi + lo, and the indices of those not known well enough.
 

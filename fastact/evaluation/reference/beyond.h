@@ -38,6 +38,7 @@ static inline enclosure product_beyond(enclosure a, enclosure b) {
 
 static inline enclosure quotient_beyond(enclosure a, enclosure b) {
     size x = size_of(a), y = size_of(b);
+    if (y.low == -INFINITY) return UNKNOWN; /* perhaps a division by 0 */
     return of_size(x.sign * y.sign, x.low - y.high - MARGIN, x.high - y.low + MARGIN);
 }
 

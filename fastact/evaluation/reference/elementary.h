@@ -163,7 +163,8 @@ REF_INLINE reduced reduce(enclosure a) {
     pair f = two_sum(p.hi - dropped, p.lo);
     pair g = two_sum(f.hi, q.hi);
     double j = (g.hi + SHIFTER) - SHIFTER;
-    pair h = two_sum(g.hi - j, f.lo), i = two_sum(h.hi, g.lo), k = two_sum(i.hi, q.lo), l = two_sum(k.hi, s.hi);
+    pair h = two_sum(g.hi - j, f.lo), i = two_sum(h.hi, g.lo), k = two_sum(i.hi, q.lo),
+         l = two_sum(k.hi, s.hi);
     pair fraction = fast_two_sum(l.hi, (h.lo + i.lo) + (k.lo + l.lo) + (s.lo + M * REDUCED_TABLE[e][3]));
     pair r = pair_mul(fraction, (pair){SINE_STEP[0][0], SINE_STEP[0][1]});
     r = pair_add_double(r, a.lo);
@@ -227,6 +228,10 @@ REF_INLINE enclosure arctangent(enclosure a) {
 /* erfc x for x >= 0: e^(-x^2) times a Taylor series about the middle of an interval of 1/8; below e^(-x^2)
  * beyond ERFC_END */
 REF_INLINE enclosure upper_tail(enclosure x) {
+    int far = x.hi > 1000, surely = x.err < x.hi / 2; /* and x > 500 */
+    x.hi = far ? 1000 : x.hi;
+    x.lo = far ? 0 : x.lo;
+    x.err = far ? (surely ? 0 : INFINITY) : x.err;
     enclosure bell = exponential(negative(mul(x, x)));
     double at = x.hi < ERFC_END ? x.hi : 0;
     int64_t j = (int64_t)(int32_t)(at * ERFC_PER_UNIT);

@@ -18,11 +18,10 @@ static void fill(block *to, double hi, double lo, double err) {
 }
 
 /* x, with 1 in place of infinities, of NaN and of what is missing in the last block */
-WIDEST_VECTORS static void load(block *to, const float *x, size_t n) {
+WIDEST_VECTORS static void load(block *to, const double *x, size_t n) {
     if (n < LANES) fill(to, 1, 0, 0);
     for (size_t i = 0; i < n; i++) {
-        double value = x[i];
-        to->hi[i] = fabs(value) < INFINITY ? value : 1;
+        to->hi[i] = fabs(x[i]) < INFINITY ? x[i] : 1;
         to->lo[i] = to->err[i] = 0;
     }
     to->beyond = 0;
@@ -31,34 +30,34 @@ WIDEST_VECTORS static void load(block *to, const float *x, size_t n) {
 static void run_steps(const fa__reference_program *program, block *registers) {
     for (size_t s = 0; s < program->step_count; s++) {
         const fa__reference_step *step = program->steps + s;
-        fa__reference_operations[step->operation](registers + step->a, step->b < 0 ? NULL : registers + step->b,
-                                                  step->c < 0 ? NULL : registers + step->c,
-                                                  registers + step->result);
+        fa__reference_operations[step->operation](
+            registers + step->a, step->b < 0 ? NULL : registers + step->b,
+            step->c < 0 ? NULL : registers + step->c, registers + step->result);
     }
 }
 
 /* Copies results; `open` says which of them are not known well enough. Any error will do where float32
  * overflows. Returns whether there are open ones. */
-WIDEST_VECTORS static int store(const block *result, const float *x, size_t n, double *hi, double *lo, double *err,
-                                double *open) {
+WIDEST_VECTORS static int store(const block *result, const double *x, size_t n, double *hi, double *lo,
+                                double *err, double *open) {
     double any = 0;
 #pragma omp simd reduction(max : any)
     for (size_t i = 0; i < n; i++) {
-        double at = x[i], h = result->hi[i], size = fabs(h);
-        int number = at == at, here = number & (size < INFINITY);
+        double h = result->hi[i], size = fabs(h);
+        int number = x[i] == x[i], here = number & (size < INFINITY);
         double l = here ? result->lo[i] : 0, e = here ? result->err[i] : 0;
         int decided = (e * fa__ulps_per_unit(h, 0) <= ENOUGH) | (size - e > 0x1p129);
         hi[i] = number ? h : NAN;
         lo[i] = l;
         err[i] = e;
-        open[i] = (fabs(at) == INFINITY) | (number & !decided) ? 1 : 0;
+        open[i] = (fabs(x[i]) == INFINITY) | (number & !decided) ? 1 : 0;
         any = open[i] > any ? open[i] : any;
     }
     return any > 0;
 }
 
-size_t fa__reference_evaluate(const fa__reference_program *program, void *workspace, const float *x, size_t n,
-                              double *hi, double *lo, double *err, unsigned *undecided) {
+size_t fa__reference_evaluate(const fa__reference_program *program, void *workspace, const double *x,
+                              size_t n, double *hi, double *lo, double *err, unsigned *undecided) {
     block *registers = workspace;
     const block *result = registers + program->result;
     double open[LANES];

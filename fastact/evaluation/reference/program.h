@@ -1,4 +1,4 @@
-/* A formula as a program of double-double operations on registers, run over many float32 inputs.
+/* A formula as a program of double-double operations on registers, run over many inputs.
  *
  * Part of the evaluation, not of the C library, and independent of its kernels: fastact/evaluation/reference/
  * program.py makes programs from the table's texts. */
@@ -24,7 +24,7 @@ size_t fa__reference_workspace(const fa__reference_program *program);
 
 /* Values at x, within err of hi + lo; NaN at NaN. `undecided` gets the indices, fewer than 2^32, of elements
  * whose error may exceed 2^-20 ULP of float32, and of infinite ones. Returns how many these are. */
-size_t fa__reference_evaluate(const fa__reference_program *program, void *workspace, const float *x, size_t n,
-                              double *hi, double *lo, double *err, unsigned *undecided);
+size_t fa__reference_evaluate(const fa__reference_program *program, void *workspace, const double *x,
+                              size_t n, double *hi, double *lo, double *err, unsigned *undecided);
 
 #endif

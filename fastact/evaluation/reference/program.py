@@ -80,6 +80,13 @@ class Code:
                 return self.step("negative", self.visit(operand, names))
             case ast.BinOp(base, ast.Pow(), ast.Constant(int(exponent))):
                 return self._power(self.visit(base, names), exponent)
+            case ast.BinOp(
+                ast.BinOp(a, ast.Pow(), ast.Constant(int(n))),
+                ast.Div(),
+                ast.BinOp(c, ast.Mult(), ast.BinOp(b, ast.Pow(), ast.Constant(int(m)))),
+            ) if n == m:  # a**n/(c*b**n) = (a/b)**n/c, which keeps the distance of a/b from 1
+                quotient = self.step("divide", self.visit(a, names), self.visit(b, names))
+                return self.step("divide", self._power(quotient, n), self.visit(c, names))
             case ast.BinOp(left, operator, right) if type(operator) in OPERATORS:
                 operands = self.visit(left, names), self.visit(right, names)
                 return self.step(OPERATORS[type(operator)], *operands)

@@ -1,4 +1,4 @@
-"""The values of a formula at float32 inputs: double-double, and ball arithmetic where that does not suffice.
+"""The values of formulas to 2^-20 ULP of float32: double-double, and balls where that does not suffice.
 
 Must not depend on the kernels.
 """
@@ -8,41 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from threading import Lock
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastact.evaluation.accuracy.bits import Floats
+from fastact.evaluation.accuracy.errors import Exact, ulp64
 from fastact.evaluation.accuracy.truth import Oracle, Truth, truth, truth_where_decided
 from fastact.evaluation.reference.program import compile_text
 
 Indices = NDArray[np.uint32]
 BALL_ERR = 2.0**-78  # relative error of the values of `truth`
+TINIEST = 5e-324
+OVERFLOW = 2.0**129  # numbers beyond it are all the same to float32
 _ORACLE = Lock()  # flint and mpmath keep the working precision in a global variable
 # where a function of elementary functions, other than a periodic one, shows its limit
 FAR = np.ldexp([1.0, 1.3, 1.7, 1.1, 1.6, 1.9, 1.5], [300, 400, 500, 600, 700, 800, 1000])
 
 
-class Exact(NamedTuple):
-    """Arrays: each value is within err of hi + lo, or NaN."""
-
-    hi: Floats
-    lo: Floats
-    err: Floats
-
-    @classmethod
-    def empty(cls, n: int) -> Exact:
-        """Arrays of n values to be written."""
-        return cls(*np.empty((3, n)))
-
-    def part(self, which: slice | NDArray[np.bool_]) -> Exact:
-        """Some of the values."""
-        return Exact(*(each[which] for each in self))
-
-
 class Reference:
-    """A formula in ``x`` and its parameters, as a function of float32 arrays.
+    """A formula in ``x`` and its parameters, as a function of float64 arrays.
 
     Parameters
     ----------
@@ -81,14 +66,26 @@ class Reference:
         count = self._program.evaluate(x, *out, indices)
         return indices[:count]
 
+    def contradicts(self, x: Floats, want: Truth) -> Floats:
+        """Those of the points x at which a double-double value is not within its error of the exact value."""
+        out = Exact.empty(x.size)
+        known = np.ones(x.shape, bool)
+        known[self.undecided(x, out)] = False
+        hi, lo = _as_pair(want)
+        both_large = np.minimum(out.hi * np.sign(hi), np.abs(hi)) > OVERFLOW
+        with np.errstate(all="ignore"):
+            distance = np.abs((out.hi - hi) + (out.lo - lo))
+            right = both_large | (distance <= out.err + np.abs(hi) * BALL_ERR + TINIEST)
+        found: Floats = x[known & ~right]
+        return found
+
     def _settle(self, x: Floats, out: Exact, left: Indices) -> Indices:
         infinite = np.isinf(x[left])
         for i in left[infinite]:
             out.hi[i], out.lo[i] = self._limit(float(np.sign(x[i])))
             out.err[i] = 0
         finite = left[~infinite]
-        points = x[finite].astype(np.float64)
-        found, decided = truth_where_decided(self._text, self._parameters, points, self._oracle)
+        found, decided = truth_where_decided(self._text, self._parameters, x[finite], self._oracle)
         settled = finite[decided]
         out.hi[settled], out.lo[settled] = _as_pair(found)
         out.err[settled] = np.abs(found.floor) * BALL_ERR
@@ -109,6 +106,8 @@ class Reference:
 
 
 def _as_pair(found: Truth) -> tuple[Floats, Floats]:
-    """The floor and the fraction as numbers to be added."""
-    with np.errstate(over="ignore", under="ignore"):
-        return found.floor, np.copysign(found.fraction * np.spacing(np.abs(found.floor)), found.floor)
+    """The values as sums, of which the first number is the nearest one; infinite beyond the largest."""
+    with np.errstate(all="ignore"):
+        rest = np.copysign(found.fraction * ulp64(found.floor), found.floor)
+        hi = found.floor + rest
+        return hi, np.where(np.isinf(hi), 0.0, rest - (hi - found.floor))
