@@ -1,9 +1,9 @@
 """Measure the errors of activations and of their derivatives, in ULP.
 
 Results are compared with the exact values of the formulas. In float32, at one in so many bit patterns or at
-all of them, double-double arithmetic with an error bound computes these, and ball arithmetic where the bound is not
-small enough; in float64 ball arithmetic at sampled points. The exit status is 1 if a bound is exceeded or a
-measurement fails.
+all of them, these are computed in double-double arithmetic with an error bound, and in ball arithmetic where
+the bound is not small enough; in float64, in ball arithmetic at sampled points. The exit status is 1 if a
+bound is exceeded or a measurement fails.
 """
 
 from __future__ import annotations

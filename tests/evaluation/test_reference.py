@@ -219,6 +219,12 @@ def test_parameters_and_constants_keep_their_digits() -> None:
     assert found.err[0] < 2.0**-70
 
 
+def test_parameters_may_be_infinite() -> None:
+    found, left = at("where(x < top, min(max(x, -top), top), -top)", [-1e300, 3.0], top=np.inf)
+    assert found.hi.tolist() == [-1e300, 3.0]
+    assert not left.size
+
+
 @pytest.mark.parametrize("text", ["gamma(x)", "x**0.5", "x**-1", "where(x == 0, 1, 2)", "x % 2", "y"])
 def test_texts_that_are_not_supported_are_refused(text: str) -> None:
     with pytest.raises((UnsupportedError, NameError)):

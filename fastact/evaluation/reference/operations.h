@@ -3,13 +3,15 @@
 #define FA_EVALUATION_OPERATIONS_H
 
 /* by number of operands; Python knows them by these names */
-#define REFERENCE_OPERATIONS(UNARY, BINARY, TERNARY)                                                         \
-    UNARY(negative)                                                                                          \
-    UNARY(absolute) UNARY(sign) UNARY(square_root) UNARY(exponential) UNARY(exponential_minus_1)             \
-        UNARY(hyperbolic_tangent) UNARY(hyperbolic_cosine) UNARY(logarithm_plus_1) UNARY(sine) UNARY(cosine) \
-            UNARY(arctangent) UNARY(error_function) UNARY(error_function_complement) BINARY(add) BINARY(sub) \
-                BINARY(mul) BINARY(divide) BINARY(maximum) BINARY(minimum) TERNARY(where_positive)           \
-                    TERNARY(where_not_negative)
+/* clang-format off */
+#define REFERENCE_OPERATIONS(UNARY, BINARY, TERNARY)                                                        \
+    UNARY(negative) UNARY(absolute) UNARY(sign) UNARY(square_root)                                          \
+    UNARY(exponential) UNARY(exponential_minus_1) UNARY(logarithm_plus_1)                                   \
+    UNARY(hyperbolic_tangent) UNARY(hyperbolic_cosine) UNARY(sine) UNARY(cosine) UNARY(arctangent)          \
+    UNARY(error_function) UNARY(error_function_complement)                                                  \
+    BINARY(add) BINARY(sub) BINARY(mul) BINARY(divide) BINARY(maximum) BINARY(minimum)                      \
+    TERNARY(where_positive) TERNARY(where_not_negative)
+/* clang-format on */
 
 #define ONE_OPERATION(name) OPERATION_##name,
 enum { REFERENCE_OPERATIONS(ONE_OPERATION, ONE_OPERATION, ONE_OPERATION) OPERATION_COUNT };

@@ -14,7 +14,7 @@ size_t fa__reference_workspace(const fa__reference_program *program) {
 
 static void fill(block *to, double hi, double lo, double err) {
     for (int i = 0; i < LANES; i++) to->hi[i] = hi, to->lo[i] = lo, to->err[i] = err;
-    to->beyond = 0;
+    to->beyond = isinf(hi);
 }
 
 /* x, with 1 in place of infinities, of NaN and of what is missing in the last block */

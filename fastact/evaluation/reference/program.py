@@ -42,6 +42,7 @@ DEFINED = {
     "phi": "exp(-a*a/2)/sqrt(2*pi)",
 }
 EXACT_TO = 2.0**-78  # relative error of a constant that is no rational number
+INFINITE = (2.0**1000, float("inf"))  # bounds of log2 of an infinite parameter, see beyond.h
 LARGEST_POWER = 16
 
 Constant = tuple[float, float, float]  # hi, lo and a bound of the error
@@ -129,6 +130,8 @@ class Code:
 
     def _folded(self, node: ast.expr) -> Constant:
         """The value of an expression without x."""
+        if isinstance(node, ast.Name) and np.isinf(self.parameters.get(node.id, 0.0)):
+            return self.parameters[node.id], *INFINITE
         exact = self._rational(node)
         if exact is not None:
             hi = float(exact)
