@@ -11,6 +11,7 @@ from pathlib import Path
 
 import helpers
 import numpy as np
+import oracle
 import pytest
 
 import fastact as fa
@@ -60,6 +61,19 @@ def test_values_of_activations_are_within_their_error(name: str) -> None:
         reference = Reference(subject.text, parameters)
         assert not reference.contradicts(x, truth(subject.text, parameters, x)).size
         assert reference.undecided(x, Exact.empty(x.size)).size <= 2
+
+
+@pytest.mark.parametrize("name", fa.names())
+def test_limits_of_activations(name: str) -> None:
+    """As the tests of the kernels find them, by other means."""
+    for direction, key in zip(DIRECTIONS, ("formula", "derivative_formula"), strict=True):
+        subject, out = Subject(fa.get(name), direction).rounded("float32"), Exact.empty(2)
+        parameters = subject.activation.parameters
+        assert not Reference(subject.text, parameters)(np.array([-np.inf, np.inf]), out).size
+        for sign, hi, lo in zip((-1, 1), out.hi, out.lo, strict=True):
+            limit = oracle.limit(name, key, sign, tuple(parameters.values()))
+            want = np.nan if limit is None else float(oracle.rounded(limit, np.float64))
+            assert float(hi + lo) == pytest.approx(want, rel=1e-15, nan_ok=True)
 
 
 FUNCTIONS = {  # and the least share of float64 points that is decided
@@ -191,6 +205,7 @@ def test_what_is_not_known_beyond_double_is_left(text: str) -> None:
         ("1 + x/(2*sqrt(x**2 + 1))", 0.5, 1.5),
         ("-softplus(-x)", -np.inf, 0),
         ("exp(-x**2)", 0, 0),
+        ("-exp(x)", 0, -np.inf),
         ("sin(x)", np.nan, np.nan),
         ("x + sin(x)**2", -np.inf, np.inf),
         ("atan(x)", -np.pi / 2, np.pi / 2),

@@ -130,8 +130,11 @@ class Code:
 
     def _folded(self, node: ast.expr) -> Constant:
         """The value of an expression without x."""
-        if isinstance(node, ast.Name) and np.isinf(self.parameters.get(node.id, 0.0)):
-            return self.parameters[node.id], *INFINITE
+        match node:
+            case ast.Name(name) if np.isinf(self.parameters.get(name, 0.0)):
+                return self.parameters[name], *INFINITE
+            case ast.UnaryOp(ast.USub(), ast.Name(name)) if np.isinf(self.parameters.get(name, 0.0)):
+                return -self.parameters[name], *INFINITE
         exact = self._rational(node)
         if exact is not None:
             hi = float(exact)

@@ -57,7 +57,7 @@ class Reference:
         left = self.undecided(x, out)
         if not left.size:
             return left
-        with _ORACLE:
+        with _ORACLE, np.errstate(all="ignore"):
             return self._settle(x, out, left)
 
     def undecided(self, x: Floats, out: Exact) -> Indices:
@@ -93,7 +93,7 @@ class Reference:
 
     def _find_limit(self, sign: float) -> tuple[float, float]:
         found = truth(self._text, self._parameters, sign * FAR, self._oracle)
-        values = found.near()
+        values = found.floor
         sizes = np.abs(values)
         if np.ptp(values) <= 2.0**-60 * sizes[-1]:
             hi, lo = _as_pair(found)
