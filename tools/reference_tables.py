@@ -108,7 +108,7 @@ def exponential() -> Iterator[str]:
     yield constant("LOG2_E", 1 / mp.ln(2))
     yield from pairs("EXP_TABLE", [mpf(2) ** (mpf(j) / EXP_STEPS) for j in range(EXP_STEPS)])
     factors = [1 / mp.factorial(n) for n in range(2, 11)]
-    yield from series("EXP_SERIES", factors[:3], factors[3:])
+    yield from series("EXP_SERIES", factors[:4], factors[4:])
 
 
 def logarithm() -> Iterator[str]:
@@ -125,7 +125,7 @@ def logarithm() -> Iterator[str]:
         rows.append([float(c), *doubles(-mp.ln(c), 2)])
     yield from array("LOG_TABLE", 3, rows)
     factors = [mpf(-1) ** (n + 1) / n for n in range(2, 15)]
-    yield from series("LOG_SERIES", factors[:5], factors[5:])
+    yield from series("LOG_SERIES", factors[:6], factors[6:])
 
 
 def sines() -> Iterator[str]:

@@ -13,8 +13,11 @@ import helpers
 import numpy as np
 import oracle
 import pytest
+from flint import arb
+from mpmath import mp, mpf
 
 import fastact as fa
+from fastact.activations.formula import compile_formula
 from fastact.evaluation import _reference
 from fastact.evaluation.accuracy import double, points
 from fastact.evaluation.accuracy.bits import ordered
@@ -22,7 +25,7 @@ from fastact.evaluation.accuracy.errors import Exact
 from fastact.evaluation.accuracy.run import Run
 from fastact.evaluation.accuracy.subjects import DIRECTIONS, Subject
 from fastact.evaluation.accuracy.sweep import CHUNK
-from fastact.evaluation.accuracy.truth import truth
+from fastact.evaluation.accuracy.truth import decided, truth
 from fastact.evaluation.reference.program import UnsupportedError, compile_text
 from fastact.evaluation.reference.values import Reference
 
@@ -120,6 +123,21 @@ def test_values_of_functions_are_within_their_error(text: str) -> None:
     assert not reference.contradicts(x, truth(text, {}, x)).size
     left = reference.undecided(x, Exact.empty(x.size)).size
     assert 1 - left / x.size >= FUNCTIONS[text]
+
+
+@pytest.mark.parametrize("text", FUNCTIONS)
+def test_errors_are_bounds_to_the_last_bit(text: str) -> None:
+    """With 2500 bits, where the values that runs compare with have 80."""
+    f = compile_formula(text, ("x",), "flint")
+    rng = np.random.default_rng(len(text))
+    x = domain(text, np.exp2(rng.uniform(-40, 11, 250)) * rng.choice([-1.0, 1.0], 250))
+    found, left = at(text, x)
+    for i in np.setdiff1d(np.arange(x.size), left):
+        exact = oracle.from_ball(decided(f, arb(x[i]), [], 2500))
+        if np.isfinite(found.hi[i]):
+            with mp.workprec(4000):
+                distance = abs(exact - mpf(found.hi[i]) - mpf(found.lo[i]))
+            assert distance <= found.err[i], (x[i], float(distance / found.err[i]))
 
 
 def test_a_wrong_value_is_contradicted() -> None:

@@ -47,7 +47,7 @@ REF_INLINE exp_parts split_exp(pair x) {
     double hi = clamp(x.hi, -LARGEST_EXP, LARGEST_EXP), shifted = hi * EXP_PER_STEP + SHIFTER;
     double k = shifted - SHIFTER;
     int64_t n = bits_of(shifted) - bits_of(SHIFTER), j = n & 255;
-    double scale = with_bits(((n - j) << 44) + bits_of(1.0));
+    double scale = with_bits((n - j) * (INT64_C(1) << 44) + bits_of(1.0));
     pair s = two_sum(__builtin_fma(-k, EXP_STEP_1, hi), -k * EXP_STEP_2);
     pair t = two_sum(s.hi, x.lo);
     pair r = fast_two_sum(t.hi, (t.lo + s.lo) - k * EXP_STEP_3);
@@ -104,7 +104,7 @@ REF_INLINE enclosure hyperbolic_tangent(enclosure a) {
     enclosure far = divide(e, add(e, exactly(2)));
     double spread = 4 * FIRST_ORDER * x.err / (e.hi + 1);
     spread = x.err < SENSITIVE ? spread : INFINITY;
-    far.err += saturated & (x.err < x.hi / 4) ? 0x1p-640 : spread;
+    far.err += (saturated & (x.err < x.hi / 4)) ? 0x1p-640 : spread;
     enclosure value = choose(x.hi < 0x1p-6, near, far);
     return choose(a.hi < 0, negative(value), value);
 }
@@ -118,7 +118,7 @@ REF_INLINE enclosure logarithm_plus_1(enclosure a) {
     int64_t b = bits_of(u.hi), biased = (int64_t)((uint64_t)b >> 52) & 2047, j = (b >> 44) & 255;
     int near = fabs(a.hi) < 0x1p-8;
     double m = with_bits(biased | bits_of(0x1p52)) - (0x1p52 + 1023);
-    double scale = with_bits(((int64_t)2046 - biased) << 52);
+    double scale = with_bits((2046 - biased) * (INT64_C(1) << 52));
     double c = LOG_TABLE[j][0];
     pair table = {LOG_TABLE[j][1], LOG_TABLE[j][2]};
     table.hi = near ? 0 : table.hi;
@@ -171,7 +171,7 @@ REF_INLINE reduced reduce(enclosure a) {
     j = near ? 0 : j;
     int64_t n = (bits_of(j + SHIFTER) - bits_of(SHIFTER)) & 127;
     double err = near ? 0 : OWN_ERR * fabs(r.hi) + 0x1p-100;
-    int known = (a.err < SENSITIVE) & (fabs(a.lo) < 0.25) & (fabs(a.hi) < 0x1p255);
+    int known = (a.err < SENSITIVE) & (fabs(a.lo) < 0x1p-8) & (fabs(a.hi) < 0x1p255);
     enclosure rest = {near ? a.hi : r.hi, near ? a.lo : r.lo, known ? a.err + err : INFINITY};
     return (reduced){{SINE_TABLE[n][0], SINE_TABLE[n][1]}, {SINE_TABLE[n][2], SINE_TABLE[n][3]}, rest};
 }

@@ -6,7 +6,8 @@
 #include "evaluation/ulp.h"
 #include "evaluation/vectors.h"
 
-#define ENOUGH 0x1p-20 /* ULP of float32 */
+#define ENOUGH 0x1p-20           /* ULP of float32 */
+#define ROUNDED_UP (1 + 0x1p-40) /* for the roundings of errors on their way */
 
 size_t fa__reference_workspace(const fa__reference_program *program) {
     return program->register_count * sizeof(block);
@@ -45,7 +46,7 @@ WIDEST_VECTORS static int store(const block *result, const double *x, size_t n, 
     for (size_t i = 0; i < n; i++) {
         double h = result->hi[i], size = fabs(h);
         int number = x[i] == x[i], here = number & (size < INFINITY);
-        double l = here ? result->lo[i] : 0, e = here ? result->err[i] : 0;
+        double l = here ? result->lo[i] : 0, e = here ? result->err[i] * ROUNDED_UP : 0;
         int decided = (e * fa__ulps_per_unit(h, 0) <= ENOUGH) | (size - e > 0x1p129);
         hi[i] = number ? h : NAN;
         lo[i] = l;

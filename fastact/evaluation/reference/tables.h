@@ -139,13 +139,13 @@ static const double EXP_TABLE[256][2] = {
     0x1.74853f3a5931ep-55}, {0x1.fbdba3692d514p+0, -0x1.9677315098eb6p-56}, {0x1.fd3c22b8f71f1p+0,
     0x1.2eb74966579e7p-57}, {0x1.fe9d96b2a23d9p+0, 0x1.4a6037442fde3p-56},
 };
-static const double EXP_SERIES[3][2] = {
+static const double EXP_SERIES[4][2] = {
     {0x1p-1, 0x0p+0}, {0x1.5555555555555p-3, 0x1.5555555555555p-57}, {0x1.5555555555555p-5,
-    0x1.5555555555555p-59},
+    0x1.5555555555555p-59}, {0x1.1111111111111p-7, 0x1.1111111111111p-63},
 };
-static const double EXP_SERIES_TAIL[6] = {
-    0x1.1111111111111p-7, 0x1.6c16c16c16c17p-10, 0x1.a01a01a01a01ap-13, 0x1.a01a01a01a01ap-16,
-    0x1.71de3a556c734p-19, 0x1.27e4fb7789f5cp-22,
+static const double EXP_SERIES_TAIL[5] = {
+    0x1.6c16c16c16c17p-10, 0x1.a01a01a01a01ap-13, 0x1.a01a01a01a01ap-16, 0x1.71de3a556c734p-19,
+    0x1.27e4fb7789f5cp-22,
 };
 
 #define LN2_1 0x1.62e42fefa38p-1
@@ -309,13 +309,14 @@ static const double LOG_TABLE[256][3] = {
     0x1.6065bea385926p-1, 0x1.1624f165c5b3ep-56}, {0x1.00cp-1, 0x1.6164bfa7cc06bp-1, 0x1.6c427c3839fd1p-55},
     {0x1.004p-1, 0x1.62643fecf9743p-1, -0x1.ceb897b42c82ap-58},
 };
-static const double LOG_SERIES[5][2] = {
+static const double LOG_SERIES[6][2] = {
     {-0x1p-1, 0x0p+0}, {0x1.5555555555555p-2, 0x1.5555555555555p-56}, {-0x1p-2, 0x0p+0},
     {0x1.999999999999ap-3, -0x1.999999999999ap-57}, {-0x1.5555555555555p-3, -0x1.5555555555555p-57},
+    {0x1.2492492492492p-3, 0x1.2492492492492p-57},
 };
-static const double LOG_SERIES_TAIL[8] = {
-    0x1.2492492492492p-3, -0x1p-3, 0x1.c71c71c71c71cp-4, -0x1.999999999999ap-4,
-    0x1.745d1745d1746p-4, -0x1.5555555555555p-4, 0x1.3b13b13b13b14p-4, -0x1.2492492492492p-4,
+static const double LOG_SERIES_TAIL[7] = {
+    -0x1p-3, 0x1.c71c71c71c71cp-4, -0x1.999999999999ap-4, 0x1.745d1745d1746p-4,
+    -0x1.5555555555555p-4, 0x1.3b13b13b13b14p-4, -0x1.2492492492492p-4,
 };
 
 #define REDUCED_FROM (-58)
