@@ -141,7 +141,7 @@ if __name__ == "__main__":
             extension("_core"),
             extension("_dense"),
             extension("evaluation._measure", "fastact/evaluation/measure.c"),
-            extension("evaluation._reference", *map(str, REFERENCE.glob("*.c"))),
+            extension("evaluation._reference", *sorted(map(str, REFERENCE.glob("*.c")))),
         ]
     )  # type: ignore[no-untyped-call]
     setup(ext_modules=modules, cmdclass={"build_ext": BuildWithLibrary})
