@@ -27,6 +27,7 @@ import stub  # noqa: E402
 import table  # noqa: E402
 
 CSRC = Path("fastact/csrc")
+REFERENCE = Path("fastact/evaluation/reference")
 OPENMP = os.environ.get("FASTACT_OPENMP", "1") != "0"
 CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 PXD_HEAD = """# The C API for Cython, made from fastact.h when the package is built.
@@ -145,6 +146,7 @@ if __name__ == "__main__":
             extension("_dense"),
             extension("_rowwise"),
             extension("evaluation._measure", "fastact/evaluation/measure.c"),
+            extension("evaluation._reference", *sorted(map(str, REFERENCE.glob("*.c")))),
         ]
     )  # type: ignore[no-untyped-call]
     setup(ext_modules=modules, cmdclass={"build_ext": BuildWithLibrary})

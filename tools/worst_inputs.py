@@ -20,10 +20,10 @@ import numpy as np
 from writing import hexadecimal, write_atomically
 
 import fastact
-from fastact.evaluation.accuracy.errors import Errors, float32_errors
+from fastact.evaluation.accuracy.errors import Errors, Exact, float32_errors
 from fastact.evaluation.accuracy.subjects import DIRECTIONS, Subject
 from fastact.evaluation.accuracy.sweep import chunks, sweep
-from fastact.evaluation.accuracy.truth import truth
+from fastact.evaluation.reference.values import Reference
 
 TABLE = Path(__file__).resolve().parents[1] / "include/fastact/activations.def"
 ISA = "avx512"  # whose results are recorded
@@ -105,10 +105,15 @@ def with_field(table: str, name: str, text: str) -> str:
 # Measuring ----------------------------------------------------------------------------------------
 
 
+def reference(subject: Subject) -> Reference:
+    """Return the exact values of a subject."""
+    return Reference(subject.text, subject.activation.parameters)
+
+
 def at(subject: Subject, x: float) -> Errors:
     """Return the error at one float32 number, against the exact value."""
-    exact = truth(subject.text, subject.activation.parameters, np.array([x])).near()
-    inputs = np.array([x], np.float32)
+    inputs, exact = np.array([x], np.float32), Exact.empty(1)
+    reference(subject)(inputs.astype(np.float64), exact)
     with np.errstate(all="ignore"):
         return float32_errors(inputs, subject(inputs), exact)
 
@@ -126,7 +131,7 @@ def worst(subject: Subject, known: str | None, stride: int) -> Errors:
 
     threads = fastact.get_num_threads()
     with fastact.num_threads(1):
-        measured = sweep(subject, subject, work, threads, advance)
+        measured = sweep(subject, reference(subject), work, threads, advance).errors
     found = at(subject, float.fromhex(known)) if known else Errors()
     if measured.worst:
         found += at(subject, measured.worst[0])

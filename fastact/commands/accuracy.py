@@ -1,8 +1,9 @@
 """Measure the errors of activations and of their derivatives, in ULP.
 
-float32 is compared with the float64 kernels on the widened input, at one in so many bit patterns or at all of
-them; float64 with the exact values of the formulas, at sampled points. The exit status is 1 if a bound is
-exceeded or a measurement fails.
+Results are compared with the exact values of the formulas. In float32, at one in so many bit patterns or at
+all of them, these are computed in double-double arithmetic with an error bound, and in ball arithmetic where
+the bound is not small enough; in float64, in ball arithmetic at sampled points. The exit status is 1 if a
+bound is exceeded or a measurement fails.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ def _report(console: Console, options: argparse.Namespace, results: Sequence[Res
         console.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
     undecided = sum(r.undecided for r in results)
     if undecided:
-        message = f"{undecided} points of float64 are left out: no exact value could be computed"
+        message = f"{undecided} points are left out: no exact value could be computed"
         console.print(message, style="yellow", markup=False)
     failed = sum(not r.ok for r in results)
     enforced = sum(r.enforced for r in results)
@@ -159,11 +160,9 @@ def _draw(activation: Activation, options: argparse.Namespace) -> int:
 
 
 def _missing_oracle(options: argparse.Namespace) -> str | None:
-    """What to say if exact values are wanted and the library for them is missing."""
+    """What to say if the library for exact values is missing."""
     oracle = options.oracle or default_oracle()
-    if importlib.util.find_spec(oracle) or not (options.points or options.plot):
-        return None
-    return f"exact values for float64 need {install_hint(oracle)}, or leave float64 out: --points 0"
+    return None if importlib.util.find_spec(oracle) else f"exact values need {install_hint(oracle)}"
 
 
 def run(options: argparse.Namespace, override: Override | None = None) -> int:

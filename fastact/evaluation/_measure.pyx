@@ -8,10 +8,14 @@ from fastact import _core
 cdef extern from "evaluation/measure.h" nogil:
     ctypedef struct fa__parallel_for_function:
         pass
+    ctypedef struct fa__exact:
+        const double *hi
+        const double *lo
+        const double *err
     ctypedef struct fa__ulp_stats:
         double max_ulp, sum_ulp
         size_t count, worst, over_one, wrong_nan, lost, wrong_sign
-    void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp_stats *stats)
+    void fa__measure_ulp_f32(const float *got, fa__exact want, size_t n, fa__ulp_stats *stats)
     void fa__measure_traffic(fa__parallel_for_function *parallel_for, const char *a, const char *b, char *y,
                              char *d, size_t bytes)
 
@@ -19,14 +23,14 @@ cdef fa__parallel_for_function *parallel_for = <fa__parallel_for_function *>PyCa
     _core.parallel_for, "fastact._core.parallel_for")
 
 
-def count_errors(const float[::1] got, const double[::1] want):
-    """The fields of fa__ulp_stats for results `got` and exact values `want`, by name."""
-    if got.shape[0] != want.shape[0]:
-        raise ValueError(f"got has {got.shape[0]} elements and want {want.shape[0]}; expected as many")
+def count_errors(const float[::1] got, const double[::1] hi, const double[::1] lo, const double[::1] err):
+    """The fields of fa__ulp_stats for results `got` and exact values within err of hi + lo, by name."""
+    if not got.shape[0] == hi.shape[0] == lo.shape[0] == err.shape[0]:
+        raise ValueError(f"got has {got.shape[0]} elements and the exact values {hi.shape[0]}; expected as many")
     cdef fa__ulp_stats stats = fa__ulp_stats(0, 0, 0, 0, 0, 0, 0, 0)
     if got.shape[0]:
         with nogil:
-            fa__measure_ulp_f32(&got[0], &want[0], <size_t>got.shape[0], &stats)
+            fa__measure_ulp_f32(&got[0], fa__exact(&hi[0], &lo[0], &err[0]), <size_t>got.shape[0], &stats)
     return stats
 
 

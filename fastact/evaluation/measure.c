@@ -2,16 +2,10 @@
 #include "evaluation/measure.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
 
-/* Compiled for several instruction sets, of which the loader chooses one; otherwise an exhaustive run spends
- * a third of its time here. FASTACT_ISA selects kernels only: errors are counted by the same code for all. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && __GNUC__ >= 12 && !defined(__clang__)
-#define WIDEST_VECTORS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define WIDEST_VECTORS
-#endif
+#include "evaluation/ulp.h"
+#include "evaluation/vectors.h"
 
 #ifdef __SSE2__
 #include <immintrin.h>
@@ -24,39 +18,32 @@ static double clamp(double x, double low, double high) {
     return x < low ? low : x > high ? high : x;
 }
 
-/* 1/ulp = 2^(23 - e) for the binade [2^e, 2^(e+1)) of `truth`, held between the smallest subnormal and the
- * spacing at the largest finite float */
-static double ulps_per_unit(double truth) {
-    double magnitude = clamp(fabs(truth), 0x1p-126, 0x1p127);
-    uint64_t u;
-    memcpy(&u, &magnitude, sizeof u);
-    u = (2 * 1023 + 23 - (u >> 52)) << 52;
-    memcpy(&magnitude, &u, sizeof u);
-    return magnitude;
-}
-
 /* infinite for NaN instead of a number, or the reverse. An infinite `got` counts as 2^128, the next float
- * above the largest, so that rounding to infinity is no error. */
-static double error_f32(double got, double want) {
+ * above the largest, so that rounding to infinity is no error. The exact value is want + rest, or within err of
+ * it, which counts as an error. */
+static double error_f32(double got, double want, double rest, double err) {
     double g = clamp(got, -0x1p128, 0x1p128), w = clamp(want, -0x1p128, 0x1p128);
-    double error = fabs(g - w) * ulps_per_unit(w);
+    int overflow = w != want;
+    double error = fabs((g - w) - (overflow ? 0 : rest)) + (overflow ? 0 : err);
+    error *= fa__ulps_per_unit(w, overflow ? 0 : rest);
     double with_nan = (got != got) & (want != want) ? 0.0 : INFINITY;
     return error == error ? error : with_nan;
 }
 
 /* counts are double, as wide as the errors, so that the loop is vectorised */
 WIDEST_VECTORS
-static void measure_block(const float *got, const double *want, size_t n, fa__ulp_stats *stats) {
+static void measure_block(const float *got, fa__exact want, size_t n, fa__ulp_stats *stats) {
     double errors[BLOCK], top = 0, sum = 0, over_one = 0, wrong_nan = 0, lost = 0, wrong_sign = 0;
 #pragma omp simd reduction(max : top) reduction(+ : sum, over_one, wrong_nan, lost, wrong_sign)
     for (size_t i = 0; i < n; i++) {
-        double g = got[i], w = want[i], error = error_f32(g, w);
+        double g = got[i], w = want.hi[i], rest = want.lo[i];
+        double error = error_f32(g, w, rest, want.err[i]);
         errors[i] = error;
         top = error > top ? error : top;
         sum += error < INFINITY ? error : 0;
         over_one += error > 1 ? 1 : 0;
         wrong_nan += error == INFINITY ? 1 : 0;
-        lost += (g == 0) & (fabs(w) >= 0x1p-149) ? 1 : 0;
+        lost += (g == 0) & ((fabs(w) - 0x1p-149) + (w < 0 ? -rest : rest) >= 0) ? 1 : 0;
         wrong_sign += ((g > 0) & (w < 0)) | ((g < 0) & (w > 0)) ? 1 : 0;
     }
     if (top > stats->max_ulp) {
@@ -73,9 +60,11 @@ static void measure_block(const float *got, const double *want, size_t n, fa__ul
     stats->count += n;
 }
 
-void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp_stats *stats) {
-    for (size_t i = 0; i < n; i += BLOCK)
-        measure_block(got + i, want + i, n - i < BLOCK ? n - i : BLOCK, stats);
+void fa__measure_ulp_f32(const float *got, fa__exact want, size_t n, fa__ulp_stats *stats) {
+    for (size_t i = 0; i < n; i += BLOCK) {
+        fa__exact some = {want.hi + i, want.lo + i, want.err + i};
+        measure_block(got + i, some, n - i < BLOCK ? n - i : BLOCK, stats);
+    }
 }
 
 /* Memory ----------------------------------------------------------------------------------------- */

@@ -6,6 +6,11 @@
 
 #include "platform/parallel.h"
 
+/* Exact values: each within err of hi + lo */
+typedef struct {
+    const double *hi, *lo, *err;
+} fa__exact;
+
 /* Errors of float32 results in ULP of float32 at the exact value, accumulated over calls */
 typedef struct {
     double max_ulp, sum_ulp; /* without infinite errors, which are wrong_nan */
@@ -15,7 +20,7 @@ typedef struct {
     size_t lost;             /* zero where the exact value is at least the smallest subnormal */
     size_t wrong_sign;       /* of the wrong sign, neither being zero */
 } fa__ulp_stats;
-void fa__measure_ulp_f32(const float *got, const double *want, size_t n, fa__ulp_stats *stats);
+void fa__measure_ulp_f32(const float *got, fa__exact want, size_t n, fa__ulp_stats *stats);
 
 /* The memory traffic of a call on large arrays: read one or two arrays (`b` may be null), write one or two
  * (`d` may be null) past the caches, on all threads: y = a or a ^ b, d = a or a ^ b. All arrays begin at

@@ -16,7 +16,7 @@ import pytest
 import fastact as fa
 from fastact.evaluation import _measure
 from fastact.evaluation.accuracy import bits, double, points, results, subjects, sweep
-from fastact.evaluation.accuracy.errors import Errors, errors_in_ulp, float32_errors, gather
+from fastact.evaluation.accuracy.errors import Errors, Exact, errors_in_ulp, float32_errors, gather
 from fastact.evaluation.accuracy.subjects import Subject
 from fastact.evaluation.accuracy.terms import largest_term
 from fastact.evaluation.accuracy.truth import Truth, UndecidedError, truth, truth_where_decided
@@ -45,6 +45,12 @@ def ulp_by_fractions(got, want, digits, least, limit):
 
 # Errors in ULP ------------------------------------------------------------------------------------
 
+
+def exactly(*values):
+    """Exact values that float64 holds."""
+    return Exact(np.array(values), *np.zeros((2, len(values))))
+
+
 PAIRS_32 = [
     (1.0, 1.0),
     (1.0, 1 - 2.0**-25),
@@ -70,7 +76,7 @@ PAIRS_32 = [
 @pytest.mark.parametrize(("got", "want"), PAIRS_32)
 def test_float32_error_equals_exact_arithmetic(got, want):
     expected = ulp_by_fractions(got, as_fraction(want, 1024), 24, -149, 128)
-    found = float32_errors(np.float32([got]), np.float32([got]), np.array([want]))
+    found = float32_errors(np.float32([got]), np.float32([got]), exactly(want))
     assert found.max_ulp == pytest.approx(float(expected), rel=1e-15)
     assert found.sum_ulp == found.max_ulp
     assert found.over_one == (expected > 1)
@@ -78,8 +84,8 @@ def test_float32_error_equals_exact_arithmetic(got, want):
 
 def test_float32_counts():
     got = np.float32([np.nan, 1, np.nan, 0, -0.0, 0, MIN32, -1, 0, np.nan, 1])
-    want = np.array([1, np.nan, np.nan, MIN32, -1e-30, MIN32 / 2, -MIN32 / 4, 1, 0, np.inf, 1])
-    found = _measure.count_errors(got, want)
+    want = exactly(1, np.nan, np.nan, MIN32, -1e-30, MIN32 / 2, -MIN32 / 4, 1, 0, np.inf, 1)
+    found = _measure.count_errors(got, *want)
     assert found["wrong_nan"] == 3
     assert found["lost"] == 2  # a truth below the smallest subnormal may round to 0
     assert found["wrong_sign"] == 2
@@ -95,16 +101,41 @@ def test_float32_sums_and_worst_do_not_depend_on_blocks(size):
     got = (want * (1 + rng.normal(size=size) * 1e-7)).astype(np.float32)
     pairs = zip(got.tolist(), want.tolist(), strict=True)
     exact = [float(ulp_by_fractions(g, Fraction(w), 24, -149, 128)) for g, w in pairs]
-    found = _measure.count_errors(got, want)
+    found = _measure.count_errors(got, *exactly(*want))
     assert found["sum_ulp"] == pytest.approx(sum(exact), rel=1e-12)
     if size:
         assert found["worst"] == int(np.argmax(exact))
         assert found["max_ulp"] == pytest.approx(max(exact), rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("got", "hi", "lo", "ulp"),
+    [
+        (1.0, 1.0, 2.0**-60, 2.0**-37),
+        (1.0, 1.0, -(2.0**-60), 2.0**-36),  # the binade below 1
+        (1 - 2.0**-24, 1.0, -(2.0**-60), 1 - 2.0**-36),
+        (-2.0, -2.0, 2.0**-60, 2.0**-37),
+        (MIN32, MIN32, -MIN32 * 2.0**-30, 2.0**-30),
+        (0.0, MIN32, -MIN32 * 2.0**-60, 1.0),
+        (np.inf, MAX32, 2.0**70, 1 - 2.0**-34),
+        (MAX32, 2.0**200, 2.0**100, 1.0),
+    ],
+)
+def test_float32_error_of_a_pair(got, hi, lo, ulp):
+    want = Exact(np.array([hi]), np.array([lo]), np.zeros(1))
+    found = float32_errors(np.zeros(1), np.float32([got]), want)
+    assert found.max_ulp == pytest.approx(ulp, rel=1e-12)
+    assert found.lost == (got == 0 and hi + lo >= MIN32 and lo >= 0)
+
+
+def test_the_error_of_an_exact_value_counts():
+    want = Exact(np.array([1.0]), np.zeros(1), np.array([2.0**-30]))
+    assert float32_errors(np.ones(1), np.float32([1]), want).max_ulp == 2.0**-7
+
+
 def test_measure_wants_equal_lengths():
-    with pytest.raises(ValueError, match="got has 2 elements and want 3"):
-        _measure.count_errors(np.zeros(2, np.float32), np.zeros(3))
+    with pytest.raises(ValueError, match="got has 2 elements and the exact values 3"):
+        _measure.count_errors(np.zeros(2, np.float32), *np.zeros((3, 3)))
 
 
 TINY = f"{2.0**-60!r}"
@@ -255,6 +286,13 @@ def test_chunks_cover_everything_once():
     assert sum(map(len, strided)) == len(range(0, 2**32, 4099))
 
 
+def identity(x, out):
+    """A reference of x itself."""
+    for array, value in zip(out, (x, 0, 0), strict=True):
+        np.copyto(array, value)
+    return np.empty(0, np.uint32)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_sweep_counts_every_pattern(threads):
     seen = []
@@ -264,10 +302,25 @@ def test_sweep_counts_every_pattern(threads):
         out[x == 1.0] = np.nextafter(np.float32(1), np.float32(2))
 
     some = [range(0x3F7FFF00, 0x3F800100), range(0x7F800000, 0x7F800010)]  # around 1; infinity and NaN
-    found = sweep.sweep(one_off, lambda x, out: np.copyto(out, x), some, threads, seen.append)
+    found, near_root, undecided = sweep.sweep(one_off, identity, some, threads, seen.append)
     assert (found.points, found.max_ulp, found.sum_ulp) == (528, 1.0, 1.0)
     assert found.worst == (1.0, 1 + 2.0**-23, 1.0)
+    assert near_root == undecided == 0
     assert sorted(seen) == [16, 512]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_sweep_leaves_out_what_is_undecided(threads):
+    def reference(x, out):
+        identity(x, out)
+        return np.flatnonzero(x == 1.0).astype(np.uint32)
+
+    def wrong(x, out):
+        np.copyto(out, np.where(x == 1.0, 5, x))
+
+    some = [range(0x3F7FFF00, 0x3F800000), range(0x3F800000, 0x3F800100)]
+    found, _, undecided = sweep.sweep(wrong, reference, some, threads)
+    assert (found.points, found.max_ulp, undecided) == (511, 0.0, 1)
 
 
 def test_near_a_root_the_largest_term_counts():

@@ -1,26 +1,27 @@
 """float64 kernels compared with the exact values of their formulas, at sampled points.
 
 Near a root of f' (or of f) the terms of the sum cancel. So within 2^-20 of a root, an error above the bound
-is measured in ULP of the largest term (products multiplied out, see ``terms.py``), and counted.
+is measured in ULP of the largest term (products multiplied out, see ``terms.py``), and counted. The exact
+values check the reference of float32, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastact.activations.formula import compile_formula
 from fastact.evaluation.accuracy.bits import Floats
-from fastact.evaluation.accuracy.errors import SMALLEST_NORMAL, Errors, errors_in_ulp, gather, ulp64
+from fastact.evaluation.accuracy.errors import SMALLEST_NORMAL, Measured, errors_in_ulp, gather, ulp64
 from fastact.evaluation.accuracy.points import roots, sample
 from fastact.evaluation.accuracy.subjects import Subject
 from fastact.evaluation.accuracy.sweep import Function
 from fastact.evaluation.accuracy.terms import largest_term
 from fastact.evaluation.accuracy.truth import Oracle, truth_where_decided
+from fastact.evaluation.reference.values import Reference
 
 NEAR_ROOT = 2.0**-20
 SLICE = 4096  # points of a job
@@ -34,19 +35,6 @@ class Job:
     points: Floats
     roots: Floats  # of what is measured
     oracle: Oracle | None = None
-
-
-class Measured(NamedTuple):
-    """The errors of a job."""
-
-    errors: Errors
-    near_root: int = 0  # points near a root, measured in ULP of the largest term
-    undecided: int = 0  # points left out, since their exact values could not be computed
-
-    def joined(self, other: Measured) -> Measured:
-        """Those of both jobs."""
-        counts = self.near_root + other.near_root, self.undecided + other.undecided
-        return Measured(self.errors + other.errors, *counts)
 
 
 def jobs(subject: Subject, points: int, oracle: Oracle | None = None) -> Iterator[Job]:
@@ -79,6 +67,11 @@ def measure(job: Job, kernel: Function | None = None) -> Measured:
     subject = job.subject
     want, decided = truth_where_decided(subject.text, subject.activation.parameters, job.points, job.oracle)
     points = job.points[decided]
+    contradicted = Reference(subject.text, subject.activation.parameters, job.oracle).contradicts(
+        points, want
+    )
+    if contradicted.size:
+        raise ArithmeticError(f"the reference of float32 is wrong at x = {float(contradicted[0]).hex()}")
     got = np.empty_like(points)
     (kernel or subject)(points, got)
     errors = errors_in_ulp(got, want)

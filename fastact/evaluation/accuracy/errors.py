@@ -7,8 +7,10 @@ zeros and signs can be wrong whatever the size of the error.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastact.evaluation import _measure
 from fastact.evaluation.accuracy.bits import LARGEST, Floats
@@ -54,9 +56,39 @@ class Errors:
         return self.max_ulp <= bound and not (self.wrong_nan or self.lost or self.wrong_sign)
 
 
-def float32_errors(x: Floats, got: Floats, want: Floats) -> Errors:
-    """Errors of float32 results against float64 values; computed in C, without the GIL."""
-    found = _measure.count_errors(got, want)
+class Measured(NamedTuple):
+    """The errors of one measurement, or of a part of it."""
+
+    errors: Errors
+    near_root: int = 0  # points near a root, measured in ULP of the largest term
+    undecided: int = 0  # points left out, since their exact values could not be computed
+
+    def joined(self, other: Measured) -> Measured:
+        """Those of both."""
+        counts = self.near_root + other.near_root, self.undecided + other.undecided
+        return Measured(self.errors + other.errors, *counts)
+
+
+class Exact(NamedTuple):
+    """Exact values of float32 results, as arrays: each is within err of hi + lo, or NaN."""
+
+    hi: Floats
+    lo: Floats
+    err: Floats
+
+    @classmethod
+    def empty(cls, n: int) -> Exact:
+        """Arrays for n values."""
+        return cls(*np.empty((3, n)))
+
+    def part(self, which: slice | NDArray[np.bool_]) -> Exact:
+        """Some of the values."""
+        return Exact(*(each[which] for each in self))
+
+
+def float32_errors(x: Floats, got: Floats, want: Exact) -> Errors:
+    """Errors of float32 results, with those of the exact values added; computed in C, without the GIL."""
+    found = _measure.count_errors(got, *want)
     i = found["worst"]
     return Errors(
         found["count"],
@@ -66,7 +98,7 @@ def float32_errors(x: Floats, got: Floats, want: Floats) -> Errors:
         found["wrong_nan"],
         found["lost"],
         found["wrong_sign"],
-        (float(x[i]), float(got[i]), float(want[i])) if found["max_ulp"] > 0 else None,
+        (float(x[i]), float(got[i]), float(want.hi[i])) if found["max_ulp"] > 0 else None,
     )
 
 

@@ -11,11 +11,13 @@ from matplotlib.figure import Figure
 
 from fastact.activations.base import Activation
 from fastact.evaluation.accuracy.bits import Floats, steps
-from fastact.evaluation.accuracy.errors import errors_in_ulp, float32_errors
+from fastact.evaluation.accuracy.errors import Exact, errors_in_ulp
 from fastact.evaluation.accuracy.points import FAR, roots, sample
 from fastact.evaluation.accuracy.subjects import DIRECTIONS, Subject, label
+from fastact.evaluation.accuracy.sweep import compared
 from fastact.evaluation.accuracy.truth import Oracle, truth_where_decided
 from fastact.evaluation.files import replacing
+from fastact.evaluation.reference.values import Reference
 
 COLOURS = ("#3b6fd4", "#e0592a", "#2a9d74", "#8d4fc4", "#d1a021", "#d63a7e", "#3aa6c9", "#6b6b6b")
 DASHES = ("-", "--", "-.", ":")
@@ -107,13 +109,14 @@ def draw_curves(activations: Sequence[Activation], path: Path, low: float = -5.0
 # Errors -------------------------------------------------------------------------------------------
 
 
-def _float32_dots(subject: Subject, n: int) -> tuple[Floats, Floats]:
+def _float32_dots(subject: Subject, n: int, oracle: Oracle | None) -> tuple[Floats, Floats]:
     """Inputs through the sizes of interest and their errors: the worst of each DOT neighbouring inputs."""
     subject = subject.rounded("float32")
+    reference = Reference(subject.text, subject.activation.parameters, oracle)
     positive = steps(NEAR, FAR, n * DOT // 2).astype(np.float32)
     found = []
     for x in (half[i : i + DOT] for half in (positive, -positive) for i in range(0, positive.size, DOT)):
-        errors = float32_errors(x, subject(x), subject(x.astype(np.float64)))
+        errors = compared(reference, x.astype(np.float64), subject(x), Exact.empty(x.size)).errors
         found.append((x[0] if errors.worst is None else errors.worst[0], errors.max_ulp))
     x, ulp = np.array(found).T
     return x, ulp
@@ -135,7 +138,7 @@ def draw_errors(activation: Activation, path: Path, points: int = 2000, oracle: 
         for ax, direction, colour in zip(row, DIRECTIONS, COLOURS, strict=False):
             subject = Subject(activation, direction)
             single = dtype == "float32"
-            x, ulp = _float32_dots(subject, points) if single else _float64_dots(subject, points, oracle)
+            x, ulp = (_float32_dots if single else _float64_dots)(subject, points, oracle)
             bound = subject.bound(dtype)
             finite = np.where(np.isfinite(ulp), ulp, 0.0)
             ax.scatter(x, finite, s=5, color=colour, alpha=0.45, linewidths=0, rasterized=True)

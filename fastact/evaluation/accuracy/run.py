@@ -19,13 +19,13 @@ from fastact import num_threads
 from fastact.activations.base import Activation
 from fastact.evaluation.accuracy import double
 from fastact.evaluation.accuracy.bits import Floats
-from fastact.evaluation.accuracy.double import Measured
-from fastact.evaluation.accuracy.errors import Errors
+from fastact.evaluation.accuracy.errors import Errors, Measured
 from fastact.evaluation.accuracy.results import OURS, Key, Result
 from fastact.evaluation.accuracy.subjects import DIRECTIONS, Subject, label
 from fastact.evaluation.accuracy.sweep import Function, sweep
 from fastact.evaluation.accuracy.truth import Oracle
 from fastact.evaluation.peers.base import Peer
+from fastact.evaluation.reference.values import Reference
 
 Override = Callable[[Subject], Function]
 WORTH_PROCESSES = 100_000  # points in float64 that take longer than starting processes does
@@ -120,11 +120,12 @@ class Run:
 
     def _sweep(self, rounded: Subject, function: Function, chunks: Sequence[range], by: str) -> Measured:
         title = f"{label(rounded.activation)} {rounded.direction} float32 {by}"
+        reference = Reference(rounded.text, rounded.activation.parameters, self.oracle)
         task = self.progress.add_task(title, total=sum(map(len, chunks)))
         with num_threads(1):
-            found = sweep(function, rounded, chunks, self.jobs, lambda n: self.progress.advance(task, n))
+            found = sweep(function, reference, chunks, self.jobs, lambda n: self.progress.advance(task, n))
         self.progress.remove_task(task)
-        return Measured(found)
+        return found
 
     def _float64(self, subject: Subject, pool: Executor | None) -> Measured:
         """fastact's kernel against exact values, in slices that processes share."""
