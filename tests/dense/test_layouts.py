@@ -185,3 +185,27 @@ def test_at_random(sizes: tuple[int, int, int], layouts: tuple[str, ...], name: 
     got = forward_and_backward(case, name)
     for a, b in zip(got[:4], want[:4], strict=True):
         assert close(a, b, 1e-3, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "b"),
+    [
+        ((5, 3), (0, 3, 4), (0, 1, 4)),
+        ((0, 5, 3), (0, 3, 4), (4,)),
+        ((5, 3), (3, 4), (0, 1, 4)),
+        ((3,), (0, 3, 4), (4,)),
+    ],
+    ids=str,
+)
+def test_empty_stacks(x: tuple[int, ...], w: tuple[int, ...], b: tuple[int, ...]) -> None:
+    """Gradients that are sums over an empty stack are 0, and those that are empty have no memory to write to."""
+    arrays = [np.ones(shape) for shape in (x, w, b)]
+    y, saved = fa.dense_forward(*arrays, activation="gelu")
+    memory = np.ones(100)
+    outs = tuple(memory[:0].reshape(a.shape) if a.size == 0 else np.ones(a.shape) for a in arrays)
+    for accumulate in (True, False):
+        gradients = fa.dense_backward(y, *arrays[:2], saved, out=outs, accumulate=accumulate)
+        assert (memory == 1).all()
+        for gradient, array in zip(gradients, arrays, strict=True):
+            assert gradient.shape == array.shape
+            assert (gradient == accumulate).all()
