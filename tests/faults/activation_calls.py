@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import reference
 from calls import Call, Want, flattened, plain
-from models import ROUNDED_KINKS, Model, any_model, entry, subshape
+from models import Model, any_model, entry, subshape
 from operands import FLOATS, INTEGERS, KINDS, Choices, Operands, Shape, wrapped
 
 import fastact as fa
@@ -41,7 +41,7 @@ def computed_in(arrays: list[Any]) -> np.dtype[Any]:
 
 
 def unknown_at(grad_y: Any, x: Any, slopes: Any) -> Any:
-    """Where NumPy's formulas do not hold: extreme inputs, and infinite gradients of derivatives that may underflow."""
+    """Where NumPy's formulas do not hold: extreme inputs, infinite gradients where f' may underflow."""
     with np.errstate(all="ignore"):
         x = np.asarray(x, np.float64)
         found = np.abs(x) > 6.5
@@ -50,14 +50,6 @@ def unknown_at(grad_y: Any, x: Any, slopes: Any) -> Any:
             found = found | (np.isfinite(grad_y) & (np.abs(grad_y) > 6.5))
             found = found | (~np.isfinite(grad_y) & (slopes != 0) & (np.abs(slopes) < 1e-2))
     return found
-
-
-def at_rounded_kinks(model: Model, x: Any) -> Any:
-    """Where f' jumps and rounding decides on which side x is."""
-    if not any(name in model.name for name in (*ROUNDED_KINKS, "mixed")):
-        return False
-    x = np.asarray(x, np.float64)
-    return np.abs(np.abs(x) - 3) < 0.01
 
 
 # One method ---------------------------------------------------------------------------------------
@@ -223,8 +215,6 @@ def wanted(drawn: Drawn) -> list[Want]:
             found = model.by[drawn.parameter](x, wide)
         else:
             found = getattr(model, of)(x, wide)
-        if of == "slope" and method != "derivative_by":
-            unknown = unknown | at_rounded_kinks(model, x)
         if grad_y is not None:
             unknown = unknown | unknown_at(grad_y, x, found)
             found = reference.times(grad_y, found)

@@ -1,4 +1,6 @@
-"""How long the campaign takes: a fixed share of each test in the suite, as many examples as are asked for otherwise."""
+"""How long the campaign takes: in the suite the same few examples of each test, else as many as are asked
+for in FASTACT_FAULTS_EXAMPLES, drawn anew.
+"""
 
 from __future__ import annotations
 

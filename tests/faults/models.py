@@ -1,13 +1,14 @@
 """Activations of every kind with values for their parameters, and what NumPy computes for them.
 
-A model is an activation of the package beside functions made of the campaign's own formulas. Does not know how it is
-called.
+A model is an activation of the package beside functions made of the campaign's own formulas. Does not know
+how it is called.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ import fastact as fa
 
 Wide = Mapping[str, Any]  # values of parameters, in float64
 
-# For these values the derivative jumps where rounding decides, which no formula can tell
-ROUNDED_KINKS = {"hard_sigmoid": "slope"}
+# With their defaults the derivative jumps where rounding decides, which NumPy's formula cannot tell
+ROUNDED_KINKS = ("hard_sigmoid",)
 
 
 @dataclass
@@ -96,7 +97,7 @@ def entry(choices: Choices, operands: Operands, shape: Shape, options: Mapping[s
     name = choices.of(options.get("names", fa.names()))
     defaults = dict(fa.get(name).parameters)
     values = {k: parameter(choices, operands, shape, options["arrays"], options["native"]) for k in defaults}
-    if not options.get("every") and choices.often(3):
+    if name not in ROUNDED_KINKS and choices.often(3):
         values = {}
     fixed, given = fixed_and_given(choices, values, options["keywords"] is False or choices.often(2))
     if options["keywords"] is False:
@@ -137,7 +138,7 @@ def mixed(choices: Choices, operands: Operands, shape: Shape, options: Mapping[s
     edges = sorted({0, shape[-1], *(choices.integer(0, shape[-1]) for _ in range(2))})
     groups: dict[str, tuple[int, int, Model]] = {}
     listed: list[Any] = []
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         own = {**options, "keywords": False}
         model = entry(choices, operands, (*shape[:-1], stop - start), own)
         if any(a.ndim and a.shape[-1] not in (1, stop - start) for a in model.arrays()):
@@ -175,8 +176,8 @@ def mixed(choices: Choices, operands: Operands, shape: Shape, options: Mapping[s
 
 
 def any_model(choices: Choices, operands: Operands, shape: Shape, **options: Any) -> Model:
-    """Options: `arrays` allows parameters that are arrays, `native` keeps them in the base dtype, `keywords` allows
-    them by keyword, `names` limits the entries."""
+    """Options: `arrays` allows parameters that are arrays, `native` keeps them in the base dtype, `keywords`
+    allows them by keyword, `names` limits the entries."""
     options = {"arrays": True, "native": False, "keywords": True, **options}
     choices = choices.again()
     kinds = [entry] * 6 + [surrogate] + ([mixed] * 2 if shape and shape[-1] else [])

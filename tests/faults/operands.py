@@ -1,7 +1,7 @@
 """Arrays of any dtype, layout and container, some of them over each other in one piece of memory.
 
-Values are small multiples of 1/8, with a few NaN, infinite and extreme ones where these are asked for. Does not know
-fastact.
+Values are small multiples of 1/8, with a few NaN, infinite and extreme ones where these are asked for. Does
+not know fastact.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ Shape = tuple[int, ...]
 class Choices:
     """Decisions that follow from one number, drawn by hypothesis: of 0 the simplest ones, else random ones.
 
-    One draw for many decisions takes a tenth of the time, and failures still shrink to arguments most of which are the
-    simplest.
+    One draw for many decisions takes a tenth of the time; failures still shrink to arguments most of which
+    are the simplest.
     """
 
     def __init__(self, draw: Callable[[Any], Any]) -> None:

@@ -1,7 +1,8 @@
 """What the campaign compares with: every activation's formula in NumPy, its derivatives by complex steps.
 
-f(x + ih) = f(x) + ih f'(x) for a small h, so that one formula gives the value, the derivative and the derivatives by
-parameters. Shares no code and no constant with the package. Knows formulas; does not know how fastact is called.
+f(x + ih) = f(x) + ih f'(x) for a small h, so that one formula gives the value, the derivative and the
+derivatives by parameters. Shares no code and no constant with the package. Knows formulas; does not know how
+fastact is called.
 """
 
 from __future__ import annotations

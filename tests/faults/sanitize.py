@@ -3,10 +3,10 @@
     python tests/faults/sanitize.py address [--isas "sse2 avx2"] [--examples 500]
     python tests/faults/sanitize.py thread
 
-``address`` (AddressSanitizer and UndefinedBehaviorSanitizer, GCC) runs the C tests, then the campaign of this folder on
-extensions built likewise. ``thread`` (ThreadSanitizer, clang and LLVM's OpenMP runtime, which tells it what it does:
-``apt-get install clang libomp-dev``) runs the C test of teams of threads and calls from many threads. Everything is
-built in build/sanitized; the first build takes some minutes for each instruction set.
+``address`` (AddressSanitizer and UndefinedBehaviorSanitizer, GCC) runs the C tests, then the campaign of this
+folder on extensions built likewise. ``thread`` (ThreadSanitizer; clang and LLVM's OpenMP runtime:
+``apt-get install clang libomp-dev``) runs the C test of teams of threads. Everything is built in
+build/sanitized; the first build takes some minutes for each instruction set.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CSRC = ROOT / "fastact/csrc"
+COMMON = "-O1 -g1 -fno-omit-frame-pointer -w"
 FLAGS = {
-    "address": "-O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -w",
-    "thread": "-O1 -g1 -fno-omit-frame-pointer -fsanitize=thread -w",
+    "address": f"{COMMON} -fsanitize=address,undefined -fno-sanitize-recover=undefined",
+    "thread": f"{COMMON} -fsanitize=thread",
 }
 COMPILER = {"address": "gcc", "thread": "clang"}
 PROGRAMS = {
