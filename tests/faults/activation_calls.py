@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import reference
-from calls import Call, Want, flattened, plain
+from calls import Call, Want, plain
 from models import Model, any_model, entry, subshape
 from operands import FLOATS, INTEGERS, KINDS, Choices, Operands, Shape, wrapped
 
@@ -159,11 +159,9 @@ def method_call(choices: Choices, method: str) -> Call | None:
     arguments = [*([drawn.parameter] if method == "derivative_by" else []), *data]
     copies = [(passed, plain(passed).copy()) for passed in data if drawn.kind is not None]
     narrowed = any(want.precision > want.dtype.itemsize for want in wants)
-    # it also reads an `out` of another dtype where `where` is given, and converts what is in it
-    outs = [out for out in flattened(keywords.get("out", ())) if out is not None]
-    narrowed = narrowed or (
-        "where" in keywords and len({*(o.dtype for o in outs), *(w.dtype for w in wants)}) > 1
-    )
+    # NumPy also reads an `out` of another dtype where `where` is given, and converts what is in it
+    # and masked arrays have a fill value that float16 cannot hold
+    narrowed = narrowed or "where" in keywords or drawn.kind == "masked"
     if drawn.dtype is not None:
         narrowed = narrowed or any(a.itemsize > drawn.dtype.itemsize for a in drawn.arrays.values())
     text = f"{model.activation!r}.{method}"

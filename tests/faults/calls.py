@@ -61,7 +61,7 @@ def described(value: Any) -> str:
     """An argument, for messages."""
     if isinstance(value, (tuple, list)):
         return f"({', '.join(map(described, value))})"
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
         text = np.array2string(value, threshold=40, separator=",").replace("\n", "")
         return f"{type(value).__name__}({value.dtype}, {value.shape}, strides {value.strides}: {text})"
     return f"{type(value).__name__} {value!r}"

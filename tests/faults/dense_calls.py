@@ -169,8 +169,11 @@ class LayerCalls:
         """fastact.dense_forward; None where what is to be saved does not suffice."""
         keywords: dict[str, Any] = {"activation": self.model.activation, "save": save}
         given = self.out(self.shape) if out else None
+        earlier = held = None
         if self.choices.often(3):
             earlier = self.earlier()
+            if earlier.array is not None and not earlier.array.flags.writeable:
+                held = earlier.array.copy()
             keywords["out"] = given, earlier
         elif out:
             keywords["out"] = given
@@ -183,13 +186,15 @@ class LayerCalls:
             return y
 
         try:
-            self.call(function, self.arrays, keywords, [want])
+            self.y = self.call(function, self.arrays, keywords, [want])[0]
         except AssertionError as error:
             if save is None or not isinstance(error.__cause__, TypeError) or "save" not in str(error):
                 raise
             return None
         saved = kept[-1]
-        if saved.array is not None and saved.kind != "output":
+        if held is not None:
+            assert np.array_equal(earlier.array, held, equal_nan=True), "a read-only array was changed"
+        if saved.array is not None and save != "output":
             for memory in (self.operands.shared, *self.operands.owned):
                 assert not np.shares_memory(saved.array, memory.data), "saved lies in an operand"
         return saved

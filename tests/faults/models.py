@@ -22,6 +22,8 @@ Wide = Mapping[str, Any]  # values of parameters, in float64
 # With their defaults the derivative jumps where rounding decides, which NumPy's formula cannot tell
 ROUNDED_KINKS = ("hard_sigmoid",)
 
+NAMES = [*fa.names(), *2 * [name for name in fa.names() if fa.get(name).parameters]]
+
 
 @dataclass
 class Model:
@@ -78,7 +80,7 @@ def parameter(choices: Choices, operands: Operands, shape: Shape, arrays: bool, 
     """A number, or an array that broadcasts to this shape."""
     if not arrays or choices.often(2):
         return number(choices)
-    kinds = [operands.base] * 4 + ([] if native else [*FLOATS, *INTEGERS[1:]])
+    kinds = [operands.base] * 24 + ([] if native else [*FLOATS, *INTEGERS[1:]])
     return operands.input(subshape(choices, shape), choices.of(kinds), least=1)
 
 
@@ -94,9 +96,13 @@ def fixed_and_given(choices: Choices, values: dict[str, Any], bindable: bool) ->
 
 
 def entry(choices: Choices, operands: Operands, shape: Shape, options: Mapping[str, Any]) -> Model:
-    name = choices.of(options.get("names", fa.names()))
+    name = choices.of(options.get("names", NAMES))
     defaults = dict(fa.get(name).parameters)
-    values = {k: parameter(choices, operands, shape, options["arrays"], options["native"]) for k in defaults}
+    values = {
+        k: parameter(choices, operands, shape, options["arrays"], options["native"])
+        for k in defaults
+        if name in ROUNDED_KINKS or not choices.often(5)
+    }
     if name not in ROUNDED_KINKS and choices.often(3):
         values = {}
     fixed, given = fixed_and_given(choices, values, options["keywords"] is False or choices.often(2))

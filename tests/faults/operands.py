@@ -27,7 +27,7 @@ INTEGERS = (
     np.int64,
     np.uint64,
 )
-HALF = 1024  # bytes of shared memory for parameters, and as many for data; results lie anywhere
+HALF = 384  # bytes of shared memory for parameters, and as many for data; results lie anywhere
 EXTREMES = (np.nan, np.inf, -np.inf, 3e38, -1e30, 1e-40, -0.0)
 OPTIONAL = {name: importlib.util.find_spec(name) is not None for name in ("pandas", "xarray", "dask")}
 
@@ -139,16 +139,19 @@ class Operands:
     base: Any = np.float32  # of what lies in shared memory
     shared: Memory = field(default_factory=lambda: Memory.of(2 * HALF))
     owned: list[Memory] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)  # of what lies in shared memory
 
     def _place(
         self, choices: Choices, shape: Shape, dtype: np.dtype[Any], region: range | None, repeated: bool
     ) -> tuple[Any, Memory]:
-        """A view of shared memory in this region, or of memory of its own."""
+        """A view of shared memory in this region, at its start or anywhere, or of memory of its own."""
         misaligned = region is None and choices.often(12)
         found = layout(choices, shape, dtype.itemsize, repeated, misaligned)
         spare = -1 if region is None else (len(region) - found.total) // 8
         if region is not None and spare >= 0:
-            memory, start = self.shared, region.start + 8 * choices.integer(0, spare)
+            start = region.start + 8 * (choices.integer(0, spare) if choices.often(2) else 0)
+            memory = self.shared
+            self.starts.append(start)
         else:
             memory, start = Memory.of(found.total + 16), 0
             self.owned.append(memory)
@@ -172,7 +175,8 @@ class Operands:
     def result(self, shape: Shape, dtype: Any) -> np.ndarray:
         """An array to write to, over whatever lies in shared memory."""
         choices = self.choices.again()
-        region = range(2 * HALF) if choices.often(2) else None
+        near = [range(start, 2 * HALF) for start in self.starts]  # over an operand or another result
+        region = choices.of([None, *3 * [choices.of([range(2 * HALF), *near])]])
         array, memory = self._place(choices, shape, np.dtype(dtype), region, repeated=False)
         if memory is not self.shared:
             array[...] = 3

@@ -49,10 +49,12 @@ def damaged(choices: Choices, content: Any) -> str:
 
 def read_damaged(choices: Choices, file: Path, content: Any, use: Callable[[], Any]) -> None:
     file.write_text(damaged(choices, content), errors="surrogatepass")
+    message = file.name
     try:
         use()
     except ValueError as error:
-        assert file.name in str(error), error
+        message = str(error)
+    assert file.name in message
 
 
 @effort(200)

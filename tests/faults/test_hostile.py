@@ -1,5 +1,6 @@
-"""A process in which memory is short, signals arrive, environment variables are wrong, other processes are started or
-pickles are damaged: right values, or an error that says what is wrong; never a crash, and right values afterwards."""
+"""A process in which memory is short, signals arrive, environment variables are wrong, other processes are
+started or pickles are damaged: right values, or an error that says what is wrong; never a crash, and right
+values afterwards."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Every function of the package, called so often that a leak of one object each would show.
 
-With FASTACT_FAULTS_EXAMPLES set there are 10^5 calls of each, after as many as fill all caches.
+With FASTACT_FAULTS_EXAMPLES set there are 10^5 calls of each, or as many as take 20 seconds, after as many as
+fill all caches.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ CALLS = {
 }
 
 MEASURE = """
-import resource, sys
+import resource, sys, time
 def block():
     with fa.num_threads(1):
         pass
@@ -158,11 +159,14 @@ def used():
     gc.collect()
     with open("/proc/self/statm") as file:
         return sys.getallocatedblocks(), int(file.read().split()[1]) * resource.getpagesize()
-def measure(statement, warm, count):
+def measure(statement, warm, most):
     code = compile(f"for _ in range(n): {statement}", "<calls>", "exec")
     exec(code, {**globals(), "n": warm})
     blocks, bytes_ = used()
-    exec(code, {**globals(), "n": count})
+    count, start = 0, time.monotonic()
+    while count < most and time.monotonic() < start + 20:
+        exec(code, {**globals(), "n": most // 20})
+        count += most // 20
     now_blocks, now_bytes = used()
     if now_blocks - blocks > count // 2 or now_bytes - bytes_ > 2**20:
         print(f"{statement}: {now_blocks - blocks} blocks, {now_bytes - bytes_} bytes")

@@ -18,6 +18,7 @@ def test_any_order_of_calls(data: st.DataObject, length: int) -> None:
     for _ in range(length):
         pending = take_step(choices, network, pending)
     for one in pending:
+        one.check_result()
         network.backward(one)
 
 
@@ -33,6 +34,7 @@ def take_step(choices: Choices, network: NetworkCalls, pending: list[Pass]) -> l
                 pending = [*pending, *([] if fed is None else [fed[1]])]
             elif choices.often(2):
                 y -= 3  # the caller's own
+                one.y_then = y.copy()
             pending = [*pending, one]
     elif kind <= 7 and pending:
         chosen = choices.of(range(len(pending)))

@@ -1,5 +1,5 @@
-"""A call with one argument that cannot be used is a TypeError or a ValueError that names the argument, and writes
-nothing."""
+"""A call with one argument that cannot be used is a TypeError or a ValueError that names the argument, and
+writes nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def activation_call(name: str, method: str) -> tuple[Callable[..., Any], dict[st
         positional = [arguments.pop(name) for name in data]
         return getattr(f, method)(*positional, out=out, **arguments)
 
-    return function, {**{name: ONES[SHAPE] for name in data}, **f.parameters}
+    return function, {**dict.fromkeys(data, ONES[SHAPE]), **f.parameters}
 
 
 def dense_backward(grad_y: Any, x: Any, w: Any, saved: Any, **keywords: Any) -> Any:
@@ -111,17 +111,21 @@ def spoil(choices: Choices) -> tuple[str, Callable[..., Any], dict[str, Any], st
     return text, function, arguments, name
 
 
+def message_of(call: Callable[[], Any]) -> str:
+    """That of the TypeError or ValueError that a call raises; empty if it raises none."""
+    try:
+        call()
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return ""
+
+
 @effort(300)
 @given(data=st.data())
 def test_the_argument_is_named(data: st.DataObject) -> None:
     text, function, arguments, name = spoil(Choices(data.draw))
-    called = f"{text} with {name}={arguments[name]!r}"
-    try:
-        function(**arguments)
-    except (TypeError, ValueError) as error:
-        assert name in str(error), f"{called}: {error}"
-    else:
-        raise AssertionError(f"{called}: no error")
+    message = message_of(lambda: function(**arguments))
+    assert name in message, f"{text} with {name}={arguments[name]!r}: {message or 'no error'}"
     assert all((array == 1).all() for array in ONES.values())
 
 
@@ -138,3 +142,53 @@ def test_shapes_that_do_not_fit(data: st.DataObject) -> None:
     with pytest.raises(ValueError, match="shape") as caught:
         function(**{**arguments, name: np.ones(shape, np.float32)})
     assert str(shape) in str(caught.value), f"{text}({name}): {caught.value}"
+
+
+@effort(60)
+@given(data=st.data())
+def test_more_positional_arguments(data: st.DataObject) -> None:
+    """They are never taken for `out`."""
+    choices = Choices(data.draw)
+    f = fa.get(choices.of(fa.names()))
+    method = choices.of(["__call__", "derivative", "backward", "value_and_derivative"])
+    count = 2 if method == "backward" else 1
+    more = [np.full(SHAPE, 7, np.float32) for _ in range(choices.integer(1, 2))]
+    with pytest.raises(TypeError, match="by keyword"):
+        getattr(f, method)(*[ONES[SHAPE]] * count, *more)
+    assert all((array == 7).all() for array in more)
+
+
+class Wrong:
+    """An activation from elsewhere that returns something else than an array of the shape of x."""
+
+    def __init__(self, method: str, result: Any) -> None:
+        self.method, self.result = method, result
+        if method == "derivative":
+            self.derivative = lambda x: result
+        else:
+            self.backward = lambda grad_y, x: result if method == "backward" else grad_y
+
+    def __call__(self, x: np.ndarray) -> Any:
+        return self.result if self.method == "forward" else x * 2
+
+
+@effort(60)
+@given(data=st.data())
+def test_results_of_activations_from_elsewhere(data: st.DataObject) -> None:
+    choices = Choices(data.draw)
+    results = [
+        ONES[SHAPE],
+        np.ones(2, np.float32),
+        np.ones((1, 3, 2)),
+        1.0,
+        None,
+        np.ones((3, 2), complex),
+        "text",
+    ]
+    wrong = Wrong(choices.of(["forward", "derivative", "backward"]), choices.of(results))
+
+    def both_passes() -> None:
+        y, saved = fa.dense_forward(ONES[SHAPE], ONES[4, 2], activation=wrong)
+        fa.dense_backward(y, ONES[SHAPE], ONES[4, 2], saved)
+
+    assert "returned an array" in message_of(both_passes)
