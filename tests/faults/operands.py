@@ -162,8 +162,9 @@ class Operands:
         choices = self.choices.again()
         dtype = np.dtype(self.base if dtype is None else dtype)
         region = None
-        if overlap and dtype == self.base and choices.often(2):
-            region = range(HALF) if like.get("least", 0) > 0 else range(HALF, 2 * HALF)
+        is_parameter = like.get("least", 0) > 0
+        if overlap and dtype == self.base and (choices.often(2) or (is_parameter and choices.often(2))):
+            region = range(HALF) if is_parameter else range(HALF, 2 * HALF)
         swap = region is None and dtype.itemsize > 1 and choices.often(16)
         stored = dtype.newbyteorder("S") if swap else dtype
         array, _ = self._place(choices, shape, stored, region, repeated=True)
