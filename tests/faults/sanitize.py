@@ -5,8 +5,8 @@
 
 ``address`` (AddressSanitizer and UndefinedBehaviorSanitizer, GCC) runs the C tests, then the campaign of this
 folder on extensions built likewise. ``thread`` (ThreadSanitizer; LLVM's OpenMP runtime, libomp-dev, and
-clang 15 or later: clang 14 does not compile platform/float16.c) runs the C test of teams of threads. Everything is built in
-build/sanitized; the first build takes some minutes for each instruction set.
+clang 15 or later: clang 14 does not compile platform/float16.c) runs the C test of teams of threads.
+Everything is built in build/sanitized; the first build takes some minutes for each instruction set.
 """
 
 from __future__ import annotations

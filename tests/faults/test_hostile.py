@@ -93,9 +93,10 @@ signal.signal(signal.SIGALRM, interrupt)
 picked, interrupted = random.Random(0), 0
 for _ in range({rounds}):
     number = picked.randrange(len(CALLS))
-    signal.setitimer(signal.ITIMER_REAL, picked.uniform(1e-5, 3e-3))
+    delay = picked.uniform(1e-5, 3e-3)
     try:
         try:
+            signal.setitimer(signal.ITIMER_REAL, delay)
             result = hash(flat(CALLS[number]()))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
