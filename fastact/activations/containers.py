@@ -60,7 +60,7 @@ def dtype_of(operand: Any) -> Any:
         return None
     try:
         return np.result_type(*columns)
-    except TypeError:  # a dtype of its own
+    except (TypeError, ValueError):  # a dtype of its own, or no columns
         return None
 
 

@@ -94,10 +94,10 @@ class Call:
     def _group(self, function: Function, start: int, stop: int, outs: list[Any]) -> tuple[Any, ...]:
         """The results of one function; `outs` are whole."""
         units = self.edges[-1]
-        keywords = dict(self.keywords)
-        if "where" in keywords:
-            keywords["where"] = columns(keywords["where"], start, stop, units)
-        if outs:
+        keywords = {name: value for name, value in self.keywords.items() if name != "where"}
+        if outs:  # without, all elements are computed, since NumPy warns of elements that are not set
+            if "where" in self.keywords:
+                keywords["where"] = columns(self.keywords["where"], start, stop, units)
             into = tuple(columns(out, start, stop, units) for out in outs)
             keywords["out"] = into if len(into) > 1 else into[0]
         return _tuple(function(*(columns(a, start, stop, units) for a in self.arrays), **keywords))

@@ -149,8 +149,8 @@ def _dtype(function: str, name: str, array: Any) -> np.dtype[Any]:
             f"{function}: {name} is of type {type(array).__name__}, which refuses NumPy's functions"
         )
     try:
-        own = array.dtypes if not hasattr(array, "dtype") else [array.dtype]
-        dtype = np.result_type(*own)
+        own = [array.dtype] if hasattr(array, "dtype") else [*array.dtypes]
+        dtype = np.result_type(*own or [np.float64])  # a DataFrame without columns counts as float64
     except (TypeError, AttributeError) as error:
         raise TypeError(
             f"{function}: {name} is of type {type(array).__name__}; expected real numbers"

@@ -156,15 +156,16 @@ class Layer:
         others = [grad_y, self.x, self.w, array, *parameters]
         results = self._gradients(need_dx, out, accumulate, others)
         arrays = {name: None if r is None else r.array for name, r in results.items()}
-        if 0 in self.form.stack and not accumulate:  # no layer will write to them
+        if 0 not in self.form.stack:
+            if arrays["dx"] is not None and self.form.is_vector:
+                arrays["dx"] = arrays["dx"][np.newaxis]
+            if arrays["db"] is not None:
+                arrays["db"] = arguments.bias_row(arrays["db"])
+            self._run(form, True, kind, parameters, {"grad_y": grad_y, "saved": array, **arrays}, accumulate)
+        elif not accumulate:  # sums over no layers
             for result in arrays.values():
                 if result is not None:
                     result[...] = 0
-        if arrays["dx"] is not None and self.form.is_vector:
-            arrays["dx"] = arrays["dx"][np.newaxis]
-        if arrays["db"] is not None:
-            arrays["db"] = arguments.bias_row(arrays["db"])
-        self._run(form, True, kind, parameters, {"grad_y": grad_y, "saved": array, **arrays}, accumulate)
         dx, dw, db = (None if r is None else r.finish() for r in results.values())
         return dx, dw, db
 

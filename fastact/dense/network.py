@@ -17,7 +17,7 @@ from fastact._dense import Saved, is_container
 from fastact.arrays import Array, as_real
 from fastact.dense import arguments, containers
 from fastact.dense.functions import dense, dense_backward, dense_forward
-from fastact.dense.network_layers import NetworkLayer, assign, make_layers
+from fastact.dense.network_layers import NetworkLayer, assign, biases_for, biases_from, make_layers
 from fastact.dense.saved import prepared
 
 Gradients = tuple[Any, ...]
@@ -179,7 +179,7 @@ class Network:
         if found is not None:
             return found[0]
         for layer in self._layers:
-            batch = dense(batch, layer._w, layer._b, activation=layer.activation)
+            batch = dense(batch, layer._w, biases_for(layer, batch), activation=layer.activation)
         return batch  # type: ignore[no-any-return]
 
     __call__ = predict
@@ -227,8 +227,8 @@ class Network:
         kept: list[tuple[Any, Saved]] = []
         h = batch
         for layer in self._layers:
-            inputs = h
-            h, saved = dense_forward(inputs, layer._w, layer._b, activation=layer.activation)
+            inputs, b = h, biases_for(layer, h)
+            h, saved = dense_forward(inputs, layer._w, b, activation=layer.activation)
             kept.append((inputs, saved))
         return h, _saved(self, batch, h.shape, tuple(kept))
 
@@ -358,12 +358,12 @@ class Network:
                 arguments.target(f"{_BACKWARD}: out for {name}", given, shape, self.dtype, [])
         found: list[tuple[Any, ...]] = []
         for number, (inputs, kept) in reversed(list(enumerate(saved._kept))):
-            needed = need_dx or number > 0
-            w = self._layers[number]._w
+            w, needed = self._layers[number]._w, need_dx or number > 0
             results = dense_backward(grad_y, inputs, w, kept, need_dx=needed, need_parameters=need_parameters)
             grad_y = results[0]
             found.insert(0, results)
-        every = [found[0][0], *(f[1] for f in found), *(f[2] for f in found)]
+        db = map(biases_from, self._layers, (f[2] for f in found))
+        every = [found[0][0], *(f[1] for f in found), *db]
         stored = [_store(given, one, accumulate) for (_, given), one in zip(outs, every, strict=True)]
         gradients = self._grouped(stored)
         return (*gradients, tuple(f[3] for f in found)) if need_parameters else gradients

@@ -72,6 +72,18 @@ def assign(blame: str, name: str, own: Array, value: Any) -> None:
     Target(converted(array, own.dtype), own).finish()
 
 
+def biases_for(layer: NetworkLayer, x: Any) -> Array | None:
+    """A layer's biases as fastact.dense takes them for x; for one sample, of one axis, in shape (o,)."""
+    return layer._b.reshape(-1) if layer._b is not None and np.ndim(x) == 1 else layer._b
+
+
+def biases_from(layer: NetworkLayer, gradient: Any) -> Any:
+    """The gradient of what `biases_for` returned, in the shape of the layer's biases."""
+    if layer._b is None or np.ndim(gradient) == layer._b.ndim:
+        return gradient
+    return gradient.reshape(layer._b.shape)
+
+
 def make_layers(layers: Any) -> tuple[Array, tuple[NetworkLayer, ...]]:
     """The parameters in one array, and layers that are views of it."""
     given = [_unpacked(i, layer) for i, layer in enumerate(_listed(layers))]

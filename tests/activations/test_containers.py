@@ -130,6 +130,15 @@ def test_labels_that_differ() -> None:
         fa.mixed(["relu"] * 3)(VALUES, out=np.empty_like(VALUES), where=x > 0)
 
 
+def test_frames_without_columns(f: Any) -> None:
+    """Parameters need a dtype, which no column has."""
+    x = frame()[[]]
+    if f.units is None:
+        assert all(result.shape == (2, 0) for result in calls(f, x))
+    if f.learned and f.units is None:
+        assert [float(g) for g in f.parameter_gradients(x, x).values()] == [0.0]
+
+
 def test_datasets() -> None:
     """Each array is computed by itself; functions that need one array refuse."""
     xarray = pytest.importorskip("xarray", reason="xarray is not installed")

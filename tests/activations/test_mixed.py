@@ -167,6 +167,20 @@ def test_keywords_of_ufuncs(direction: tuple[str, int]) -> None:
         assert result.dtype == np.float64
 
 
+def test_where_with_a_result_over_the_input(direction: tuple[str, int]) -> None:
+    """Elements that are not computed stay, and NumPy has no reason to warn of unset ones."""
+    method, count = direction
+    f, memory = fa.mixed(["tanh"] * 2 + ["relu"]), np.linspace(-2, 2, 30)
+    x, where = memory[:12].reshape(4, 3), np.arange(3) > 0
+    want = helpers.each(getattr(f, method)(*[x.copy()] * count))
+    results = [memory[1:13].reshape(4, 3), np.empty((4, 3))][: len(want)]
+    before = [result.copy() for result in results]
+    getattr(f, method)(*[x] * count, out=outs(results), where=where)
+    for result, expected, kept in zip(results, want, before, strict=True):
+        oracle.assert_same_bits(result[:, 1:], expected[:, 1:])
+        oracle.assert_same_bits(result[:, 0], kept[:, 0])
+
+
 def test_no_temporaries_of_the_size_of_the_input() -> None:
     f, x = fa.mixed(LISTED), np.ones((2000, UNITS), np.float32)
     f(x)

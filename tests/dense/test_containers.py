@@ -230,6 +230,16 @@ def test_pandas(activation: str | None) -> None:
     assert isinstance(fa.dense(x, case.w), pandas.DataFrame)
 
 
+def test_pandas_without_columns() -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    x, w = pandas.DataFrame(index=["a", "b"]), np.ones((0, 3))
+    y, saved = fa.dense_forward(x, w, np.ones(3), activation="relu")
+    assert (y == 1).all(axis=None)
+    assert list(y.index) == ["a", "b"]
+    dx, dw, db = fa.dense_backward(np.ones((2, 3)), x, w, saved)
+    assert (dx.shape, dw.shape, db.tolist()) == ((2, 0), (0, 3), [2, 2, 2])
+
+
 def test_xarray() -> None:
     """NumPy's matmul refuses them, and so does this."""
     xarray = pytest.importorskip("xarray", reason="xarray is not installed")

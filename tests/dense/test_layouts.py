@@ -7,6 +7,7 @@ Must not depend on any activation.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -185,3 +186,39 @@ def test_at_random(sizes: tuple[int, int, int], layouts: tuple[str, ...], name: 
     got = forward_and_backward(case, name)
     for a, b in zip(got[:4], want[:4], strict=True):
         assert close(a, b, 1e-3, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "b"),
+    [
+        ((5, 3), (0, 3, 4), (0, 1, 4)),
+        ((0, 5, 3), (0, 3, 4), (4,)),
+        ((5, 3), (3, 4), (0, 1, 4)),
+        ((3,), (0, 3, 4), (4,)),
+    ],
+    ids=str,
+)
+def test_empty_stacks(
+    x: tuple[int, ...], w: tuple[int, ...], b: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gradients that are sums over an empty stack are 0; those that are empty have no memory to write to."""
+    arrays = [np.ones(shape) for shape in (x, w, b)]
+    y, saved = fa.dense_forward(*arrays, activation="gelu")
+    memory, empty = np.ones(100), np.empty
+
+    def empty_in_memory(shape: Any, dtype: Any = float) -> np.ndarray:
+        if np.dtype(dtype) == float and 0 in shape:  # as NumPy makes them, with strides of 0
+            return np.ndarray(shape, float, memory.data, 0, (0,) * len(shape))
+        return empty(shape, dtype)
+
+    monkeypatch.setattr(np, "empty", empty_in_memory)
+    gradients = fa.dense_backward(y, *arrays[:2], saved)
+    outs = tuple(np.ones(a.shape) for a in arrays)
+    for result, value in (
+        (gradients, 0),
+        (fa.dense_backward(y, *arrays[:2], saved, out=outs, accumulate=True), 1),
+    ):
+        assert (memory == 1).all()
+        for gradient, array in zip(result, arrays, strict=True):
+            assert gradient.shape == array.shape
+            assert (gradient == value).all()

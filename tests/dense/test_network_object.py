@@ -76,6 +76,23 @@ def test_biases_with_two_axes() -> None:
     assert net.layers[0].b.shape == (1, 2)
 
 
+@pytest.mark.parametrize("activation", ["gelu", fa.surrogate("gelu", "gelu"), Cube()], ids=repr)
+def test_one_sample_and_biases_with_two_axes(activation: Any) -> None:
+    """The result has the axes of x, however the pass is computed."""
+    nets = [fa.Network([(W, b, activation), (W.T, None, None)]) for b in (B, B[None])]
+    results = []
+    for net in nets:
+        y, saved = net.forward(X[0])
+        assert np.array_equal(net.predict(X[0]), y)
+        results.append((y, *net.backward(y, saved)))
+    (y, dx, dw, db), (y_2, dx_2, dw_2, db_2) = results
+    assert np.array_equal(y, y_2)
+    assert np.array_equal(dx, dx_2)
+    assert all(map(np.array_equal, dw, dw_2))
+    assert db_2[0].shape == (1, 2)
+    assert np.array_equal(db[0], db_2[0][0])
+
+
 # Memory -----------------------------------------------------------------------------------------------
 
 ALLOCATIONS = """

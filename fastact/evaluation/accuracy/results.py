@@ -71,7 +71,7 @@ class Result:
 
         Raises
         ------
-        ValueError, KeyError, TypeError, AttributeError
+        ValueError, KeyError, TypeError, AttributeError, OverflowError
             For values of another kind. fastact's results must have a bound.
 
         Examples
@@ -81,6 +81,9 @@ class Result:
         True
         """
         v = values
+        for name in ("name", "direction", "dtype", "by"):
+            if not isinstance(v[name], str):
+                raise TypeError(f"{name} is {v[name]!r}; expected text")
         x, got, want = (float.fromhex(v["worst"][key] or "nan") for key in ("x", "got", "want"))
         counts = {name: v[name] for name in ("over_one", "wrong_nan", "lost", "wrong_sign")}
         more = {"near_root": v["near_root"], "undecided": v.get("undecided", 0)}
@@ -92,6 +95,8 @@ class Result:
             raise ValueError(
                 f"bound of {v['by']} is {bound!r}; expected a number for {OURS}, null for others"
             )
+        if bound is not None and not math.isfinite(bound):
+            raise ValueError(f"bound is {bound!r}; expected a finite number")
         total = float(v["mean_ulp"]) * (v["points"] - v["wrong_nan"])
         worst = (x, got, want) if v["worst"]["x"] else None
         errors = Errors(v["points"], float(v["max_ulp"]), total, **counts, worst=worst)
@@ -147,7 +152,7 @@ def read_json(path: Path, about: Mapping[str, Any]) -> list[Result]:
             )
     try:
         return [Result.from_dict(each) for each in content["results"]]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(
             f"{str(path)!r} holds no results of this command: {type(error).__name__}: {error}"
         ) from error

@@ -6,6 +6,7 @@ Reads JSON files of ``bench --json``; fields that an older file lacks have their
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def read(path: Path, kind: str) -> list[dict[str, Any]]:
         ) from error
     if not isinstance(cells, list) or not cells:
         raise ValueError(f"{str(path)!r} holds no {kind!r} as bench --json writes them")
-    if not all(isinstance(ns, int | float) and 0 < ns < float("inf") for _, ns in times):
+    if not all(isinstance(ns, int | float) and 0 < ns <= sys.float_info.max for _, ns in times):
         raise ValueError(f"{str(path)!r} holds times that are not positive numbers")
     return cells
 
@@ -67,4 +68,11 @@ def compare(cells: Iterable[Cell], old: Iterable[Mapping[str, Any]]) -> Comparis
 def _key(kind: type[Any], values: Mapping[str, Any], threads: int) -> tuple[Any, ...]:
     """All fields of a case and the threads; JSON makes lists of tuples."""
     fields = (values.get(field.name, field.default) for field in dataclasses.fields(kind))
-    return (*(tuple(value) if isinstance(value, list) else value for value in fields), threads)
+    return (*map(_hashable, fields), _hashable(threads))
+
+
+def _hashable(value: Any) -> Any:
+    """A value from a JSON file; one that no case has, such as an object, equals that of no case."""
+    if isinstance(value, list | tuple):
+        return tuple(map(_hashable, value))
+    return repr(value) if isinstance(value, dict) else value

@@ -1,0 +1,145 @@
+"""Builds the C library, the C tests and the extensions with sanitizers, and runs what there is to run.
+
+    python tests/faults/sanitize.py address [--isas "sse2 avx2"] [--examples 500]
+    python tests/faults/sanitize.py thread
+
+``address`` (AddressSanitizer and UndefinedBehaviorSanitizer, GCC) runs the C tests, then the campaign of this
+folder on extensions built likewise. ``thread`` (ThreadSanitizer; LLVM's OpenMP runtime, libomp-dev, and
+clang 15 or later: clang 14 does not compile platform/float16.c) runs the C test of teams of threads.
+Everything is built in build/sanitized; the first build takes some minutes for each instruction set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CSRC = ROOT / "fastact/csrc"
+COMMON = "-O1 -g1 -fno-omit-frame-pointer -w"
+FLAGS = {
+    "address": f"{COMMON} -fsanitize=address,undefined -fno-sanitize-recover=undefined",
+    "thread": f"{COMMON} -fsanitize=thread",
+}
+ONLY_GCC = ("-fno-thread-jumps", "-fno-tree-pre")
+COMPILER = {"address": "gcc", "thread": "clang"}
+PROGRAMS = {
+    "address": ("test_activations", "test_platform", "test_dense", "test_dense_arguments", "test_threads"),
+    "thread": ("test_threads",),
+}
+OPTIONS = {
+    # Python and NumPy allocate things that live as long as the process; fork without exec is what is tested
+    "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:abort_on_error=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": "ignore_noninstrumented_modules=1:halt_on_error=0:exitcode=66",
+}
+
+
+def run(command: Sequence[str | Path], **environment: str) -> None:
+    print("+", *command, flush=True)
+    subprocess.run(
+        list(map(str, command)), check=True, cwd=ROOT, env={**os.environ, **OPTIONS, **environment}
+    )
+
+
+def build_library(kind: str, isas: str, folder: Path) -> Path:
+    make = ["make", "-s", f"-j{os.environ.get('JOBS', '1')}", "-C", CSRC, f"BUILD={folder / 'c'}"]
+    if COMPILER[kind] == "clang":  # which does not know all flags of GCC
+        flags = re.search("^CFLAGS_COMMON = (.*)$", (CSRC / "flags.mk").read_text(), re.MULTILINE)[1].split()
+        make.append(f"CFLAGS_COMMON={' '.join(flag for flag in flags if flag not in ONLY_GCC)}")
+    run([*make, f"ISAS={isas}", f"CC={COMPILER[kind]}", f"CFLAGS={FLAGS[kind]}"])
+    return folder / "c/libfastact.a"
+
+
+def run_c_tests(kind: str, isas: str, library: Path) -> None:
+    """The C programs of tests/c, on each instruction set."""
+    for name in PROGRAMS[kind]:
+        made = library.parent.parent / name
+        sources = [ROOT / f"tests/c/{name}.c", library]
+        includes = [f"-I{ROOT / 'include'}", f"-I{CSRC}"]
+        flags = ["-std=gnu11", *FLAGS[kind].split(), "-fopenmp"]
+        run([COMPILER[kind], *flags, *includes, *sources, "-lm", "-lpthread", "-o", made])
+        arguments = [str(library.parent)] if name == "test_platform" else []
+        for isa in isas.split():
+            run([made, *arguments], FASTACT_ISA=isa)
+
+
+def build_extensions(kind: str, library: Path, folder: Path) -> None:
+    """A copy of the package whose extensions contain the sanitized library."""
+    import numpy
+
+    package = folder / "package/fastact"
+    shutil.copytree(
+        ROOT / "fastact", package, dirs_exist_ok=True, ignore=shutil.ignore_patterns("csrc", "*.so", "lib")
+    )
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    includes = [ROOT / "include", CSRC, ROOT / "fastact", numpy.get_include(), sysconfig.get_path("include")]
+    for name in ("_core", "_dense"):
+        source, made = ROOT / f"fastact/{name}.c", package / f"{name}{suffix}"
+        linked = [library] if name == "_core" else []
+        flags = [*FLAGS[kind].split(), "-shared", "-fPIC", "-fvisibility=hidden", "-fopenmp"]
+        if not made.exists() or made.stat().st_mtime < max(source.stat().st_mtime, library.stat().st_mtime):
+            run(
+                [
+                    COMPILER[kind],
+                    *flags,
+                    *(f"-I{path}" for path in includes),
+                    source,
+                    *linked,
+                    "-lm",
+                    "-lpthread",
+                    "-o",
+                    made,
+                ]
+            )
+
+
+def run_campaign(isas: str, examples: int, folder: Path, tests: Sequence[str]) -> None:
+    """The tests of this folder, with the sanitizer's runtime loaded first."""
+    runtimes = [
+        subprocess.run(
+            ["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for name in ("libasan.so", "libubsan.so")
+    ]
+    for isa in isas.split():
+        run(
+            [sys.executable, "-P", "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests],
+            PYTHONPATH=str(folder / "package"),
+            LD_PRELOAD=":".join(runtimes),
+            FASTACT_ISA=isa,
+            FASTACT_FAULTS_EXAMPLES=str(examples),
+            FASTACT_FAULTS_SHRINK="0",
+            PYTHONMALLOC="malloc",
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("kind", choices=FLAGS)
+    parser.add_argument("--isas", default="avx2", help="instruction sets to build")
+    parser.add_argument("--examples", type=int, default=500, help="of each test of the campaign")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build/sanitized")
+    parser.add_argument("--skip-c", action="store_true", help="the campaign only")
+    parser.add_argument("--tests", nargs="+", default=["tests/faults"])
+    options = parser.parse_args()
+    folder = options.folder.resolve() / options.kind
+    library = build_library(options.kind, options.isas, folder)
+    if not options.skip_c:
+        run_c_tests(options.kind, options.isas, library)
+    if options.kind == "address":
+        build_extensions(options.kind, library, folder)
+        run_campaign(options.isas, options.examples, folder, options.tests)
+
+
+if __name__ == "__main__":
+    main()
