@@ -85,8 +85,10 @@ FA_INLINE double squareplus_derivative(double x, double b) {
     fa__pair r = fa__hypotenuse(a, b), sum = fa__add_double(r, a);
     double unit = fa__squareplus_unit(b), far_left = b / 4 / x / x;
     double left = fa__value(fa__div(fa__squareplus_left(sum, b, unit), r)) * (unit > 1 ? 0x1p-500 : 1);
-    double right = fa__value(fa__div(sum, r)) / 2, step = x > 0 ? 1 : x < 0 ? 0 : x == 0 ? 0.5 : x;
-    return b == 0 ? step : x < 0 ? (x < -FA__QUOTIENT_LIMIT ? far_left : left) : right;
+    double right = fa__value(fa__div(sum, r)) / 2, step = x > 0 ? 1 : 0;
+    step = x == 0 ? 0.5 : step + 0 * a; /* NaN stays */
+    double near = x < 0 ? left : right, found = x < -FA__QUOTIENT_LIMIT ? far_left : near;
+    return b == 0 ? step : found;
 }
 
 /* y^2/(y^2 + b/4), from x = y - b/(4 y) */
