@@ -13,8 +13,9 @@
  *
  * n is the number of elements; "..." are the activation's own parameters, by value, in the order of its entry. An output
  * may be the same array as an input (y == x), but may not overlap one otherwise. Arrays need the alignment of their
- * element type only. A call with a null pointer, or with more elements than memory can hold, does nothing. Large calls
- * use several threads: see fa_set_num_threads.
+ * element type only. f'(x) is rounded before it is multiplied: where it overflows, grad_x is infinite. A call with a
+ * null pointer, or with more elements than memory can hold, does nothing. Large calls use several threads: see
+ * fa_set_num_threads.
  */
 #ifndef FASTACT_H
 #define FASTACT_H

@@ -229,15 +229,32 @@ def turning_points(name: str, key: str, parameters: tuple[float, ...], dtype: ty
     steps = sorted({0.0, *steps})
     kinds = [_kind(name, key, x, parameters, dtype) for x in steps]
     brackets = [i for i in range(len(steps) - 1) if kinds[i] != kinds[i + 1]]
+
+    def kind(position: int) -> tuple[object, ...]:
+        return _kind(name, key, from_ordered(position, dtype), parameters, dtype)
+
     found = []
     for i in sorted(brackets, key=lambda i: abs(steps[i]))[:24]:
         low, high = ordered(steps[i], dtype), ordered(steps[i + 1], dtype)
-        while high - low > 1:
-            middle = (low + high) // 2
-            same = _kind(name, key, from_ordered(middle, dtype), parameters, dtype) == kinds[i]
-            low, high = (middle, high) if same else (low, middle)
-        found.append(from_ordered(low, dtype))
+        found += [from_ordered(p, dtype) for p in changes(kind, low, high)]
     return tuple(found)
+
+
+MOST_CHANGES = 6  # of a bracket: more classes than these a wave has, and nothing else
+
+
+def changes(kind: Callable[[int], object], low: int, high: int) -> list[int]:
+    """Positions from low to high before which and after which `kind` differs, such as those before a
+    function becomes subnormal, then zero: each is found from the end of the one before."""
+    found, last = [], kind(high)
+    while (here := kind(low)) != last and len(found) < MOST_CHANGES:
+        before, after = low, high
+        while after - before > 1:
+            middle = (before + after) // 2
+            before, after = (middle, after) if kind(middle) == here else (before, middle)
+        found.append(before)
+        low = after
+    return found
 
 
 @lru_cache(None)

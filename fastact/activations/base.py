@@ -217,7 +217,10 @@ class Activation(ABC):
 
     @abstractmethod
     def backward(self, grad_y: Any, x: Any, /, *, out: Any = None, **kwargs: Any) -> Any:
-        """grad_y * f'(x): the gradient with respect to the input; 0 where f'(x) is 0."""
+        """grad_y * f'(x): the gradient with respect to the input; 0 where f'(x) is 0.
+
+        f'(x) is rounded before it is multiplied, so that the result is infinite where f'(x) overflows.
+        """
 
     @abstractmethod
     def backward_from_output(self, grad_y: Any, y: Any, /, *, out: Any = None, **kwargs: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import math
+import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ def _mpmath_names() -> dict[str, Any]:
         "max": max,
         "sign": mp.sign,
         "pi": mp.pi,
+        "unrounded": _unrounded,
         "Phi": lambda x: mp.erfc(-x / mp.sqrt(2)) / 2,
         "phi": lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
         "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),
@@ -69,6 +71,7 @@ def _flint_names() -> dict[str, Any]:
         "min": lambda a, b: arb(a).min(arb(b)),
         "max": lambda a, b: arb(a).max(arb(b)),
         "sign": of_ball("sgn"),
+        "unrounded": _unrounded,
         "pi": pi,
         "Phi": lambda x: erfc(-x * root_half) / 2,
         "phi": lambda x: exp(-x * x / 2) * density,
@@ -86,6 +89,9 @@ def _numpy_names() -> dict[str, Any]:
         "min": np.minimum,
         "max": np.maximum,
         "atan": np.arctan,
+        "unrounded": lambda value, p, q: np.where(
+            (value == p / q) | (value == np.float32(p / q)), np.asarray(value).dtype.type(p / q), value
+        ),
         "erf": special.erf,
         "Phi": special.ndtr,
         "phi": lambda x: np.exp(-0.5 * x * x) * (2 * np.pi) ** -0.5,
@@ -102,11 +108,18 @@ def _python_names() -> dict[str, Any]:
         "min": min,
         "max": max,
         "sign": lambda x: float((x > 0) - (x < 0)),
+        "unrounded": _unrounded,
         "Phi": lambda x: math.erfc(-x / math.sqrt(2)) / 2,
         "phi": lambda x: math.exp(-x * x / 2) / math.sqrt(2 * math.pi),
         "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
         "softplus": lambda x: math.log1p(math.exp(-abs(x))) + max(x, 0),
     }
+
+
+def _unrounded(value: Any, p: int, q: int) -> Any:
+    """p/q, in the value's arithmetic, if it is what was rounded to float64 or float32; else the value."""
+    nearest = p / q, struct.unpack("f", struct.pack("f", p / q))[0]
+    return type(value)(p) / q if value in nearest else value
 
 
 _SHARED = ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh", "cosh")

@@ -49,7 +49,8 @@ Notes
 Also ``{name}.derivative(x)``, ``{name}.backward(grad_y, x)``, ``{name}.value_and_derivative(x)``{from_output}
 {learned}Error, f and f': at most {f32[0]} and {f32[1]} ULP in float32 (over all inputs, with default
 parameters), {f64[0]} and {f64[1]} ULP in float64; within 2^-20 of a root of f', in float64, 2 ULP of its
-largest term. Infinite x gives the limit, and NaN gives NaN. No warning is ever raised.
+largest term. Infinite x gives the limit, and NaN gives NaN, as x and as a parameter. ``backward``
+multiplies by f'(x) as rounded: where f'(x) overflows, the result is infinite. No warning is ever raised.
 {elsewhere}
 Examples
 --------

@@ -174,3 +174,12 @@ def test_root_search_finds_a_known_root() -> None:
         for root in oracle.roots(activation.name, oracle.defaults(activation.name)):
             a, *_, b = activation.derivative(np.array(oracle.neighbours(root, np.float64, 2)))
             assert a <= 0 <= b or b <= 0 <= a
+
+
+def test_every_change_of_class_is_found() -> None:
+    """All those of a bracket, not only the first: log_sigmoid becomes subnormal, then zero, within one."""
+    assert oracle.changes(lambda p: (p > 10) + (p > 11) + (p > 33), 0, 100) == [10, 11, 33]
+    assert oracle.changes(lambda p: 0, 0, 100) == []
+    found = oracle.turning_points("log_sigmoid", "formula", (), np.float64)
+    for threshold in (708.3964185322641, 745.1332191019412):
+        assert min(abs(x - threshold) for x in found) < 1e-12, threshold

@@ -83,35 +83,15 @@ def test_nan_gives_nan(activation: fa.Activation, dtype: type) -> None:
             assert np.isnan(activation.backward_from_output(np.ones(3, dtype), x)).all()
 
 
-def decides(text: str, parameter: str) -> bool:
-    """Whether a text has the parameter outside of comparisons, min and max, and what these choose."""
-
-    def weighs(node: ast.AST) -> bool:
-        if isinstance(node, ast.Name):
-            return node.id == parameter
-        if isinstance(node, ast.Call) and node.func.id in ("min", "max"):
-            return False
-        if isinstance(node, ast.Call) and node.func.id == "where" and mentions(node.args[0]):
-            return False
-        return any(map(weighs, ast.iter_child_nodes(node)))
-
-    def mentions(node: ast.AST) -> bool:
-        return any(isinstance(n, ast.Name) and n.id == parameter for n in ast.walk(node))
-
-    return weighs(ast.parse(text))
-
-
 def test_nan_parameter_gives_nan_where_it_matters(activation: fa.Activation, dtype: type) -> None:
-    """NaN for some x at least: a parameter that could be NaN unseen would not be used.
-
-    A bound is only compared with, and comparisons with NaN are false, so that x alone may decide: for
-    parameters that stand nowhere else the formula says nothing about NaN, and nothing is asked.
-    """
+    """NaN for some x at least, if the text has the parameter at all: one that could be NaN unseen would not
+    be used. Bounds, for which it is NaN for all x, are in test_extreme_parameters.py."""
     x = np.linspace(-9, 9, 101).astype(dtype)
     for parameter in activation.parameters:
         both = activation.value_and_derivative(x, **{parameter: np.nan})
         for text, found in zip((activation.formula, activation.derivative_formula), both, strict=True):
-            assert np.isnan(found).any() or not decides(text, parameter), (parameter, text)
+            named = any(isinstance(n, ast.Name) and n.id == parameter for n in ast.walk(ast.parse(text)))
+            assert np.isnan(found).any() or not named, (parameter, text)
 
 
 def test_extremes_do_not_overflow(activation: fa.Activation, dtype: type) -> None:
@@ -147,3 +127,16 @@ def test_backward_selects(activation: fa.Activation, dtype: type) -> None:
         oracle.assert_same_bits(got[dead], np.zeros(dead.sum(), dtype))
         with np.errstate(all="ignore"):
             oracle.assert_same_bits(got[~dead], (dtype(gradient) * derivative)[~dead])
+
+
+def test_backward_multiplies_by_the_derivative_as_rounded(activation: fa.Activation, dtype: type) -> None:
+    """Where f' overflows backward is infinite, though a small gradient would make the product finite; the
+    help text says so."""
+    largest, smallest = np.finfo(dtype).max, np.finfo(dtype).smallest_subnormal
+    x = np.array([-largest, 1.5 * np.log(largest), largest], dtype)
+    derivative = activation.derivative(x)
+    beyond = np.isinf(derivative)
+    got = activation.backward(np.full_like(x, smallest), x)
+    oracle.assert_same_bits(got[beyond], derivative[beyond])
+    assert beyond.any() == (activation.name in ("exp", "square", "relu_squared", "star_relu", "xielu"))
+    assert "f'(x) overflows, the result is infinite" in " ".join(activation.documentation().split())

@@ -65,6 +65,11 @@ int fa__find_entry(int id) {
     }
 }
 
+/* As in the texts: p/q if the value is that, rounded to double or float; otherwise the value */
+static double unrounded(double value, double p, double q) {
+    return value == p / q || value == (double)(float)(p / q) ? p / q : value;
+}
+
 #define READ(i, parameter, default_, kind)  \
     const double parameter = parameters[i]; \
     (void)parameter;

@@ -10,12 +10,18 @@
 #define FA__ROOT_LIMIT 0x1p400
 #define FA__QUOTIENT_LIMIT 0x1p900
 
-/* sqrt(a^2 + b) for a >= 0; for b = 0 the square might underflow */
+/* a unit in which the square of a >= 0, that of b being the unit squared, neither over- nor underflows beside b */
+FA_INLINE double fa__square_unit(double a, double b) {
+    double tiny = fa__abs(b) < 0x1p-600 ? 1 / FA__ROOT_LIMIT : 0, unit = a < tiny ? 0x1p400 : 1;
+    return a > FA__ROOT_LIMIT ? 0x1p-600 : unit;
+}
+
+/* sqrt(a^2 + b) for a >= 0 */
 FA_INLINE fa__pair fa__hypotenuse(double a, double b) {
-    double near = fa__min(a, FA__ROOT_LIMIT);
-    fa__pair root = fa__sqrt(fa__add_double(fa__two_prod(near, near), b));
-    root = fa__select(b == 0, fa__pair_of(a), root);
-    return fa__select(a > FA__ROOT_LIMIT, fa__pair_of(a), root);
+    double unit = fa__square_unit(a, b), near = fa__min(a, DBL_MAX) * unit;
+    fa__pair root = fa__sqrt(fa__add_double(fa__two_prod(near, near), b * unit * unit));
+    double inverse = unit < 1 ? 0x1p600 : unit > 1 ? 0x1p-400 : 1;
+    return fa__select(b == 0, fa__pair_of(a), fa__times_power(root, inverse));
 }
 
 /* softsign --------------------------------------------------------------------------------------- */
@@ -53,58 +59,80 @@ FA_INLINE fa__native softsign_derivative_from_output(fa__native y) {
 
 /* squareplus ------------------------------------------------------------------------------------- */
 
+/* b/(2 (r + a)), b taken in units of `unit`, since half of it may underflow */
+FA_INLINE fa__pair fa__squareplus_left(fa__pair sum, double b, double unit) {
+    return fa__div(fa__pair_of(b * unit), fa__times_power(sum, 2.0));
+}
+
+FA_INLINE double fa__squareplus_unit(double b) {
+    return fa__abs(b) < 0x1p-500 ? 0x1p500 : 1;
+}
+
 /* right: (x + r)/2, r = sqrt(x^2 + b); left: (b/2)/(r + a), a = -x; for large a r is a */
 FA_INLINE double squareplus_forward(double x, double b) {
     double a = fa__min(fa__abs(x), FA__QUOTIENT_LIMIT);
     fa__pair sum = fa__add_double(fa__hypotenuse(a, b), a);
-    double left = fa__value(fa__div(fa__pair_of(b / 2), sum)), far_left = b / 4 / -x;
+    double unit = fa__squareplus_unit(b), far_left = b / 4 / -x;
+    double left = fa__value(fa__squareplus_left(sum, b, unit)) * (unit > 1 ? 0x1p-500 : 1);
+    left = b == 0 ? 0 : left;
     double right = fa__value(sum) / 2;
     return x < 0 ? (x < -FA__QUOTIENT_LIMIT ? far_left : left) : x > FA__QUOTIENT_LIMIT ? x : right;
 }
 
-/* right: (r + x)/(2 r); left: b/(2 r (r + a)) */
+/* right: (r + x)/(2 r); left: b/(2 r (r + a)); a step for b = 0 */
 FA_INLINE double squareplus_derivative(double x, double b) {
     double a = fa__min(fa__abs(x), FA__QUOTIENT_LIMIT);
     fa__pair r = fa__hypotenuse(a, b), sum = fa__add_double(r, a);
-    fa__pair over = fa__div(fa__pair_of(b / 2), sum);
-    double left = fa__value(fa__div(over, r));
-    double right = fa__value(fa__div(sum, r)) / 2;
-    return x < 0 ? left : right;
+    double unit = fa__squareplus_unit(b), far_left = b / 4 / x / x;
+    double left = fa__value(fa__div(fa__squareplus_left(sum, b, unit), r)) * (unit > 1 ? 0x1p-500 : 1);
+    double right = fa__value(fa__div(sum, r)) / 2, step = x > 0 ? 1 : 0;
+    step = x == 0 ? 0.5 : step + 0 * a; /* NaN stays */
+    double near = x < 0 ? left : right, found = x < -FA__QUOTIENT_LIMIT ? far_left : near;
+    return b == 0 ? step : found;
 }
 
 /* y^2/(y^2 + b/4), from x = y - b/(4 y) */
 FA_INLINE double squareplus_derivative_from_output(double y, double b) {
-    double near = fa__min(y, FA__ROOT_LIMIT);
-    return near * near / (near * near + b / 4);
+    double unit = fa__square_unit(fa__abs(y), b), near = fa__min(y, DBL_MAX) * unit;
+    return near * near / (near * near + b * unit * unit / 4);
 }
 
 FA_INLINE double squareplus_derivative_b(double x, double b) {
-    return fa__value(fa__div(fa__pair_of(0.25), fa__hypotenuse(fa__min(fa__abs(x), FA__QUOTIENT_LIMIT), b)));
+    double value = fa__value(fa__div(fa__pair_of(0.25), fa__hypotenuse(fa__abs(x), b)));
+    return fa__abs(x) > DBL_MAX ? 0 : value;
 }
 
 /* isru, isrlu ------------------------------------------------------------------------------------ */
 
-/* 1/sqrt(1 + alpha x^2) as a pair times x: {gate, x}. Where alpha x^2 > 2^120 it is 1/(sqrt(alpha) abs x),
- * which is computed without the square. */
-FA_INLINE fa__pair fa__isru_gate(double a, double alpha) {
-    double reach = __builtin_sqrt(alpha) * a;
-    int far = reach > 0x1p60;
-    double near = far ? 1.0 : alpha == 0 ? 0.0 : a;
-    fa__pair square = fa__mul_double(fa__two_prod(near, near), alpha);
-    fa__pair root = fa__sqrt(fa__add_double(square, 1.0));
-    fa__pair steep = fa__mul_double(fa__sqrt(fa__pair_of(alpha)), a);
-    return fa__div(fa__pair_of(1.0), fa__select(far, steep, root));
+/* With s = sqrt(abs alpha) and r = sqrt(1 + alpha a^2): where s a > 2^60, r is s a */
+typedef struct {
+    fa__pair s, steep, r; /* steep = s a */
+    double far;           /* 1 or 0 */
+} fa__isru_parts;
+
+FA_INLINE fa__isru_parts fa__isru_split(double a, double alpha) {
+    fa__isru_parts p = {.s = fa__root_of(fa__abs(alpha))};
+    p.steep = fa__mul_double(p.s, fa__under(alpha, a));
+    int far = (alpha > 0) & (p.steep.h > 0x1p60);
+    p.far = far ? 1 : 0;
+    double sign = alpha < 0 ? -1 : 1;
+    fa__pair near = fa__select(far, fa__pair_of(1), p.steep);
+    p.r = fa__sqrt(fa__add_double(fa__times_power(fa__mul(near, near), sign), 1.0));
+    return p;
 }
 
+/* x/r, 1/s far out */
 FA_INLINE double isru_forward(double x, double alpha) {
-    double a = fa__min(fa__abs(x), FA__QUOTIENT_LIMIT);
-    double value = fa__value(fa__mul_double(fa__isru_gate(a, alpha), a));
+    double a = fa__abs(x);
+    fa__isru_parts p = fa__isru_split(a, alpha);
+    double value = fa__value(fa__div(fa__pair_of(p.far > 0 ? 1 : a), fa__select(p.far > 0, p.s, p.r)));
     return alpha == 0 ? x : fa__copysign(value, x);
 }
 
+/* 1/r^3 */
 FA_INLINE double isru_derivative(double x, double alpha) {
-    double a = fa__min(fa__abs(x), FA__QUOTIENT_LIMIT);
-    fa__pair g = fa__isru_gate(a, alpha);
+    fa__isru_parts p = fa__isru_split(fa__abs(x), alpha);
+    fa__pair g = fa__div(fa__pair_of(1.0), fa__select(p.far > 0, p.steep, p.r));
     return fa__value(fa__mul(fa__mul(g, g), g));
 }
 

@@ -14,6 +14,7 @@
 #define FA_FORMULAS_FORMULAS_H
 
 #include "formulas/piecewise.h"
+#include "formulas/clipped_line.h"
 #include "formulas/logistic.h"
 #include "formulas/gated.h"
 #include "formulas/algebraic.h"

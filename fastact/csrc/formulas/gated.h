@@ -45,7 +45,7 @@ FA_INLINE double swish_forward(double x, double beta) {
     fa__pair z = fa__product(beta, fa__under(beta, x));
     fa__scaled s = fa__sigmoid(z);
     double far = x * s.m.h; /* where sigmoid is 1, or x infinite and beta 0 */
-    s.m = fa__mul_double(s.m, x);
+    s = fa__times(s, x, 1);
     return z.h < -FA__EXP_LIMIT                             ? fa__copysign(0, x)
            : (z.h > FA__EXP_LIMIT) | (fa__abs(x) > DBL_MAX) ? far
                                                             : fa__rounded(s);
@@ -58,8 +58,7 @@ FA_INLINE double swish_derivative(double x, double beta) {
 /* x^2 sigmoid(z) sigmoid(-z), z = beta x */
 FA_INLINE double swish_derivative_beta(double x, double beta) {
     fa__pair z = fa__product(beta, x);
-    fa__scaled s = fa__sigmoid_slope(z);
-    s.m = fa__mul_double(fa__mul_double(s.m, x), x);
+    fa__scaled s = fa__times(fa__sigmoid_slope(z), x, x);
     return fa__abs(z.h) > FA__EXP_LIMIT ? 0 : fa__rounded(s);
 }
 
@@ -171,13 +170,17 @@ FA_INLINE double mish_derivative(double x) {
 
 /* bsilu ------------------------------------------------------------------------------------------ */
 
-/* (x + alpha) s - alpha/2 = x s + alpha/2 tanh(x/2), s = sigmoid(x): no cancellation for alpha > 0 */
+/* (x + alpha) s - alpha/2, s = sigmoid(x). With e = exp(-abs x) and m = e - 1:
+ * right: (x - alpha/2 m)/(1 + e); left: (x e + alpha/2 m)/(1 + e). For alpha > 0 nothing cancels. */
 FA_INLINE double bsilu_forward(double x, double alpha) {
-    double near = fa__near(x);
-    fa__pair gated = fa__mul_double(fa__unscaled(fa__sigmoid(fa__pair_of(near))), near);
-    fa__pair t = fa__mul_double(fa__tanh_abs(fa__pair_of(near / 2)), fa__copysign(1, x) * (alpha / 2));
-    double sum = fa__value(fa__add(gated, t));
-    return x > FA__EXP_LIMIT ? x + alpha / 2 : sum == 0 ? fa__copysign(0, x) : sum;
+    double near = fa__near(x), tiny = x * (0.5 + alpha / 4);
+    int negative = x < 0;
+    fa__exp_parts parts = fa__exp_reduce_accurately(fa__pair_of(-fa__abs(near)));
+    fa__scaled e = fa__exp_of_parts(parts), product = {fa__mul_double(e.m, near), e.power};
+    fa__pair gated = fa__select(negative, fa__unscaled(product), fa__pair_of(near));
+    fa__pair bend = fa__mul_double(fa__expm1_of_parts(parts), negative ? alpha / 2 : alpha / -2);
+    double found = fa__value(fa__div(fa__add(gated, bend), fa__add_double(fa__unscaled(e), 1.0)));
+    return x > FA__EXP_LIMIT ? x + alpha / 2 : fa__abs(x) < 0x1p-600 ? tiny : found;
 }
 
 /* s (1 + (x + alpha) (1 - s)) = s (1 + e + (x + alpha) e)/(1 + e) right, e = exp(-abs x);
@@ -191,7 +194,10 @@ FA_INLINE double bsilu_derivative(double x, double alpha) {
     fa__pair u = fa__unscaled(e), one_plus = fa__add_double(u, 1.0);
     fa__pair top = fa__add(one_plus, fa__select(negative, shifted, fa__mul(shifted, u)));
     fa__scaled s = fa__select_scaled(negative, e, one);
-    s.m = fa__div(fa__mul(s.m, top), fa__mul(one_plus, one_plus));
+    int large = fa__abs(alpha) > 0x1p600; /* then the size of top is left to fa__times */
+    s.m = fa__mul(s.m, fa__times_power(top, large ? 0x1p-600 : 1));
+    s.m = fa__div(s.m, fa__mul(one_plus, one_plus));
+    s = fa__times(s, large ? 0x1p600 : 1, 1);
     double slope = fa__rounded(s);
     return slope == 0 ? fa__copysign(0, x + alpha) : slope; /* near may have changed its sign */
 }

@@ -6,12 +6,6 @@
 #include "math/normal_distribution.h"
 #include "math/native_pair.h"
 
-/* beta x, 0 for beta = 0 even where x is infinite */
-FA_INLINE fa__pair fa__product(double beta, double x) {
-    fa__pair z = fa__two_prod(beta, x);
-    return fa__select(beta == 0, fa__pair_of(x == x ? 0.0 : x), z);
-}
-
 /* elu, selu, celu -------------------------------------------------------------------------------- */
 
 FA_INLINE double elu_forward(double x, double alpha) {
@@ -20,8 +14,7 @@ FA_INLINE double elu_forward(double x, double alpha) {
 }
 
 FA_INLINE double elu_derivative(double x, double alpha) {
-    fa__scaled e = fa__exp(fa__min(x, 0));
-    e.m = fa__mul_double(e.m, alpha);
+    fa__scaled e = fa__times(fa__exp(fa__min(x, 0)), alpha, 1);
     return x > 0 ? 1 : fa__rounded(e);
 }
 
@@ -56,16 +49,20 @@ FA_INLINE fa__native selu_derivative_from_output(fa__native y) {
     return y > 0 ? (fa__native)FA__SELU_SCALE : sum.h + (sum.l + least.l);
 }
 
+/* alpha (e^z - 1), z = x/alpha; for a negative alpha z is positive, and e^z too large a number for a tiny alpha */
 FA_INLINE double celu_forward(double x, double alpha) {
-    fa__pair z = fa__div(fa__pair_of(fa__min(x, 0)), fa__pair_of(alpha));
-    fa__scaled e = fa__expm1(z);
-    e.m = fa__mul_double(e.m, alpha);
+    fa__pair z = fa__quotient(fa__pair_of(fa__min(x, 0)), alpha);
+    fa__pair capped = fa__select(z.h > 0x1p12, fa__pair_of(0x1p12), z); /* no infinite sum */
+    fa__pair reduced = fa__add(capped, (fa__pair){-512 * FA_LN2_DOUBLE, -512 * FA_LN2_REST});
+    int large = FA_COMPENSATE && z.h > FA__EXP_LIMIT / 2;
+    fa__scaled e = fa__expm1(fa__select(large, reduced, z));
+    e.m = fa__mul_double(e.m, large ? alpha * 0x1p512 : alpha);
     double below = fa__abs(z.h) < 0x1p-60 ? x : fa__rounded(e); /* z may underflow */
     return x >= 0 ? x : below;
 }
 
 FA_INLINE double celu_derivative(double x, double alpha) {
-    fa__scaled e = fa__exp_pair(fa__div(fa__pair_of(fa__min(x, 0)), fa__pair_of(alpha)));
+    fa__scaled e = fa__exp_pair(fa__quotient(fa__pair_of(fa__min(x, 0)), alpha));
     return x > 0 ? 1 : fa__rounded(e);
 }
 
@@ -135,7 +132,7 @@ FA_INLINE fa__native log_sigmoid_derivative_from_output(fa__native y) {
 
 FA_INLINE double softplus_forward(double x, double beta) {
     fa__pair z = fa__product(beta, x);
-    return z.h > FA__EXP_LIMIT ? x : fa__rounded(fa__softplus(z)) / beta;
+    return z.h > FA__EXP_LIMIT ? x : fa__rounded(fa__over(fa__softplus(z), beta));
 }
 
 FA_INLINE double softplus_derivative(double x, double beta) {
@@ -164,13 +161,17 @@ FA_INLINE fa__native tanh_derivative_from_output(fa__native y) {
 
 FA_INLINE double scaled_tanh_forward(double x, double a, double b) {
     fa__pair z = fa__product(a, x);
-    return fa__value(fa__mul_double(fa__tanh_abs(z), fa__copysign(1, z.h) * b));
+    double value = fa__value(fa__mul_double(fa__tanh_abs(z), fa__copysign(1, z.h) * b));
+#if FA_COMPENSATE
+    /* z, where it may be subnormal, in other units; b z may be normal */
+    double tiny = fa__value(fa__mul_double(fa__product(a, x * 0x1p200), b)) * 0x1p-200;
+    value = fa__abs(z.h) < 0x1p-900 ? tiny : value;
+#endif
+    return value;
 }
 
 FA_INLINE double scaled_tanh_derivative(double x, double a, double b) {
-    fa__scaled s = fa__sech_squared(fa__product(a, x));
-    s.m = fa__mul(s.m, fa__two_prod(a, b));
-    return fa__rounded(s);
+    return fa__rounded(fa__times(fa__sech_squared(fa__product(a, x)), a, b));
 }
 
 /* a b (1 - (y/b)^2) */
@@ -179,10 +180,9 @@ FA_INLINE double scaled_tanh_derivative_from_output(double y, double a, double b
 }
 
 FA_INLINE double scaled_tanh_derivative_a(double x, double a, double b) {
-    fa__scaled s = fa__sech_squared(fa__product(a, x));
-    double near = fa__max(fa__min(x, 0x1p1000), -0x1p1000); /* inf * 0 */
-    s.m = fa__mul(s.m, fa__two_prod(near, b));
-    return fa__rounded(s);
+    fa__pair z = fa__product(a, x);
+    double near = fa__max(fa__min(x, DBL_MAX), -DBL_MAX); /* inf * 0 */
+    return z.h == 0 ? x * b : fa__rounded(fa__times(fa__sech_squared(z), near, b));
 }
 
 FA_INLINE double scaled_tanh_derivative_b(double x, double a, double b) {
@@ -219,9 +219,12 @@ typedef struct {
 
 FA_INLINE fa__softclip_argument fa__softclip_fold(double x, double alpha) {
     double b = fa__abs(alpha);
-    fa__pair bx = fa__product(b, fa__max(fa__min(x, 0x1p1000 / b), -0x1p1000 / b)); /* no infinite sums */
-    fa__pair other = fa__add_double(fa__negate(bx), b);
+    const fa__pair left = fa__pair_of(-0x1p100); /* no infinite sums */
+    fa__pair bx = fa__product(b, x);
+    bx = fa__select(bx.h < left.h, left, bx);
     int high = bx.h > b / 2;
+    fa__pair other = fa__add_double(fa__negate(bx), b);
+    other = fa__select((bx.h > DBL_MAX) | (other.h < left.h), left, other);
     double swapped = alpha < 0 ? 1.0 : 0.0;
     return (fa__softclip_argument){fa__select(high, other, bx), b, high ? 1.0 - swapped : swapped};
 }
@@ -235,7 +238,8 @@ FA_INLINE double softclip_forward(double x, double alpha) {
     fa__pair below = fa__add_double(fa__unscaled(fa__exp_pair(lower)), 1.0);
     fa__scaled v = {fa__div(fa__mul(e.m, w), below), e.power};
     double narrow = fa__rounded(fa__log1p(v));
-    double folded = (s.b < 1 ? narrow : wide) / s.b;
+    fa__scaled tiny = {fa__div(e.m, below), e.power}; /* log(1 + v) = v, w = b */
+    double folded = s.b < 0x1p-60 ? fa__rounded(tiny) : (s.b < 1 ? narrow : wide) / s.b;
     double other = 1 - folded;
     return s.mirrored > 0 ? other : folded;
 }
@@ -255,7 +259,7 @@ FA_INLINE double softclip_derivative(double x, double alpha) {
 
 /* (x - mu)/sigma */
 FA_INLINE fa__pair fa__standardised(double x, double mu, double sigma) {
-    return fa__div(fa__two_sum(x, -mu), fa__pair_of(sigma));
+    return fa__quotient(fa__two_sum(x, -mu), sigma);
 }
 
 FA_INLINE double laplace_forward(double x, double mu, double sigma) {
@@ -264,30 +268,49 @@ FA_INLINE double laplace_forward(double x, double mu, double sigma) {
 
 FA_INLINE double laplace_derivative(double x, double mu, double sigma) {
     fa__scaled e = fa__gauss(fa__standardised(x, mu, sigma));
-    e.m = fa__div(fa__mul(e.m, fa__density_at_0()), fa__pair_of(sigma));
-    return fa__rounded(e);
+    e.m = fa__mul(e.m, fa__density_at_0());
+    int none = (e.power.a == 0) & (e.m.h == e.m.h); /* sigma may be 0 */
+    return none ? fa__copysign(0, sigma) : fa__rounded(fa__over(e, sigma));
 }
 
 /* xielu ------------------------------------------------------------------------------------------ */
 
-/* x > 0: p x^2 + b x; else n (e^x - 1 - x) + b x */
-FA_INLINE double xielu_forward(double x, double alpha_p, double alpha_n, double beta) {
-    double above = fa__min(fa__max(x, 0), 0x1p400), below = fa__max(fa__min(x, 0), -0x1p900);
-    fa__pair parabola = fa__mul_double(fa__two_prod(above, above), alpha_p);
-    fa__pair bend = fa__mul_double(fa__expm1_minus_x(below), alpha_n);
-    fa__pair line = fa__two_prod(beta, x > 0 ? above : below);
-    double sum = fa__value(fa__add(fa__select(x > 0, parabola, bend), line));
-    double left = beta - alpha_n, far_left = left * fa__under(left, x) - alpha_n;
-    double far = x > 0 ? (alpha_p * fa__under(alpha_p, x) + beta) * x : far_left;
-    return (x > 0x1p400) | (x < -0x1p900) ? far : fa__abs(x) < 0x1p-600 ? beta * x : sum;
+/* A unit for n and b, in which their products do not overflow where they cancel */
+FA_INLINE double fa__xielu_unit(double n, double b) {
+    return (fa__abs(n) > 0x1p1000) | (fa__abs(b) > 0x1p1000) ? 0x1p-20 : 1;
 }
 
+/* (c x + b) x; left of -75, where e^x is nothing, (b - n) x - n */
+FA_INLINE double fa__xielu_line(double x, double alpha_p, double alpha_n, double beta) {
+    int left = x < -75, large = fa__xielu_unit(x > 0 ? alpha_p : alpha_n, beta) < 1,
+        tiny = (fa__abs(alpha_p) < 0x1p-400) & (fa__abs(beta) < 0x1p-400) & (x > 1);
+    double unit = tiny ? 0x1p500 : large ? 0x1p-20 : 1, c = x > 0 ? alpha_p : alpha_n / 2;
+    fa__pair inner = fa__add_double(fa__two_prod(c * unit, x), beta * unit);
+    inner = fa__select(left, fa__two_sum(beta * unit, -alpha_n * unit), inner);
+    fa__pair product = fa__mul_double(inner, tiny ? x * 0x1p-500 : large ? x * 0x1p20 : x);
+    return fa__value(fa__select(left, fa__add_double(product, -alpha_n), product));
+}
+
+/* x > 0: p x^2 + b x; else n (e^x - 1 - x) + b x */
+FA_INLINE double xielu_forward(double x, double alpha_p, double alpha_n, double beta) {
+    double below = fa__max(fa__min(x, 0), -75), unit = fa__xielu_unit(alpha_n, beta);
+    fa__pair bend = fa__mul_double(fa__expm1_minus_x(below), alpha_n * unit);
+    double sum = fa__value(fa__add(bend, fa__two_prod(beta * unit, below))) * (unit < 1 ? 0x1p20 : 1);
+    double line = fa__xielu_line(fa__max(fa__min(x, DBL_MAX), -DBL_MAX), alpha_p, alpha_n, beta);
+    /* where pairs overflow, and at infinity */
+    double slope = x > 0 ? alpha_p * fa__under(alpha_p, x) + beta : beta - alpha_n;
+    double far = slope * fa__under(slope, x) - (x > 0 ? 0 : alpha_n);
+    double near = (x < -75) | (x > -0x1p-200) ? line : sum;
+    return (fa__abs(x) > DBL_MAX) | (near != near) ? far : near;
+}
+
+/* where pairs overflow, 2 (p x + b/2) or n + b */
 FA_INLINE double xielu_derivative(double x, double alpha_p, double alpha_n, double beta) {
     fa__pair bend = fa__mul_double(fa__expm1_accurate(fa__pair_of(fa__min(x, 0))), alpha_n);
-    double above = fa__value(fa__add_double(fa__two_prod(2 * alpha_p, fa__min(x, 0x1p900)), beta));
-    double below = fa__value(fa__add_double(bend, beta));
-    double far = 2 * alpha_p * fa__under(alpha_p, x) + beta;
-    return x > 0x1p900 ? far : x > 0 ? above : below;
+    fa__pair rise = fa__two_prod(x < 1 ? alpha_p : 2 * alpha_p, x < 1 ? 2 * x : x);
+    double near = fa__value(fa__add_double(fa__select(x > 0, rise, bend), beta));
+    double far = x > 0 ? 2 * (alpha_p * fa__under(alpha_p, x) + beta / 2) : bend.h + beta;
+    return fa__abs(near) <= DBL_MAX ? near : far;
 }
 
 FA_INLINE double xielu_derivative_alpha_p(double x, double alpha_p, double alpha_n, double beta) {

@@ -33,24 +33,31 @@ FA_INLINE double arctan_derivative(double x) {
 
 /* snake ------------------------------------------------------------------------------------------ */
 
-/* x + sin^2(alpha x)/alpha; beyond 2^110/alpha the wave is below the last bit of x */
+/* sin(z)/alpha, z = alpha x; x for tiny z, and for alpha = 0 */
+FA_INLINE fa__pair fa__snake_quotient(fa__pair sine, fa__pair z, double x, double alpha) {
+    return fa__select(fa__abs(z.h) < 0x1p-110, fa__pair_of(x), fa__quotient(sine, alpha));
+}
+
+/* x + sin^2(z)/alpha; for |z| below 2^-110 or beyond 2^110 the wave is below the last bit of x */
 FA_INLINE double snake_forward(double x, double alpha) {
-    fa__pair z = fa__two_prod(alpha, x), s = fa__sin_shifted(z, 0);
-    fa__pair wave = fa__div(fa__mul(s, s), fa__pair_of(alpha));
-    double sum = fa__value(fa__add_double(wave, x));
-    return (fa__abs(z.h) >= 0x1p110) | (x == 0) ? x : sum;
+    fa__pair z = fa__product(alpha, x), sine = fa__sin_shifted(z, 0);
+    fa__pair wave = fa__mul(fa__snake_quotient(sine, z, x, alpha), sine);
+    double size = fa__abs(z.h), sum = fa__value(fa__add_double(wave, x));
+    sum = sum == sum ? sum : x + wave.h; /* it may overflow */
+    return (size >= 0x1p110) | (size < 0x1p-110) | (x == 0) ? x : sum;
 }
 
 FA_INLINE double snake_derivative(double x, double alpha) {
-    return fa__value(fa__one_plus_sin_twice(fa__two_prod(alpha, fa__under(alpha, x))));
+    return fa__value(fa__one_plus_sin_twice(fa__product(alpha, x)));
 }
 
-/* x sin(2 z)/alpha - sin^2(z)/alpha^2, z = alpha x */
+/* x sin(2 z)/alpha - sin^2(z)/alpha^2 = 2 q (x cos z - q/2), q = sin(z)/alpha */
 FA_INLINE double snake_derivative_alpha(double x, double alpha) {
-    fa__pair z = fa__two_prod(alpha, x), s = fa__sin_shifted(z, 0), c = fa__sin_shifted(z, 1);
-    fa__pair slope = fa__mul_double(fa__mul(s, c), 2 * x);
-    fa__pair wave = fa__div(fa__mul(s, s), fa__pair_of(alpha));
-    return fa__value(fa__div(fa__add(slope, fa__negate(wave)), fa__pair_of(alpha)));
+    fa__pair z = fa__product(alpha, x);
+    fa__pair q = fa__snake_quotient(fa__sin_shifted(z, 0), z, x, alpha);
+    fa__pair slope = fa__mul_double(fa__sin_shifted(z, 1), x);
+    double value = 2 * fa__value(fa__mul(q, fa__add(slope, fa__times_power(q, -0.5))));
+    return alpha == 0 ? x * x : value;
 }
 
 #endif

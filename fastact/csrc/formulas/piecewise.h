@@ -16,36 +16,16 @@ FA_INLINE real fa__inside(int condition, real value, real x) {
     return x == x ? found : x;
 }
 
+/* found, or the bound if that is NaN: comparisons with it, which are false, decide nothing */
+FA_INLINE real fa__bounded(real found, real bound) {
+    return bound == bound ? found : bound;
+}
+
 /* min(max(x, low), high), NaN staying */
 FA_INLINE real fa__clip(real x, real low, real high) {
     real raised = x < low ? low : x;
-    return raised > high ? high : raised;
-}
-
-/* slope x + offset, with l kept in float32 kernels too: whether it lies inside a clip must not hang on
- * rounding */
-FA_INLINE fa__pair fa__affine(double slope, double x, double offset) {
-    fa__pair product = fa__two_prod(slope, fa__under(slope, x));
-    fa__pair sum = fa__exact_sum(product.h, offset);
-#if FA_COMPENSATE
-    sum.l += product.l;
-#endif
-    sum.l = sum.h - sum.h == 0 ? sum.l : 0; /* an infinite sum has no rest */
-    return sum;
-}
-
-/* min(max(u, low), high) */
-FA_INLINE double fa__clip_affine(fa__pair u, double low, double high) {
-    double value = u.h + u.l;
-    double raised = value < low ? low : value;
-    return raised > high ? high : raised;
-}
-
-/* slope where low < u < high, 0 outside, NaN where u is */
-FA_INLINE double fa__slope_inside(fa__pair u, double slope, double low, double high) {
-    double over = u.h == low ? u.l : u.h - low, under = u.h == high ? -u.l : high - u.h;
-    double room = over < under ? over : under;
-    return room > 0 ? slope : u.h == u.h ? 0 : u.h;
+    real clipped = raised > high ? high : raised;
+    return fa__bounded(fa__bounded(clipped, low), high);
 }
 
 /* identity --------------------------------------------------------------------------------------- */
@@ -80,11 +60,11 @@ FA_INLINE real relu_derivative_from_output(real y) {
 
 FA_INLINE real clipped_relu_forward(real x, real max_value) {
     real rectified = relu_forward(x);
-    return rectified > max_value ? max_value : rectified;
+    return fa__bounded(rectified > max_value ? max_value : rectified, max_value);
 }
 
 FA_INLINE real clipped_relu_derivative(real x, real max_value) {
-    return fa__inside((x > 0) & (x < max_value), 1, x);
+    return fa__bounded(fa__inside((x > 0) & (x < max_value), 1, x), max_value);
 }
 
 FA_INLINE real clipped_relu_derivative_from_output(real y, real max_value) {
@@ -162,12 +142,12 @@ FA_INLINE real rrelu_derivative_from_output(real y, real slope) {
 /* threshold, thresholded_relu -------------------------------------------------------------------- */
 
 FA_INLINE real threshold_forward(real x, real threshold, real value) {
-    return x <= threshold ? value : x;
+    return fa__bounded(x <= threshold ? value : x, threshold);
 }
 
 FA_INLINE real threshold_derivative(real x, real threshold, real value) {
     (void)value;
-    return fa__inside(x > threshold, 1, x);
+    return fa__bounded(fa__inside(x > threshold, 1, x), threshold);
 }
 
 FA_INLINE real thresholded_relu_forward(real x, real alpha) {
@@ -182,41 +162,6 @@ FA_INLINE real thresholded_relu_derivative_from_output(real y, real alpha) {
     return thresholded_relu_derivative(y, alpha);
 }
 
-/* hard_sigmoid, clipped_linear: a line between two bounds ----------------------------------------- */
-
-FA_INLINE double clipped_linear_forward(double x, double slope, double offset, double min_value,
-                                        double max_value) {
-    return fa__clip_affine(fa__affine(slope, x, offset), min_value, max_value);
-}
-
-FA_INLINE double clipped_linear_derivative(double x, double slope, double offset, double min_value,
-                                           double max_value) {
-    fa__pair u = fa__affine(slope, x, offset);
-    /* a product that underflows still says on which side of a bound u lies */
-    double least = fa__min(fa__min(fa__abs(slope), fa__abs(x)), DBL_TRUE_MIN);
-    double product = slope * x;
-    u.l = product == 0 ? fa__copysign(least, product) : u.l;
-    return fa__slope_inside(u, slope, min_value, max_value);
-}
-
-FA_INLINE real clipped_linear_derivative_from_output(real y, real slope, real offset, real min_value,
-                                                     real max_value) {
-    (void)offset;
-    return fa__inside((y > min_value) & (y < max_value), slope, y);
-}
-
-FA_INLINE double hard_sigmoid_forward(double x, double slope, double offset) {
-    return clipped_linear_forward(x, slope, offset, 0, 1);
-}
-
-FA_INLINE double hard_sigmoid_derivative(double x, double slope, double offset) {
-    return clipped_linear_derivative(x, slope, offset, 0, 1);
-}
-
-FA_INLINE real hard_sigmoid_derivative_from_output(real y, real slope, real offset) {
-    return clipped_linear_derivative_from_output(y, slope, offset, 0, 1);
-}
-
 /* hard_tanh -------------------------------------------------------------------------------------- */
 
 FA_INLINE real hard_tanh_forward(real x, real min_value, real max_value) {
@@ -224,7 +169,8 @@ FA_INLINE real hard_tanh_forward(real x, real min_value, real max_value) {
 }
 
 FA_INLINE real hard_tanh_derivative(real x, real min_value, real max_value) {
-    return fa__inside((x > min_value) & (x < max_value), 1, x);
+    real found = fa__inside((x > min_value) & (x < max_value), 1, x);
+    return fa__bounded(fa__bounded(found, min_value), max_value);
 }
 
 FA_INLINE real hard_tanh_derivative_from_output(real y, real min_value, real max_value) {
@@ -235,20 +181,19 @@ FA_INLINE real hard_tanh_derivative_from_output(real y, real min_value, real max
 
 FA_INLINE real soft_shrink_forward(real x, real lambd) {
     real above = x - lambd, below = x + lambd;
-    return x > lambd ? above : x < -lambd ? below : x == x ? 0 : x;
+    return fa__bounded(x > lambd ? above : x < -lambd ? below : x == x ? 0 : x, lambd);
 }
 
 FA_INLINE real soft_shrink_derivative(real x, real lambd) {
-    return fa__inside((x > lambd) | (x < -lambd), 1, x);
+    return fa__bounded(fa__inside((x > lambd) | (x < -lambd), 1, x), lambd);
 }
 
 FA_INLINE real soft_shrink_derivative_from_output(real y, real lambd) {
-    (void)lambd;
-    return fa__inside((y > 0) | (y < 0), 1, y);
+    return fa__bounded(fa__inside((y > 0) | (y < 0), 1, y), lambd);
 }
 
 FA_INLINE real hard_shrink_forward(real x, real lambd) {
-    return fa__inside((x > lambd) | (x < -lambd), x, x);
+    return fa__bounded(fa__inside((x > lambd) | (x < -lambd), x, x), lambd);
 }
 
 FA_INLINE real hard_shrink_derivative(real x, real lambd) {
@@ -359,15 +304,19 @@ FA_INLINE double relu_squared_derivative_from_output(double y) {
 FA_INLINE double star_relu_forward(double x, double scale, double offset) {
     double rectified = x <= 0 ? 0 : x;
     double near = fa__min(rectified, FA__SQUARE_LIMIT);
-    fa__pair square = fa__mul_double(fa__two_prod(near, near), scale);
+    /* a tiny x meets a large scale first, a large x a tiny one last */
+    fa__pair product = fa__two_prod(near, near < 1 ? scale : near);
+    fa__pair square = fa__mul_double(product, near < 1 ? near : scale);
     double sum = fa__value(fa__add_double(square, offset));
     double root = fa__under(scale, rectified), far = scale * root * root + offset;
-    return rectified > FA__SQUARE_LIMIT ? far : sum;
+    return (rectified > FA__SQUARE_LIMIT) | (sum != sum) ? far : sum;
 }
 
+/* 2 scale x, the factor 2 where it does not overflow alone */
 FA_INLINE double star_relu_derivative(double x, double scale, double offset) {
     (void)offset;
-    return 2 * scale * (x <= 0 ? 0 : fa__under(scale, x));
+    double rectified = x <= 0 ? 0 : fa__under(scale, x);
+    return (rectified < 1 ? scale : 2 * scale) * (rectified < 1 ? 2 * rectified : rectified);
 }
 
 FA_INLINE real star_relu_derivative_scale(real x, real scale, real offset) {

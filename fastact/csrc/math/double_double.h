@@ -68,7 +68,8 @@ FA_INLINE fa__pair fa__pair_of(double h) {
 
 FA_INLINE double fa__value(fa__pair a) {
 #if FA_COMPENSATE
-    return a.h == 0 ? a.h : a.h + a.l; /* -0 + 0 would be +0 */
+    double sum = a.h + a.l; /* -0 + 0 would be +0; where h is infinite, l is no number */
+    return (a.h == 0) | (sum != sum) ? a.h : sum;
 #else
     return a.h;
 #endif
@@ -108,11 +109,24 @@ FA_INLINE fa__pair fa__two_prod(double a, double b) {
     double ca = 134217729.0 * a, ah = ca - (ca - a), al = a - ah; /* 2^27 + 1 */
     double cb = 134217729.0 * b, bh = cb - (cb - b), bl = b - bh;
     double rest = ((ah * bh - p.h) + ah * bl + al * bh) + al * bl;
-    double sound = rest == rest ? rest : 0;    /* splitting beyond 2^996 overflows */
-    p.l = fa__abs(p.h) > 0x1p-960 ? sound : 0; /* and near underflow its parts are rounded away */
+    double sound = rest - rest == 0 ? rest : 0; /* splitting beyond 2^996 overflows */
+    p.l = fa__abs(p.h) > 0x1p-960 ? sound : 0;  /* and near underflow its parts are rounded away */
 #endif
 #endif
     return p;
+}
+
+/* a x, 0 for a = 0 even where x is infinite */
+FA_INLINE fa__pair fa__product(double a, double x) {
+#if FA_COMPENSATE && !defined(FA_HAVE_FMA)
+    /* in other units where a factor is too large to be split */
+    double to_a = fa__abs(x) > 0x1p900 ? 0x1p200 : 1, to_x = fa__abs(a) > 0x1p900 ? 0x1p200 : 1;
+    fa__pair z = fa__two_prod(to_x > 1 ? a * 0x1p-200 : a * to_a, to_a > to_x ? x * 0x1p-200 : x * to_x);
+#else
+    fa__pair z = fa__two_prod(a, x);
+#endif
+    double none = x == x ? 0 : x;
+    return (fa__pair){a == 0 ? none : z.h, a == 0 ? 0 : z.l};
 }
 
 /* 2^k times a, for a power of two that neither over- nor underflows */
@@ -183,6 +197,13 @@ FA_INLINE fa__pair fa__div(fa__pair a, fa__pair b) {
 #endif
 }
 
+/* a / b, also where b is so small that its inverse would overflow; 0/0 is 0 */
+FA_INLINE fa__pair fa__quotient(fa__pair a, double b) {
+    double unit = fa__abs(b) < 0x1p-900 ? 0x1p200 : 1;
+    fa__pair q = fa__div(fa__times_power(a, unit), fa__pair_of(b * unit));
+    return fa__select((a.h == 0) & (b == 0), fa__pair_of(0), q);
+}
+
 /* square root to about 2^-100 */
 FA_INLINE fa__pair fa__sqrt(fa__pair a) {
     fa__pair root = {__builtin_sqrt(a.h), 0.0};
@@ -192,6 +213,12 @@ FA_INLINE fa__pair fa__sqrt(fa__pair a) {
     root.l = root.h > 0 ? rest / (2 * root.h) : 0.0;
 #endif
     return root;
+}
+
+/* the same of a number that may be subnormal */
+FA_INLINE fa__pair fa__root_of(double a) {
+    int small = a < 0x1p-900;
+    return fa__times_power(fa__sqrt(fa__pair_of(small ? a * 0x1p200 : a)), small ? 0x1p-100 : 1);
 }
 
 /* Polynomials ------------------------------------------------------------------------------------- */

@@ -85,6 +85,39 @@ FA_INLINE double fa__rounded(fa__scaled e) {
     return fa__scale(fa__value(e.m), e.power);
 }
 
+#if FA_COMPENSATE
+/* The square root of the unit in which a factor is taken so that products of two such neither over- nor underflow */
+FA_INLINE double fa__root_of_unit(double factor) {
+    double small = fa__abs(factor) < 0x1p-500 ? 0x1p-300 : 1;
+    return fa__abs(factor) > 0x1p500 ? 0x1p300 : small;
+}
+
+FA_INLINE double fa__in_units(double factor, double root_of_unit) {
+    return factor * (root_of_unit > 1 ? 0x1p-600 : root_of_unit < 1 ? 0x1p600 : 1);
+}
+#endif
+
+/* e a b, for e of at most 1: the size of large and small factors goes to the power of e */
+FA_INLINE fa__scaled fa__times(fa__scaled e, double a, double b) {
+#if FA_COMPENSATE
+    double of_a = fa__root_of_unit(a), of_b = fa__root_of_unit(b);
+    fa__pair product = fa__two_prod(fa__in_units(a, of_a), fa__in_units(b, of_b));
+    return (fa__scaled){fa__mul(e.m, product), {e.power.a * (of_a * of_b), e.power.b * (of_a * of_b)}};
+#else
+    return (fa__scaled){fa__pair_of(e.m.h * (a * b)), e.power};
+#endif
+}
+
+/* e / b, also for subnormal b */
+FA_INLINE fa__scaled fa__over(fa__scaled e, double b) {
+#if FA_COMPENSATE
+    double unit = fa__abs(b) < 0x1p-500 ? 0x1p500 : 1;
+    return (fa__scaled){fa__div(e.m, fa__pair_of(b * unit)), {e.power.a, e.power.b * unit}};
+#else
+    return (fa__scaled){fa__pair_of(e.m.h / b), e.power};
+#endif
+}
+
 /* exp --------------------------------------------------------------------------------------------- */
 
 /* e^x = (1 + t) * 2^k with abs(t) < 0.42. Beyond +-FA__EXP_LIMIT x is clamped there, where float32 (plain) and
@@ -93,8 +126,8 @@ FA_INLINE double fa__rounded(fa__scaled e) {
 typedef struct {
     fa__pair t;
     fa__power power;
-    double k, rest; /* rest = e^r - 1 - r */
-    fa__pair r;
+    double k;
+    fa__pair r, rest; /* rest = e^r - 1 - r */
 } fa__exp_parts;
 
 #if FA_COMPENSATE
@@ -111,20 +144,20 @@ FA_INLINE fa__exp_parts fa__exp_reduce(fa__pair x) {
     /* r = x - k ln 2; the first difference is exact (Cody and Waite) */
     double first = xh - e.k * FA_LN2_HI;
     fa__pair r = fa__two_sum(first, -e.k * FA_LN2_LO);
-    e.rest = r.h * r.h * FA_POLY(r.h, FA_EXP_POLY);
+    double rest = r.h * r.h * FA_POLY(r.h, FA_EXP_POLY);
+    e.rest = fa__pair_of(rest);
 #if FA_COMPENSATE
     double xl = x.h == xh ? x.l : 0.0;
     double low = r.l + xl; /* e^(r + low) = e^r + e^r low */
     e.r = fa__fast_sum(r.h, low);
-    e.t = fa__fast_sum(r.h, fa__fma(low, 1.0 + (r.h + e.rest), e.rest));
-    e.rest = fa__fma(low, r.h + e.rest, e.rest);
+    e.t = fa__fast_sum(r.h, fa__fma(low, 1.0 + (r.h + rest), rest));
     double half = fa__fma(e.k, 0.5, FA__ROUNDER);
     double first_half = fa__exp2_of(half);
     double other_half = fa__exp2_of(e.k - (half - FA__ROUNDER) + FA__ROUNDER);
     e.power = (fa__power){xh > -FA__EXP_LIMIT ? first_half : 0, xh > -FA__EXP_LIMIT ? other_half : 0};
 #else
     e.r = r;
-    e.t = fa__pair_of(r.h + e.rest);
+    e.t = fa__pair_of(r.h + rest);
     double power = fa__exp2_of(shifted);
     e.power = (fa__power){xh > -FA__EXP_LIMIT ? power : 0, 1.0};
 #endif
@@ -152,17 +185,20 @@ FA_INLINE fa__scaled fa__exp_decay(fa__pair x) {
     return fa__exp_pair(fa__select(x.h < 0, x, fa__negate(x)));
 }
 
-/* The same with t to about 2^-74 in float64, for sums that cancel around roots which depend on parameters:
+/* The same with t to about 2^-79 in float64, for sums that cancel around roots which depend on parameters:
  * the first terms of the series of (e^r - 1)/r are summed as pairs */
 FA_INLINE fa__exp_parts fa__exp_reduce_accurately(fa__pair x) {
     fa__exp_parts e = fa__exp_reduce(x);
 #if FA_COMPENSATE
-    fa__pair s = fa__two_sum(1.0 / 720, e.r.h * FA_POLY(e.r.h, FA_EXP_TAIL_POLY));
-    s.l += FA_INV_720_LO;
+    const double tail[] = {FA_EXP_TAIL_POLY};
+    const int last = sizeof tail / sizeof *tail - 1;
+    fa__pair s = fa__fast_sum(tail[last], e.r.h * fa__horner(e.r.h, tail, last));
+    s = fa__add(fa__mul(s, e.r), (fa__pair){FA_INV_720_HI, FA_INV_720_LO});
     s = fa__add(fa__mul(s, e.r), (fa__pair){FA_INV_120_HI, FA_INV_120_LO});
     s = fa__add(fa__mul(s, e.r), (fa__pair){FA_INV_24_HI, FA_INV_24_LO});
     s = fa__add(fa__mul(s, e.r), (fa__pair){FA_INV_6_HI, FA_INV_6_LO});
     s = fa__add_double(fa__mul(s, e.r), 0.5);
+    e.rest = fa__mul(fa__mul(s, e.r), e.r);
     s = fa__add_double(fa__mul(s, e.r), 1.0);
     e.t = fa__mul(s, e.r);
 #endif
@@ -234,7 +270,7 @@ FA_INLINE fa__scaled fa__expm1(fa__pair x) {
 FA_INLINE fa__pair fa__expm1_minus_x(double x) {
     fa__exp_parts e = fa__exp_reduce_accurately(fa__pair_of(x));
     fa__pair difference = fa__add_double(fa__expm1_of_parts(e), -x);
-    return fa__select(e.k == 0, fa__pair_of(e.rest), difference);
+    return fa__select(e.k == 0, e.rest, difference);
 }
 
 /* log(1 + v) -------------------------------------------------------------------------------------- */

@@ -29,12 +29,16 @@ typedef struct {
     fa__exponential_tail side[2];
 } fa__exponential_tails;
 
-/* A member for the side of x: a constant where both sides agree. */
-#define FA__OF_SIDE(t, x, member)               \
-    ((t)->side[0].member == (t)->side[1].member \
-         ? FA__ALL((t)->side[1].member)         \
-         : fa__by_sign(x, FA__ALL((t)->side[0].member), FA__ALL((t)->side[1].member)))
+/* A number for the side of x: a constant where both sides agree. */
+#define FA__OF_SIDES(x, negative, other) \
+    ((negative) == (other) ? FA__ALL(other) : fa__by_sign(x, FA__ALL(negative), FA__ALL(other)))
+#define FA__OF_SIDE(t, x, member) FA__OF_SIDES(x, (t)->side[0].member, (t)->side[1].member)
 #define FA__EITHER(t, member) ((t)->side[0].member != 0 || (t)->side[1].member != 0)
+
+/* 0 as an addend that leaves a term of -0 as it is: an underflown exponential keeps its sign */
+FA_INLINE real fa__addend(real number) {
+    return number == 0 ? (real)-0.0 : number;
+}
 
 /* e^z = (most + rest) 2^exponent. n is z log2(e) rounded to a multiple of 1/16: its fraction is in `most` and `rest`,
  * its integer part is the exponent. */
@@ -93,8 +97,10 @@ FA_INLINE fa__reals fa__exponential_tail_value(const fa__exponential_tails *t, f
     fa__reals left = FA__ALL(t->side[0].sign < 0 ? -0.0 : 0.0),
               right = FA__ALL(t->side[1].sign < 0 ? -0.0 : 0.0);
     found = (fa__reals)((fa__ints)found ^ (fa__ints)fa__by_sign(x, left, right));
-    if (FA__EITHER(t, base)) found = FA__OF_SIDE(t, x, base) + found;
-    if (FA__EITHER(t, line)) found = FA__FMA(x, FA__OF_SIDE(t, x, line), found);
+    if (FA__EITHER(t, base))
+        found = FA__OF_SIDES(x, fa__addend(t->side[0].base), fa__addend(t->side[1].base)) + found;
+    if (FA__EITHER(t, line)) /* x times 0 is -0 on the left, and so is x times -0 on the right */
+        found = FA__FMA(x, FA__OF_SIDES(x, t->side[0].line, fa__addend(t->side[1].line)), found);
     return found;
 }
 
