@@ -212,8 +212,7 @@ static void *forward_in_thread(void *layer) {
     return 0;
 }
 
-/* A child forked while another thread keeps the BLAS to one thread: its first call restores the number of
- * threads */
+/* A child forked while another thread keeps the BLAS to one thread has the number of threads from before */
 static void test_fork(void) {
     if (blas_calls == 0) return; /* this instruction set does not use it */
     owned o = new_layer(20, 20, 20, sizeof(float), &blas_32);
@@ -226,13 +225,14 @@ static void test_fork(void) {
     wait_inside = 0;
     pid_t child = fork();
     if (child == 0) {
-        int limited = blas_threads == 1;
+        int before = blas_threads;
         run(&o.layer, sizeof(float), 0);
-        _exit(limited && threads_seen == 1 && blas_threads == 5 ? 0 : 1);
+        _exit(before == 5 && threads_seen == 1 && blas_threads == 5 ? 0 : 1);
     }
     int status = -1;
     waitpid(child, &status, 0);
     check(status == 0, "threads of the BLAS in a child", &o.layer);
+    check(blas_threads == 1, "still limited in the parent", &o.layer);
     sem_post(&may_leave);
     pthread_join(thread, 0);
     check(blas_threads == 5, "threads of the BLAS in the parent", &o.layer);

@@ -69,6 +69,19 @@ def test_teams_of_threads(library: Path, most: str | None) -> None:
     assert passed > 400
 
 
+@pytest.mark.parametrize("check", ["short", "long", "float64", "dense", "threads", "isa"])
+def test_first_call(library: Path, check: str) -> None:
+    """On one thread: to start threads takes memory."""
+    made = compiled("test_first_call", library)
+    assert helpers.checks_passed(str(made), check, FASTACT_NUM_THREADS="1", FASTACT_ISA=None) > 0
+
+
+@pytest.mark.parametrize("isa", fa.isas())
+def test_cancelled_threads(library: Path, isa: str) -> None:
+    made = compiled("test_cancellation", library)
+    assert helpers.checks_passed(str(made), FASTACT_NUM_THREADS=None, FASTACT_ISA=isa) > 1
+
+
 def test_library_needs_no_python_and_shows_only_its_own_names(library: Path) -> None:
     symbols = subprocess.run(["nm", "-A", str(library)], capture_output=True, text=True, check=True).stdout
     assert not re.findall(r"\bPy\w+|\bnumpy\w*", symbols)

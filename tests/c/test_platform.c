@@ -1,4 +1,5 @@
 /* What activations rest on: cgroup quotas, float16, streaming stores, caches. The last line is "N passed, N failed". */
+#include <fenv.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,8 +10,8 @@
 #include "elementwise/kernels.h"
 #include "fastact.h"
 #include "platform/caches.h"
+#include "platform/cgroup.h"
 #include "platform/float16.h"
-#include "platform/thread_limits.h"
 
 static void write_file(const char *root, const char *path, const char *text) {
     char name[512];
@@ -24,8 +25,11 @@ static void write_file(const char *root, const char *path, const char *text) {
 }
 
 static void test_cgroup(const char *root) {
-    char members[256];
+    char members[256], long_lines[3000] = "";
     snprintf(members, sizeof members, "%s/members", root);
+    for (int i = 0; i < 13; i++) strcat(long_lines, "7:memory:/a-long-name/of-a-group/without-cpus\n");
+    memset(long_lines + strlen(long_lines), 'x', 1000);
+    strcat(long_lines, "\n0::/a9\n");
     const struct {
         const char *membership, *path, *text, *more_path, *more_text;
         int expected;
@@ -44,12 +48,15 @@ static void test_cgroup(const char *root) {
          "100000\n", 0},
         {"3:cpu,cpuacct:/v3\n", "cpu,cpuacct/v3/cpu.cfs_quota_us", "100000\n", "cpu,cpuacct/v3/other", "", 0},
         {"garbage\n\n", "a8/other", "", "a8/more", "", 0},
+        {long_lines, "a9/cpu.max", "250001 100000", "a9/other", "", 3}, /* read in parts; no end of line */
     };
     for (size_t i = 0; i < sizeof quotas / sizeof quotas[0]; i++) {
         write_file(root, "members", quotas[i].membership);
         write_file(root, quotas[i].path, quotas[i].text);
         write_file(root, quotas[i].more_path, quotas[i].more_text);
+        feclearexcept(FE_ALL_EXCEPT);
         check(fa__cgroup_quota(root, members) == quotas[i].expected, "cgroup quota", quotas[i].path, i);
+        check(fetestexcept(FE_ALL_EXCEPT) == 0, "no floating-point flag", quotas[i].path, i);
     }
     write_file(root, "cpu.max", "300000 100000\n");
     write_file(root, "members", "0::/\n");

@@ -78,32 +78,36 @@ int fa__multiply_by_blas(const fa__gemm *p, const fa_blas *blas, size_t size) {
 /* Threads ------------------------------------------------------------------------------------------ */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static fa__blas_limit *limits;   /* those in force */
-static fa__blas_limit at_fork;   /* one of them, or none, when the process was forked last */
-static fa__blas_limit inherited; /* in a forked child: a limit whose thread only the parent has */
+static fa__blas_limit *limits; /* those in force */
 
-static const fa__blas_limit *find_limit(void (*set_threads)(int)) {
-    const fa__blas_limit *limit = limits;
+static const fa__blas_limit *find_limit(const fa__blas_limit *limit, void (*set_threads)(int)) {
     while (limit && limit->set_threads != set_threads) limit = limit->next;
     return limit;
 }
 
+/* The limits in force when the process was forked last, one for each BLAS; a process seldom has as many */
+#define BLASES 4
+static fa__blas_limit at_fork[BLASES];
+static int limited;
+
 static void before_fork(void) {
     pthread_mutex_lock(&lock);
-    at_fork = limits ? *limits : (fa__blas_limit){0};
+    limited = 0;
+    for (const fa__blas_limit *limit = limits; limit && limited < BLASES; limit = limit->next)
+        if (!find_limit(limit->next, limit->set_threads)) at_fork[limited++] = *limit;
 }
 
 static void after_fork_in_parent(void) {
     pthread_mutex_unlock(&lock);
 }
 
-/* The child has only the thread that called fork, which is in no call, so no limit is in force. A BLAS that
- * is limited stays so until the end of the child's first call: to set its threads here might start them,
- * which a BLAS may not be ready for. */
+/* The child has only the thread that called fork, which is in no call, so no limit is in force. A BLAS may start threads
+ * here; those it had are gone in any case. */
 static void after_fork_in_child(void) {
-    if (at_fork.set_threads) inherited = at_fork;
     limits = 0;
     pthread_mutex_unlock(&lock);
+    for (int i = 0; i < limited; i++)
+        if (at_fork[i].threads_before != 1) at_fork[i].set_threads(at_fork[i].threads_before);
 }
 
 __attribute__((constructor)) static void handle_forks(void) {
@@ -111,19 +115,17 @@ __attribute__((constructor)) static void handle_forks(void) {
 }
 
 static int threads_before(const fa_blas *blas) {
-    const fa__blas_limit *other = find_limit(blas->set_threads);
-    if (other) return other->threads_before;
-    if (inherited.set_threads != blas->set_threads) return blas->get_threads();
-    inherited.set_threads = 0;
-    return inherited.threads_before;
+    const fa__blas_limit *other = find_limit(limits, blas->set_threads);
+    return other ? other->threads_before : blas->get_threads();
 }
 
 void fa__limit_blas(fa__blas_limit *limit, const fa_blas *blas) {
     limit->set_threads = blas && blas->get_threads ? blas->set_threads : 0;
     if (!limit->set_threads) return;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &limit->cancellation);
     pthread_mutex_lock(&lock);
     limit->threads_before = threads_before(blas);
-    if (!find_limit(limit->set_threads) && limit->threads_before != 1) limit->set_threads(1);
+    if (!find_limit(limits, limit->set_threads) && limit->threads_before != 1) limit->set_threads(1);
     limit->next = limits;
     limits = limit;
     pthread_mutex_unlock(&lock);
@@ -135,7 +137,8 @@ void fa__restore_blas(fa__blas_limit *limit) {
     fa__blas_limit **link = &limits;
     while (*link != limit) link = &(*link)->next;
     *link = limit->next;
-    if (!find_limit(limit->set_threads) && limit->threads_before != 1)
+    if (!find_limit(limits, limit->set_threads) && limit->threads_before != 1)
         limit->set_threads(limit->threads_before);
     pthread_mutex_unlock(&lock);
+    pthread_setcancelstate(limit->cancellation, 0);
 }

@@ -12,10 +12,10 @@ int fa__multiply_by_blas(const fa__gemm *p, const fa_blas *blas, size_t size);
 
 /* A limit of one thread on a BLAS. Limits nest and overlap, in any number of threads; the last one that ends
  * restores the number of threads from before the first. A limit is an object of its owner, usually on the
- * stack. */
+ * stack, so the owner's thread cannot be cancelled meanwhile. */
 typedef struct fa__blas_limit {
     void (*set_threads)(int); /* null where there is nothing to limit */
-    int threads_before;
+    int threads_before, cancellation;
     struct fa__blas_limit *next;
 } fa__blas_limit;
 void fa__limit_blas(fa__blas_limit *limit, const fa_blas *blas);

@@ -10,6 +10,7 @@
 #include "platform/team.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -85,16 +86,17 @@ static int take_cpu(team *t, int cpu) {
     return !(atomic_fetch_or(&t->taken[cpu / 64], bit) & bit);
 }
 
-/* Move to a free CPU; afterwards the thread may use the same CPUs as before */
+/* Move to a free CPU; afterwards the thread may use the same CPUs as before, or those that somebody else has set meanwhile */
 static void find_place(team *t) {
-    cpu_set_t all, others;
+    cpu_set_t all, others, now;
     if (take_cpu(t, sched_getcpu()) || sched_getaffinity(0, sizeof all, &all) != 0) return;
     others = all;
     for (int cpu = 0; cpu < CPUS; cpu++)
         if (atomic_load(&t->taken[cpu / 64]) >> cpu % 64 & 1) CPU_CLR(cpu, &others);
     if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;
     take_cpu(t, sched_getcpu());
-    sched_setaffinity(0, sizeof all, &all);
+    if (sched_getaffinity(0, sizeof now, &now) == 0 && CPU_EQUAL(&now, &others))
+        sched_setaffinity(0, sizeof all, &all);
 }
 #else
 static int take_cpu(team *t, int cpu) {
@@ -132,12 +134,8 @@ static void remember(const team *t, int size, int awake) {
     last.late = 0;
 }
 
-void fa__share_out(fa__body *body, const void *context, size_t begin, size_t end, int threads, int allowed,
-                   size_t quantum) {
-    if (threads < 2 || atomic_flag_test_and_set(&region_taken)) {
-        body(context, begin, end);
-        return;
-    }
+static void run_region(fa__body *body, const void *context, size_t begin, size_t end, int threads,
+                       int allowed, size_t quantum) {
     size_t each = (end - begin + (size_t)threads - 1) / (size_t)threads,
            share = (each + quantum - 1) / quantum * quantum;
     team t = {.called = fa__now()};
@@ -161,6 +159,24 @@ void fa__share_out(fa__body *body, const void *context, size_t begin, size_t end
     }
     remember(&t, size, awake);
     errno = errno_before;
+}
+
+/* A thread that ended in a region would leave the others waiting for it, so it cannot be cancelled there */
+void fa__share_out(fa__body *body, const void *context, size_t begin, size_t end, int threads, int allowed,
+                   size_t quantum) {
+    int cancellation;
+    if (threads < 2) {
+        body(context, begin, end);
+        return;
+    }
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
+    if (atomic_flag_test_and_set(&region_taken)) {
+        pthread_setcancelstate(cancellation, 0);
+        body(context, begin, end);
+        return;
+    }
+    run_region(body, context, begin, end, threads, allowed, quantum);
     atomic_flag_clear(&region_taken);
+    pthread_setcancelstate(cancellation, 0);
 }
 #endif

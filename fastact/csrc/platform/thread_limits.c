@@ -6,74 +6,17 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "platform/cgroup.h"
 
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
-/* cgroups ---------------------------------------------------------------------------------------- */
-
-/* One or two whole numbers of a file; "max" or anything else leaves the rest unread. Returns how many were read. */
-static int read_numbers(const char *folder, const char *path, const char *file, long long numbers[2]) {
-    char name[1024];
-    if (snprintf(name, sizeof name, "%s%s/%s", folder, path, file) >= (int)sizeof name) return -1;
-    FILE *stream = fopen(name, "r");
-    if (!stream) return -1;
-    int found = fscanf(stream, "%lld %lld", &numbers[0], &numbers[1]);
-    fclose(stream);
-    return found < 0 ? 0 : found;
-}
-
-/* CPUs granted by one cgroup: quota/period rounded up, or 0 for no limit. The two numbers are in one file (version 2, "max"
- * for none) or in two files (version 1, a negative quota for none). */
-static int read_quota(const char *folder, const char *path) {
-    long long v2[2] = {0, 0}, quota[2] = {0, 0}, period[2] = {0, 0};
-    int found = read_numbers(folder, path, "cpu.max", v2);
-    if (found == 2) {
-        quota[0] = v2[0];
-        period[0] = v2[1];
-    } else if (found >= 0 || read_numbers(folder, path, "cpu.cfs_quota_us", quota) < 1 ||
-               read_numbers(folder, path, "cpu.cfs_period_us", period) < 1) {
-        return 0;
-    }
-    if (quota[0] <= 0 || period[0] <= 0) return 0;
-    long long cpus = quota[0] / period[0] + (quota[0] % period[0] != 0);
-    return cpus < INT_MAX ? (int)cpus : INT_MAX;
-}
-
 static int smaller_limit(int a, int b) {
     return a == 0 ? b : b == 0 ? a : a < b ? a : b;
 }
-
-/* A cgroup is bound by its own quota and by those of all its ancestors. Each line of the membership file reads
- * "id:controllers:path"; version 2 has no controllers and no folder for them. */
-int fa__cgroup_quota(const char *cgroup_root, const char *membership_file) {
-    int limit = 0;
-    char line[512];
-    FILE *file = fopen(membership_file, "r");
-    if (!file) return 0;
-    while (fgets(line, sizeof line, file)) {
-        char *controllers = strchr(line, ':'), *path = controllers ? strchr(controllers + 1, ':') : 0;
-        if (!path) continue;
-        *path++ = 0;
-        controllers++;
-        path[strcspn(path, "\n")] = 0;
-        if (*controllers && !strstr(controllers, "cpu")) continue;
-        char folder[512];
-        snprintf(folder, sizeof folder, "%s%s%s", cgroup_root, *controllers ? "/" : "", controllers);
-        for (char *end = path + strlen(path); end; end = strrchr(path, '/')) {
-            *end = 0;
-            limit = smaller_limit(limit, read_quota(folder, path));
-        }
-    }
-    fclose(file);
-    return limit;
-}
-
-/* All limits ------------------------------------------------------------------------------------- */
 
 static pthread_once_t environment_read = PTHREAD_ONCE_INIT;
 static int environment_limit, cgroup_limit;
@@ -90,12 +33,15 @@ __attribute__((constructor)) static void watch_forks(void) {
     pthread_atfork(0, 0, after_fork_in_child);
 }
 
+/* once, by a thread that cannot be cancelled meanwhile: it would leave a file open */
 static void read_environment(void) {
-    int errno_before = errno;
+    int errno_before = errno, cancellation;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
     const char *text = getenv("FASTACT_NUM_THREADS");
     long n = text ? strtol(text, 0, 10) : 0;
     environment_limit = n > 0 ? (int)(n < INT_MAX ? n : INT_MAX) : 0;
     cgroup_limit = fa__cgroup_quota("/sys/fs/cgroup", "/proc/self/cgroup");
+    pthread_setcancelstate(cancellation, 0);
     errno = errno_before;
 }
 

@@ -20,7 +20,6 @@ int fa__threads_are_off(void);   /* whether a limit of 1 was set, so that no oth
 void fa__limit_threads(int n);
 int fa__thread_limit(void);
 
-int fa__cgroup_quota(const char *cgroup_root, const char *membership_file);
 const char *fa__openmp_runtime(void);
 
 #endif
