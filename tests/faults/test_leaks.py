@@ -10,7 +10,7 @@ import helpers
 import pytest
 from effort import EXAMPLES
 
-WARM, COUNT = (2_000, 100_000) if EXAMPLES else (60, 200)
+WARM, COUNT = (2_000, 100_000) if EXAMPLES else (200, 1_000)
 
 SETUP = """
 import copy, gc, pickle, numpy as np, fastact as fa
@@ -180,5 +180,5 @@ def test_memory_stays_the_same(kind: str) -> None:
 
 
 def test_a_leak_would_be_seen() -> None:
-    leaks = "kept_for_ever = []\nmeasure('kept_for_ever.append(object())', 60, 200)"
+    leaks = "kept_for_ever = []\nmeasure('kept_for_ever.append(object())', 200, 1000)"
     assert "blocks" in helpers.output_of(f"{SETUP}{MEASURE}{leaks}")

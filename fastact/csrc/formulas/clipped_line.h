@@ -25,16 +25,17 @@ FA_INLINE fa__pair fa__affine(double slope, double x, fa__pair offset) {
 /* min(max(u, low), high) */
 FA_INLINE double fa__clip_affine(fa__pair u, double low, double high) {
     double value = u.h + u.l;
-    double raised = value < low ? low : value, clipped = raised > high ? high : raised;
-    return low == low ? (high == high ? clipped : high) : low;
+    /* a comparison with NaN is false, so that each bound that is NaN is taken; selects by a bound alone would become
+     * branches */
+    double raised = (value >= low) | (value != value) ? value : low;
+    return (raised <= high) | (raised != raised) ? raised : high;
 }
 
 /* slope where low < u < high, 0 outside, NaN where one of these is */
 FA_INLINE double fa__slope_inside(fa__pair u, double slope, double low, double high) {
     double over = u.h == low ? u.l : u.h - low, under = u.h == high ? -u.l : high - u.h;
     double room = over < under ? over : under, found = room > 0 ? slope : 0;
-    int known = (u.h == u.h) & (low == low) & (high == high);
-    return known ? found : NAN;
+    return (over == over) & (under == under) ? found : NAN;
 }
 
 /* `slope` where slope x + offset is between two bounds, all taken in units: where factor x + offset is */

@@ -239,8 +239,8 @@ FA_INLINE double softclip_forward(double x, double alpha) {
     fa__scaled v = {fa__div(fa__mul(e.m, w), below), e.power};
     double narrow = fa__rounded(fa__log1p(v));
     fa__scaled tiny = {fa__div(e.m, below), e.power}; /* log(1 + v) = v, w = b */
-    double folded = s.b < 0x1p-60 ? fa__rounded(tiny) : (s.b < 1 ? narrow : wide) / s.b;
-    double other = 1 - folded;
+    double least = fa__rounded(tiny), usual = (s.b < 1 ? narrow : wide) / s.b;
+    double folded = s.b < 0x1p-60 ? least : usual, other = 1 - folded;
     return s.mirrored > 0 ? other : folded;
 }
 

@@ -86,14 +86,21 @@ FA_INLINE double fa__rounded(fa__scaled e) {
 }
 
 #if FA_COMPENSATE
-/* The square root of the unit in which a factor is taken so that products of two such neither over- nor underflow */
-FA_INLINE double fa__root_of_unit(double factor) {
-    double small = fa__abs(factor) < 0x1p-500 ? 0x1p-300 : 1;
-    return fa__abs(factor) > 0x1p500 ? 0x1p300 : small;
+/* 2^steps for factors of more than 2^500, 2^-steps for those of less than 2^-500, otherwise 1. By integers: comparisons of a
+ * parameter would become branches. */
+FA_INLINE double fa__power_by_size(double factor, uint64_t steps) {
+    uint64_t exponent = fa__bits(factor) >> 52 & 0x7ff;
+    uint64_t large = (1023 + 500 - exponent) >> 63, small = (exponent - (1023 - 500)) >> 63;
+    return fa__from_bits((1023 + steps * (large - small)) << 52);
 }
 
-FA_INLINE double fa__in_units(double factor, double root_of_unit) {
-    return factor * (root_of_unit > 1 ? 0x1p-600 : root_of_unit < 1 ? 0x1p600 : 1);
+/* The square root of the unit in which a factor is taken so that products of two such neither over- nor underflow */
+FA_INLINE double fa__root_of_unit(double factor) {
+    return fa__power_by_size(factor, 300);
+}
+
+FA_INLINE double fa__in_units(double factor) {
+    return factor * fa__power_by_size(factor, (uint64_t)-600);
 }
 #endif
 
@@ -101,7 +108,7 @@ FA_INLINE double fa__in_units(double factor, double root_of_unit) {
 FA_INLINE fa__scaled fa__times(fa__scaled e, double a, double b) {
 #if FA_COMPENSATE
     double of_a = fa__root_of_unit(a), of_b = fa__root_of_unit(b);
-    fa__pair product = fa__two_prod(fa__in_units(a, of_a), fa__in_units(b, of_b));
+    fa__pair product = fa__two_prod(fa__in_units(a), fa__in_units(b));
     return (fa__scaled){fa__mul(e.m, product), {e.power.a * (of_a * of_b), e.power.b * (of_a * of_b)}};
 #else
     return (fa__scaled){fa__pair_of(e.m.h * (a * b)), e.power};
