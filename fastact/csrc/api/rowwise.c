@@ -16,9 +16,9 @@ static int is_possible(size_t rows, size_t n) {
 static int run(const fa__rows_call *call) {
     if (!is_possible(call->rows, call->n)) return FA_INVALID;
     if (!(call->temperature > 0) || isinf(call->temperature)) return FA_INVALID;
-    const int reads = call->n > 0, writes = reads || call->direction == FA__ROWWISE_FORWARD;
+    const int backward = call->direction != FA__ROWWISE_FORWARD, reads = call->n > 0;
+    const int writes = reads || (!backward && fa__rowwise_entries[call->entry].has_one_result);
     if (call->rows == 0 || !writes) return FA_OK;
-    const int backward = call->direction != FA__ROWWISE_FORWARD;
     if (!call->out || (reads && !call->in) || (backward && !call->grad_y)) return FA_INVALID;
     fa__run_rows(call);
     return FA_OK;

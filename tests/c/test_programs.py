@@ -1,5 +1,5 @@
-"""The dense layer from C, without Python: plain C programs linked to the shipped library, under every
-instruction set.
+"""Dense layers and row-wise functions from C, without Python: plain C programs linked to the shipped library,
+under every instruction set.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import fastact as fa
 pytestmark = pytest.mark.once
 
 LINK = ["-fopenmp", "-lm", "-lpthread"]
-CHECKS = {"test_dense": 1000, "test_dense_arguments": 300}  # at least
+CHECKS = {"test_dense": 1000, "test_dense_arguments": 300, "test_rowwise": 300}  # at least
 
 
 @pytest.fixture(scope="module", params=CHECKS)
 def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("dense") / request.param
+    made = tmp_path_factory.mktemp("program") / request.param
     source = Path(__file__).parent / f"{request.param}.c"
     command = ["cc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{fa.get_include()}", str(source)]
     subprocess.run([*command, fa.get_library(), *LINK, "-o", str(made)], check=True)
