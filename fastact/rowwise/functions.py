@@ -129,13 +129,14 @@ class _Call:
         self.where = keywords.get("where", True)
         self.out = keywords.get("out")
         self.keepdims = bool(keywords.get("keepdims", False))
-        self.temperature = check_temperature(self.function, keywords.get("temperature", 1.0))
+        self.temperature = keywords.get("temperature", 1.0)
         self.one = bool(entry["has_one_result"])
 
     def forward(self, x: Array) -> NDArray[Any]:
         axes = self._axes(x)
         dtype = result_dtype([x])
         shape = self._result_shape(x.shape, axes)
+        check_temperature(self.function, self.temperature, computing_dtype(dtype))
         check_out(self.function, self.out, shape, dtype)
         x, mask = self._masked(x, dtype, self.entry["least"][0])
         y = np.empty(shape, dtype) if self.out is None else self.out
@@ -154,6 +155,7 @@ class _Call:
         if grad_y.shape != expected:
             raise ValueError(f"{self.function}: grad_y has shape {grad_y.shape}; expected {expected}")
         dtype = result_dtype([grad_y, value])
+        check_temperature(self.function, self.temperature, computing_dtype(dtype))
         check_out(self.function, self.out, value.shape, dtype)
         from_output = direction == _rowwise.BACKWARD_FROM_OUTPUT
         value, mask = self._masked(value, dtype, self.entry["least"][from_output])

@@ -74,17 +74,18 @@ def check_out(function: str, out: Any, shape: Shape, dtype: np.dtype[Any]) -> No
         raise TypeError(f"{function}: out has dtype {out.dtype}; expected {dtype}")
 
 
-def check_temperature(function: str, temperature: Any) -> float:
-    """A positive finite number."""
-    is_number = isinstance(temperature, (int, float, np.integer, np.floating)) and not isinstance(
-        temperature, bool
-    )
-    if not is_number:
-        raise TypeError(f"{function}: temperature is {temperature!r}; expected a positive number")
-    value = float(temperature)
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{function}: temperature is {temperature!r}; expected a positive finite number")
-    return value
+def check_temperature(function: str, temperature: Any, dtype: np.dtype[Any]) -> None:
+    """Raise unless this is a number that is positive and finite in the dtype of the computation."""
+    blame = f"{function}: temperature is {temperature!r}"
+    if not isinstance(temperature, (int, float, np.integer, np.floating)) or isinstance(temperature, bool):
+        raise TypeError(f"{blame}; expected a positive number")
+    try:
+        with np.errstate(all="ignore"):
+            rounded = dtype.type(temperature)
+    except OverflowError:  # an integer beyond float64
+        rounded = dtype.type(np.inf)
+    if not 0 < rounded < np.inf:
+        raise ValueError(f"{blame}; expected a positive finite {dtype}")
 
 
 # Calls --------------------------------------------------------------------------------------------

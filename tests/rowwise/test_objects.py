@@ -52,6 +52,12 @@ def test_the_loss_as_an_object() -> None:
         (lambda: fa.softmax(X, axis=(0, 0)), ValueError, ["axis is (0, 0)", "once"]),
         (lambda: fa.softmax(X, axis=1.5), TypeError, ["axis is of type float"]),
         (lambda: fa.softmax(X, temperature=0), ValueError, ["temperature is 0"]),
+        (
+            lambda: fa.softmax(X.astype("f4"), temperature=1e-50),
+            ValueError,
+            ["temperature is 1e-50", "float32"],
+        ),
+        (lambda: fa.softmax(X, temperature=10**400), ValueError, ["temperature is 1000"]),
         (lambda: fa.softmax(X, temperature=np.inf), ValueError, ["temperature is inf"]),
         (lambda: fa.softmax(X, temperature="a"), TypeError, ["temperature is 'a'"]),
         (lambda: fa.softmax(X, dim=0), TypeError, ["'dim'", "axis"]),

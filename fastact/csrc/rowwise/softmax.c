@@ -137,7 +137,7 @@ INLINE vector gradient(const variant v, const terms *c, vector g, const parts *e
 }
 
 INLINE terms find_terms(const fa__one_row *row, const variant v, double_pair t, double_pair share) {
-    const double divisor = v.sign * row->temperature;
+    const double divisor = (double)v.sign * (double)(real)row->temperature;
     return (terms){as_reals(divide(share, (double_pair){divisor, 0})), as_reals(t), (real)divisor};
 }
 
