@@ -5,10 +5,12 @@
 # ffp-contract=off: a*b+c means two roundings unless written as an fma, on every compiler.
 # fno-math-errno, fno-trapping-math: allow selects and built-ins in vector code; no flag or errno leaves the
 #   library, because the caller's floating-point state is restored (platform/fenv.h).
-# fno-thread-jumps, fno-tree-pre: keep selects from being turned back into branches, and table look-ups from
-#   being moved into one arm of a select; neither would vectorise.
 # fopenmp-simd: honours "omp simd" without the OpenMP runtime. fPIC, fvisibility: for shared objects.
-CFLAGS_COMMON = -std=gnu11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-thread-jumps -fno-tree-pre -fopenmp-simd -fPIC -fvisibility=hidden
+CFLAGS_COMMON = -std=gnu11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -fopenmp-simd -fPIC -fvisibility=hidden
+
+# Where the compiler is GCC: Clang has neither flag, nor the passes. They keep selects from being turned back into branches,
+# and table look-ups from being moved into one arm of a select; neither would vectorise.
+CFLAGS_GCC = -fno-thread-jumps -fno-tree-pre
 
 # Only platform/ uses the OpenMP runtime
 CFLAGS_platform = -fopenmp

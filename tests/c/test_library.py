@@ -31,6 +31,24 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "libfastact.a"
 
 
+def make(*arguments: str) -> helpers.Done:
+    return helpers.run(["make", "-C", str(CSRC), *arguments], 120)
+
+
+@pytest.mark.parametrize("flag", ["-ffast-math", "-ffinite-math-only", "-fno-signed-zeros"])
+def test_flags_that_assume_away_special_values_are_refused(tmp_path: Path, flag: str) -> None:
+    for made in ("gemm/gemm.o", "platform/float16.o"):
+        done = make(f"BUILD={tmp_path}", f"CFLAGS={flag}", f"{tmp_path}/{made}")
+        assert done.returncode != 0
+        assert "fastact must not be compiled with -ffast-math or parts of it" in done.stderr
+
+
+def test_a_build_folder_with_a_space_is_refused() -> None:
+    done = make("BUILD=a b")
+    assert done.returncode != 0
+    assert 'BUILD is "a b": a folder whose name has spaces' in done.stderr
+
+
 def compiled(name: str, library: Path) -> Path:
     """The program of that name, which may use what the library keeps to itself."""
     includes = [f"-I{helpers.ROOT / 'include'}", f"-I{CSRC}"]

