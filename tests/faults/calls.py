@@ -108,7 +108,7 @@ def compare(call: Call, results: list[Any]) -> None:
 def plain(value: Any) -> np.ndarray:
     """Values of any container."""
     if hasattr(value, "compute"):
-        with np.errstate(invalid="ignore"):  # dask's own sums
+        with np.errstate(invalid="ignore", under="ignore"):  # dask's own sums, and its products by NumPy
             value = value.compute()
     return np.asarray(np.ma.getdata(value))
 
