@@ -148,9 +148,23 @@ INLINE real_pair share_of(double weight, const exponential_sums *s) {
     return as_reals(divide((double_pair){weight, 0}, add_to_pair(s->rest, s->count)));
 }
 
-/* (value + low) * scale, without the power */
+/* (value + low) * scale, without the power, rounded once: by fused multiply-adds, or float32 in float64 */
 INLINE vector product(const parts *e, real_pair scale) {
+#if FA__REAL_IS_DOUBLE || defined(__FMA__) || defined(__ARM_FEATURE_FMA)
     return e->value * scale.high + (e->value * scale.low + e->low * scale.high);
+#else
+    const double factor = (double)scale.high + (double)scale.low;
+    half value[2], low[2];
+    memcpy(value, &e->value, sizeof value);
+    memcpy(low, &e->low, sizeof low);
+    UNROLL for (int i = 0; i < 2; i++) {
+        wide exact = __builtin_convertvector(value[i], wide) + __builtin_convertvector(low[i], wide);
+        value[i] = __builtin_convertvector(exact * factor, half);
+    }
+    vector found;
+    memcpy(&found, value, sizeof found);
+    return found;
+#endif
 }
 
 INLINE double logarithm(const exponential_sums *s) {
