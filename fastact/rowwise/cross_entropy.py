@@ -146,7 +146,9 @@ def _run(
     target = as_plain(function, "target", target)
     if x.ndim == 0:
         raise ValueError(f"{function}: logits has no axes; expected at least one")
-    (axis,) = axes_of(function, options.axis, x.ndim)[:1]
+    if options.axis is None or isinstance(options.axis, tuple):
+        raise TypeError(f"{function}: axis is {options.axis!r}; expected an int, the axis of the classes")
+    (axis,) = axes_of(function, options.axis, x.ndim)
     if options.reduction not in _REDUCTIONS:
         listed = ", ".join(map(repr, _REDUCTIONS))
         raise ValueError(f"{function}: reduction is {options.reduction!r}; expected one of {listed}")
@@ -175,13 +177,14 @@ def _run_plain(
     if type(labels) is not np.ndarray:
         return None
     rows, n = x.shape
-    fits = labels.dtype == np.int64 and labels.shape == (rows,) and labels.flags.carray
+    fits = labels.dtype == np.int64 and labels.shape == (rows,)
+    labels = labels.copy()  # C relies on the check below, and out may share memory with the caller's
     if not fits or rows == 0 or labels.min() < 0 or labels.max() >= n:
         return None
     gradient = None
     if wants_gradient:
         gradient = np.empty_like(x) if out is None else out
-        if out is not None and not (out is x or _rowwise.can_hold(out, x)):
+        if out is not None and not _rowwise.can_hold(out, x):
             return None
     losses = np.empty(rows)
     with _core.DefaultEnvironment():

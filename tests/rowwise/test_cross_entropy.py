@@ -89,6 +89,16 @@ def test_axes_layouts_and_results_that_are_given(dtype: type) -> None:
     assert np.array_equal(place, slopes)
 
 
+@pytest.mark.once
+def test_a_gradient_over_the_labels() -> None:
+    """Labels are read before anything is written."""
+    x, place = logits(), np.zeros((5, 6))
+    labels = place.view(np.int64).reshape(-1)[:5]
+    labels[:] = LABELS
+    want = fa.softmax_cross_entropy.value_and_gradient(x, LABELS)[1]
+    assert np.array_equal(fa.softmax_cross_entropy.value_and_gradient(x, labels, out=place)[1], want)
+
+
 def test_ignored_rows_may_hold_anything() -> None:
     x = logits()
     x[1] = np.nan
@@ -115,6 +125,8 @@ def test_ignored_rows_may_hold_anything() -> None:
         ((logits(), logits()), {"ignore_index": 1}, TypeError, ["ignore_index"]),
         ((np.ma.array(logits()), LABELS), {}, TypeError, ["logits", "MaskedArray"]),
         ((logits(), LABELS), {"axis": 5}, ValueError, ["axis is 5"]),
+        ((logits(), LABELS), {"axis": (1, 0)}, TypeError, ["axis is (1, 0)", "int"]),
+        ((logits(), LABELS), {"axis": None}, TypeError, ["axis is None"]),
     ],
 )
 def test_errors(
