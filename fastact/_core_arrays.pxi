@@ -54,25 +54,6 @@ cdef inline int wider(int a, int b) noexcept:
     return cnp.NPY_FLOAT if a == cnp.NPY_FLOAT or b == cnp.NPY_FLOAT else cnp.NPY_FLOAT16
 
 
-cdef bint same_layout(cnp.ndarray a, cnp.ndarray b) noexcept:
-    cdef int d, ndim = cnp.PyArray_NDIM(a)
-    if ndim != cnp.PyArray_NDIM(b):
-        return False
-    for d in range(ndim):
-        if cnp.PyArray_DIM(a, d) != cnp.PyArray_DIM(b, d):
-            return False
-        if cnp.PyArray_STRIDE(a, d) != cnp.PyArray_STRIDE(b, d):
-            return False
-    return True
-
-
-cdef bint unsafe_overlap(cnp.ndarray result, cnp.ndarray operand) noexcept:
-    """Whether writing `result` could change an element of `operand` that is read later."""
-    if not may_overlap(result, operand):
-        return False
-    return not (cnp.PyArray_BYTES(result) == cnp.PyArray_BYTES(operand) and same_layout(result, operand))
-
-
 cdef inline int packed_type(object array) noexcept:
     """NPY_FLOAT or NPY_DOUBLE for a plain C-contiguous array of it with at least one dimension, else -1."""
     if not cnp.PyArray_CheckExact(array) or cnp.PyArray_NDIM(<cnp.ndarray>array) == 0:

@@ -18,6 +18,7 @@ from operator import index
 import numpy as np
 
 from fastact import _core
+from fastact.arrays import is_container
 
 cnp.import_array()
 

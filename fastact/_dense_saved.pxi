@@ -95,15 +95,6 @@ def sizes(shape):
     return found
 
 
-def is_container(value):
-    """Whether this is an array of another kind than NumPy's own: masked, lazy, labelled, with units."""
-    kind = type(value)
-    if kind is np.ndarray or kind is np.memmap or isinstance(value, np.generic):
-        return False
-    return (isinstance(value, np.ndarray) or hasattr(kind, "__array_ufunc__")
-            or hasattr(kind, "__array_function__"))
-
-
 cdef checked_array(str kind, array, tuple shape, dtype):
     """The array, or a copy that C can read, if it has the shape and dtype that belong to the kind."""
     if kind == "nothing":

@@ -1,4 +1,4 @@
-# The library's overlap test, for NumPy arrays. Part of _core.pyx and of _dense.pyx.
+# The library's overlap test, for NumPy arrays. Part of _core.pyx, _dense.pyx and _rowwise.pyx.
 
 cdef extern from "platform/overlap.h" nogil:
     ctypedef struct fa__extent:
@@ -17,3 +17,22 @@ cdef inline fa__extent extent_of(cnp.ndarray a) noexcept:
 cdef inline bint may_overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
     """Whether two arrays may share memory, as far as their first and last bytes tell."""
     return fa__overlap(extent_of(a), extent_of(b))
+
+
+cdef inline bint same_layout(cnp.ndarray a, cnp.ndarray b) noexcept:
+    cdef int d, ndim = cnp.PyArray_NDIM(a)
+    if ndim != cnp.PyArray_NDIM(b):
+        return False
+    for d in range(ndim):
+        if cnp.PyArray_DIM(a, d) != cnp.PyArray_DIM(b, d):
+            return False
+        if cnp.PyArray_STRIDE(a, d) != cnp.PyArray_STRIDE(b, d):
+            return False
+    return True
+
+
+cdef inline bint unsafe_overlap(cnp.ndarray result, cnp.ndarray operand) noexcept:
+    """Whether writing `result` could change an element of `operand` that is read later."""
+    if not may_overlap(result, operand):
+        return False
+    return not (cnp.PyArray_BYTES(result) == cnp.PyArray_BYTES(operand) and same_layout(result, operand))

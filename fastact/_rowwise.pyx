@@ -133,11 +133,6 @@ cdef inline bint is_like(array, cnp.ndarray other) noexcept:
     return cnp.PyArray_TYPE(<cnp.ndarray>array) == cnp.PyArray_TYPE(other)
 
 
-cdef inline bint is_apart(cnp.ndarray out, array) noexcept:
-    """Whether an array is the other, or shares no memory with it."""
-    return array is None or data_of(out) == data_of(array) or not may_overlap(out, <cnp.ndarray>array)
-
-
 def run_plain(int number, direction_t direction, grad_y, x, out):
     """The result over the last axis, with one result for each element and a temperature of 1. None, and nothing is
     done, unless all are plain arrays that fit."""
@@ -148,7 +143,8 @@ def run_plain(int number, direction_t direction, grad_y, x, out):
     if out is None:
         out = cnp.PyArray_EMPTY(ndim, cnp.PyArray_DIMS(array), cnp.PyArray_TYPE(array), 0)
     elif not (is_like(out, array) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out)
-              and is_apart(<cnp.ndarray>out, x) and is_apart(<cnp.ndarray>out, grad_y)):
+              and not unsafe_overlap(<cnp.ndarray>out, array)
+              and (grad_y is None or not unsafe_overlap(<cnp.ndarray>out, <cnp.ndarray>grad_y))):
         return None
     cdef size_t n = <size_t>cnp.PyArray_DIM(array, ndim - 1)
     if n > 0:
@@ -157,10 +153,11 @@ def run_plain(int number, direction_t direction, grad_y, x, out):
 
 
 def can_hold(array, cnp.ndarray x):
-    """Whether C can write a result of the shape of x to an array, which is apart from x."""
-    return is_like(array, x) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>array) and is_apart(<cnp.ndarray>array, x)
+    """Whether C can write a result of the shape of x to an array, which is x or apart from it."""
+    return (is_like(array, x) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>array)
+            and not unsafe_overlap(<cnp.ndarray>array, x))
 
 
-def may_share_memory(cnp.ndarray a, cnp.ndarray b):
-    """Whether two arrays may share memory, as far as their first and last bytes tell."""
-    return may_overlap(a, b)
+def overlaps_unsafely(cnp.ndarray out, cnp.ndarray array):
+    """Whether writing to `out` could change an element of the array that is read later."""
+    return unsafe_overlap(out, array)

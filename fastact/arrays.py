@@ -40,3 +40,24 @@ def converted(array: Array, dtype: np.dtype[Any]) -> Array:
     """A copy in C order, rounded to nearest whatever the caller's rounding mode."""
     with np.errstate(all="ignore"), _core.DefaultEnvironment():
         return array.astype(dtype, order="C")
+
+
+def is_container(value: object) -> bool:
+    """Whether this is an array of another kind than NumPy's own: masked, lazy, labelled, with units."""
+    kind = type(value)
+    if kind is np.ndarray or kind is np.memmap or isinstance(value, np.generic):
+        return False
+    of_numpy = hasattr(kind, "__array_ufunc__") or hasattr(kind, "__array_function__")
+    return isinstance(value, np.ndarray) or of_numpy
+
+
+def check_out(blame: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise unless a result of this shape and dtype can be stored in `out`."""
+    if type(out) is not np.ndarray and type(out) is not np.memmap:
+        raise TypeError(f"{blame} is of type {type(out).__name__}; expected an ndarray to write to")
+    if not out.flags.writeable:
+        raise ValueError(f"{blame} is read-only; expected a writeable array")
+    if out.shape != shape:
+        raise ValueError(f"{blame} has shape {out.shape}; expected {shape}")
+    if not np.can_cast(dtype, out.dtype, "same_kind"):
+        raise TypeError(f"{blame} has dtype {out.dtype}; expected {dtype}")

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastact import _core, _dense
 from fastact.activations.registry import get
-from fastact.arrays import Array, converted
+from fastact.arrays import Array, check_out, converted
 
 Shape = tuple[int, ...]
 
@@ -101,14 +101,7 @@ def target(
     `others`; with `keep` it holds what it held."""
     if out is None:
         return Target(np.empty(shape, dtype))
-    if type(out) is not np.ndarray and type(out) is not np.memmap:
-        raise TypeError(f"{blame} is of type {type(out).__name__}; expected an ndarray to write to")
-    if not out.flags.writeable:
-        raise ValueError(f"{blame} is read-only; expected a writeable array")
-    if out.shape != shape:
-        raise ValueError(f"{blame} has shape {out.shape}; expected {shape}")
-    if not np.can_cast(dtype, out.dtype, "same_kind"):
-        raise TypeError(f"{blame} has dtype {out.dtype}; expected {dtype}")
+    check_out(blame, out, shape, dtype)
     if can_write(out, dtype) and not _dense.overlap(out, others):
         return Target(out)
     return Target(converted(out, dtype) if keep else np.empty(shape, dtype), out)

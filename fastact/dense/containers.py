@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fastact import _dense
-from fastact._dense import Saved, is_container
+from fastact._dense import Saved
 from fastact.activations.base import Activation
-from fastact.arrays import as_real, common_dtype
+from fastact.arrays import as_real, common_dtype, is_container
 from fastact.dense import fallback
 from fastact.dense.arguments import geometry
 from fastact.dense.saved import mask_values

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastact import _core, _dense
-from fastact._dense import Saved, is_container
-from fastact.arrays import Array, as_real
+from fastact._dense import Saved
+from fastact.arrays import Array, as_real, is_container
 from fastact.dense import arguments, containers
 from fastact.dense.functions import dense, dense_backward, dense_forward
 from fastact.dense.network_layers import NetworkLayer, assign, biases_for, biases_from, make_layers

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from fastact import _core, _dense
+from fastact import _core
 from fastact._dense import Saved
 from fastact.activations.base import Activation
+from fastact.arrays import is_container
 
 _CHUNK = 1 << 16  # elements at a time
 
@@ -21,7 +22,7 @@ def parameter_gradients(function: str, saved: Saved, grad_y: Any) -> dict[str, A
         return {}
     if saved.kind != "input":
         raise TypeError(f"{function}: gradients of parameters need save='input' in the forward pass")
-    if _dense.is_container(grad_y) or _dense.is_container(saved.array):
+    if is_container(grad_y) or is_container(saved.array):
         return activation.parameter_gradients(grad_y, saved.array)
     z = saved.array
     if z.ndim == 1:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastact import _core, _rowwise
-from fastact.arrays import Array, converted
-from fastact.rowwise.rows import as_plain, axes_of, blocks, check_out, computing_dtype, result_dtype
+from fastact.arrays import Array, check_out, converted
+from fastact.rowwise.rows import as_plain, axes_of, blocks, computing_dtype, is_ready, is_unsafe, result_dtype
 
 _REDUCTIONS = ("mean", "sum", "none")
 
@@ -153,7 +153,8 @@ def _run(
         listed = ", ".join(map(repr, _REDUCTIONS))
         raise ValueError(f"{function}: reduction is {options.reduction!r}; expected one of {listed}")
     dtype = result_dtype([x])
-    check_out(function, out, x.shape, dtype)
+    if out is not None:
+        check_out(f"{function}: out", out, x.shape, dtype)
     gradient = None
     if wants_gradient:
         gradient = np.empty(x.shape, dtype) if out is None else out
@@ -284,11 +285,11 @@ class _Problem:
         """Losses in float64, and gradients, a block of rows at a time where they are not contiguous."""
         losses = np.empty(self.lead)
         whole = [self.x, *([] if gradient is None else [gradient])]
-        ready = all(a.dtype == self.dtype and a.flags.c_contiguous and a.flags.aligned for a in whole)
-        if ready and (gradient is None or not _overlaps_partly(self.x, gradient)):
+        unsafe = gradient is not None and is_unsafe(gradient, [self.x])
+        if not unsafe and all(is_ready(a, self.dtype) for a in whole):
             self._run_block((), losses, gradient)
             return losses
-        if gradient is not None and _overlaps_partly(self.x, gradient):
+        if unsafe:
             self.x = self.x.copy()
         for block in blocks(self.lead, self.n):
             self._run_block(block, losses, gradient)
@@ -299,8 +300,7 @@ class _Problem:
             if array is None:
                 return None
             piece = array[block]
-            ready = piece.dtype == dtype and piece.flags.c_contiguous and piece.flags.aligned
-            return piece if ready else converted(piece, dtype)
+            return piece if is_ready(piece, dtype) else converted(piece, dtype)
 
         float64 = np.dtype(np.float64)
         x, loss = part(self.x, self.dtype), part(losses, float64)
@@ -313,11 +313,6 @@ class _Problem:
         losses[block] = loss
         if gradient is not None and to is not None:
             np.copyto(gradient[block], to, casting="same_kind")
-
-
-def _overlaps_partly(x: Array, out: Array) -> bool:
-    same = x.shape == out.shape and x.strides == out.strides and x.ctypes.data == out.ctypes.data
-    return not same and _rowwise.may_share_memory(x, out)
 
 
 softmax_cross_entropy = SoftmaxCrossEntropy()

@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastact import _rowwise
-from fastact.arrays import Array
+from fastact.arrays import Array, check_out
 from fastact.rowwise import help_text
 from fastact.rowwise.rows import (
     as_plain,
     axes_of,
     call_rows,
-    check_out,
     check_temperature,
     computing_dtype,
     result_dtype,
@@ -137,7 +136,8 @@ class _Call:
         dtype = result_dtype([x])
         shape = self._result_shape(x.shape, axes)
         check_temperature(self.function, self.temperature, computing_dtype(dtype))
-        check_out(self.function, self.out, shape, dtype)
+        if self.out is not None:
+            check_out(f"{self.function}: out", self.out, shape, dtype)
         x, mask = self._masked(x, dtype, self.entry["least"][0])
         y = np.empty(shape, dtype) if self.out is None else self.out
         bare = y.reshape(self._bare_shape(x.shape, axes)) if self.one else y
@@ -156,7 +156,8 @@ class _Call:
             raise ValueError(f"{self.function}: grad_y has shape {grad_y.shape}; expected {expected}")
         dtype = result_dtype([grad_y, value])
         check_temperature(self.function, self.temperature, computing_dtype(dtype))
-        check_out(self.function, self.out, value.shape, dtype)
+        if self.out is not None:
+            check_out(f"{self.function}: out", self.out, value.shape, dtype)
         from_output = direction == _rowwise.BACKWARD_FROM_OUTPUT
         value, mask = self._masked(value, dtype, self.entry["least"][from_output])
         if mask is not None and not self.one:

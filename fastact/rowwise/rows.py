@@ -5,14 +5,14 @@ Must not depend on any function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from fastact import _core, _rowwise
-from fastact.arrays import Array, as_real, common_dtype, converted
+from fastact.arrays import Array, as_real, common_dtype, converted, is_container
 
 BLOCK = 1 << 17  # elements that are copied at a time, so that they stay in cache
 Shape = tuple[int, ...]
@@ -23,10 +23,8 @@ Shape = tuple[int, ...]
 
 def as_plain(function: str, name: str, value: Any) -> Array:
     """An array of real numbers. Other kinds of arrays are refused: they would lose what else they hold."""
-    kind = type(value)
-    is_plain = kind is np.ndarray or kind is np.memmap or isinstance(value, np.generic)
-    if not is_plain and (hasattr(kind, "__array_ufunc__") or hasattr(kind, "__array_function__")):
-        message = f"{function}: {name} is of type {kind.__name__}; expected a plain array"
+    if is_container(value):
+        message = f"{function}: {name} is of type {type(value).__name__}; expected a plain array"
         raise TypeError(f"{message}: numpy.asarray({name}), with where= for what does not count")
     return as_real(function, name, value)
 
@@ -58,20 +56,6 @@ def result_dtype(arrays: Sequence[Array]) -> np.dtype[Any]:
     """That of numpy.exp: float16, float32 or float64."""
     found: np.dtype[Any] = np.exp.resolve_dtypes((np.result_type(*arrays), None))[-1]
     return found
-
-
-def check_out(function: str, out: Any, shape: Shape, dtype: np.dtype[Any]) -> None:
-    """Raise unless `out` is None or an array that can hold the result."""
-    if out is None:
-        return
-    if type(out) is not np.ndarray and type(out) is not np.memmap:
-        raise TypeError(f"{function}: out is of type {type(out).__name__}; expected an ndarray to write to")
-    if not out.flags.writeable:
-        raise ValueError(f"{function}: out is read-only; expected a writeable array")
-    if out.shape != shape:
-        raise ValueError(f"{function}: out has shape {out.shape}; expected {shape}")
-    if not np.can_cast(dtype, out.dtype, "same_kind"):
-        raise TypeError(f"{function}: out has dtype {out.dtype}; expected {dtype}")
 
 
 def check_temperature(function: str, temperature: Any, dtype: np.dtype[Any]) -> None:
@@ -114,10 +98,10 @@ def call_rows(
     n = prod(shape[a] for a in axes)
     lead = tuple(size for i, size in enumerate(shape) if i not in axes)
     rows = prod(lead)
-    if all(is_ready(a, dtype) for a in moved) and not _is_unsafe(moved):
+    if all(is_ready(a, dtype) for a in moved) and not is_unsafe(moved[-1], moved[:-1]):
         call(moved[:-1], moved[-1], rows, n)
         return
-    if _is_unsafe(moved):
+    if is_unsafe(moved[-1], moved[:-1]):
         moved[:-1] = [a.copy() for a in moved[:-1]]
     for block in blocks(lead, n):
         parts = [converted(a[block], dtype) for a in moved]
@@ -135,14 +119,9 @@ def _rows_last(array: Array, axes: tuple[int, ...]) -> Array:
     return np.moveaxis(array, axes, range(array.ndim - len(axes), array.ndim))
 
 
-def _is_unsafe(arrays: list[Array]) -> bool:
-    """Whether writing the last array could change an element of another that is read later."""
-    out = arrays[-1]
-    for a in arrays[:-1]:
-        same = a.shape == out.shape and a.strides == out.strides and a.ctypes.data == out.ctypes.data
-        if not same and _rowwise.may_share_memory(a, out):
-            return True
-    return False
+def is_unsafe(out: Array, inputs: Iterable[Array]) -> bool:
+    """Whether writing to `out` could change an element of an input that is read later."""
+    return any(_rowwise.overlaps_unsafely(out, a) for a in inputs)
 
 
 def blocks(lead: Shape, n: int) -> Iterator[tuple[Any, ...]]:
