@@ -25,6 +25,8 @@ Over whole rows (an axis)
     softmax_cross_entropy    the loss of a classifier, and its gradient
 Dense layers
     dense, dense_forward, dense_backward, Network
+Training
+    init           initial weights that fit the activation
 Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
@@ -58,6 +60,7 @@ from fastact.runtime import isas as isas
 from fastact.runtime import num_threads as num_threads
 from fastact.runtime import set_isa as set_isa
 from fastact.runtime import set_num_threads as set_num_threads
+from fastact.training import init as init
 
 _check_environment()
 
@@ -77,6 +80,7 @@ _PUBLIC = [
     "get_include",
     "get_library",
     "get_num_threads",
+    "init",
     "isa",
     "isas",
     "mixed",
