@@ -33,4 +33,4 @@ CFLAGS_neon = -march=armv8-a
 KERNELS = elementwise/loops.c elementwise/convert.c elementwise/stream.c gemm/micro_kernel.c rowwise/softmax.c rowwise/cross_entropy.c
 
 # Compiled once
-SOURCES = api/activations.c api/rowwise.c api/dense.c api/runtime.c api/table.c platform/isa.c platform/caches.c platform/cgroup.c platform/thread_limits.c platform/team.c platform/parallel.c platform/float16.c elementwise/entries.c elementwise/kernels.c elementwise/call.c elementwise/plan.c elementwise/tiles.c elementwise/span.c rowwise/entries.c rowwise/call.c gemm/gemm.c gemm/blas.c gemm/kernels.c dense/layer.c dense/bit_mask.c dense/stack.c dense/network.c
+SOURCES = api/activations.c api/rowwise.c api/dense.c api/runtime.c api/table.c platform/isa.c platform/caches.c platform/cgroup.c platform/thread_limits.c platform/affinity.c platform/probe.c platform/leader.c platform/team.c platform/parallel.c platform/float16.c elementwise/entries.c elementwise/kernels.c elementwise/call.c elementwise/plan.c elementwise/tiles.c elementwise/span.c rowwise/entries.c rowwise/call.c gemm/gemm.c gemm/blas.c gemm/kernels.c dense/layer.c dense/bit_mask.c dense/stack.c dense/network.c
