@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import optimize
 
 from fastact import _core
 from fastact.activations.base import Activation
@@ -377,6 +376,8 @@ def _edge(function: str, resolved: Any, bias_std: float) -> tuple[float, float]:
     if len(crossings) == 0:
         raise ValueError(f"{function}: {resolved!r} has no edge of chaos for bias_std {bias_std}")
     k = crossings[0]
+    from scipy import optimize  # here, since importing fastact does not need SciPy
+
     q = math.exp(optimize.brentq(excess, logs[k], logs[k + 1], xtol=1e-13))
     return 1 / math.sqrt(_at(resolved, q)[1]), q
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from fastact.arrays import Array, check_out
 from fastact.dense.functions import dense
@@ -21,7 +20,7 @@ Shape = tuple[int, ...]
 # of a standard normal variable cut at +-2: its standard deviation, by which draws are divided
 _CUT = 2.0
 _CUT_STD = math.sqrt(
-    1 - 2 * _CUT * math.exp(-(_CUT**2) / 2) / math.sqrt(2 * math.pi) / special.erf(_CUT / 2**0.5)
+    1 - 2 * _CUT * math.exp(-(_CUT**2) / 2) / math.sqrt(2 * math.pi) / math.erf(_CUT / 2**0.5)
 )
 
 
@@ -261,6 +260,8 @@ def lsuv(network: Any, x: Any, *, std: float = 1.0, rng: np.random.Generator | N
 
 
 def _truncated(rng: np.random.Generator, shape: Shape) -> Array:
+    from scipy import special  # here, since importing fastact does not need SciPy
+
     low = special.ndtr(-_CUT)
     drawn: Array = special.ndtri(rng.uniform(low, 1 - low, shape)) / _CUT_STD
     return drawn
