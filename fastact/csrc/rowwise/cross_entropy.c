@@ -72,7 +72,7 @@ INLINE void store_gradient(const fa__cross_entropy_row *row, real most, pair sca
         if (q) wanted = load_block(q + i, row->n - i, 0);
         EACH_PART(p) {
             wide low = every(0), h = g.of[p];
-            parts e = {h, every(1)};
+            parts e = {h, every(0), every(1)};
             if (!stored) {
                 h = argument(h, (double)most, &s, &low);
                 e = exponential_parts(h, low);

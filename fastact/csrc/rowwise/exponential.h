@@ -27,6 +27,14 @@ INLINE integers power_bits(integers k) {
     const integers fraction = (integers)_mm512_permutex2var_epi64((__m512i)first, (__m512i)k, (__m512i)last);
     return fraction + (k << (MANTISSA - 4));
 }
+
+/* What rounding has taken from it, as a share of it */
+INLINE wide power_error(integers k) {
+    static const double errors[] __attribute__((aligned(VECTOR_BYTES))) = {FA_SIXTEENTHS_LO};
+    const wide first = *(const wide *)errors / *(const wide *)sixteenths;
+    const wide last = *(const wide *)(errors + 8) / *(const wide *)(sixteenths + 8);
+    return (wide)_mm512_permutex2var_pd((__m512d)first, (__m512i)k, (__m512d)last);
+}
 #else
 #define STEPS 1
 #define POLY FA_EXP_POLY
@@ -34,10 +42,14 @@ INLINE integers power_bits(integers k) {
 INLINE integers power_bits(integers k) {
     return (integers)every(1) + (k << MANTISSA);
 }
+INLINE wide power_error(integers k) {
+    (void)k;
+    return every(0);
+}
 #endif
 
 #if FA__REAL_IS_DOUBLE
-#define LEAST -746.0 /* its exponential is 0 */
+#define LEAST -1330.0 /* its exponential is 0, and so it is times 1e250 */
 static const double exp_poly[] = {POLY};
 #else
 #define LEAST \
@@ -56,36 +68,43 @@ INLINE wide difference(wide a, wide b, wide *error) {
     return d;
 }
 
-/* An exponential: value * power, value from 2^-1022 to 1. The power, not 1 for tiny float64 ones only, is kept apart so that
- * products are rounded once to a subnormal number. */
+/* An exponential: (value + low) * power, value from 2^-1022 to 1, low what rounding has taken from it. The power, not 1 for
+ * tiny float64 ones only, is kept apart so that products are rounded once to a subnormal number. */
 typedef struct {
-    wide value, power;
+    wide value, low, power;
 } parts;
 
 #define FAR -690.0
-#define FAR_POWER 512
+#define FAR_POWER 900
 
 /* e^(h + l) for h <= 0 and an l that is small beside it; what l is does not matter where h < LEAST. NaN for a NaN.
- * Relative error: 2^-52 for float64, 2^-26 for float32. */
+ * Relative error of the value: 2^-52 for float64, 2^-26 for float32; with the low part, 2^-58 for float64. */
 INLINE parts exponential_parts(wide h, wide l) {
     const mask vanishes = is_less(h, every(LEAST));
     const wide shifted = h * (STEPS * FA_LOG2_E) + ROUNDER, k = shifted - ROUNDER;
-    wide r;
-    if (FA__REAL_IS_DOUBLE)
-        r = ((h - k * (FA_LN2_HI / STEPS)) - k * (FA_LN2_LO / STEPS)) + l; /* the first difference is exact */
-    else
+    wide r, rest = every(0); /* of r */
+    if (FA__REAL_IS_DOUBLE) {
+        const wide first = h - k * (FA_LN2_HI / STEPS),
+                   second = first - k * (FA_LN2_LO / STEPS); /* first: exact */
+        r = second + l;
+        rest = ((first - second) - k * (FA_LN2_LO / STEPS)) + (l - (r - second));
+    } else {
         r = h - k * (FA_LN2_DOUBLE / STEPS);
+    }
     wide p = every(exp_poly[0]);
     UNROLL for (size_t i = 1; i < sizeof exp_poly / sizeof *exp_poly; i++) p = p * r + exp_poly[i];
+    const wide higher = r * r * p, t = r + higher;
     integers bits = power_bits((integers)shifted);
     parts e = {.power = every(1)};
     if (FA__REAL_IS_DOUBLE) {
         const mask far = is_less(h, every(FAR));
         bits += (integers)pick(far, (wide)((integers){0} + ((int64_t)FAR_POWER << MANTISSA)), every(0));
-        e.power = pick(far, every(0x1p-512), every(1));
+        e.power = pick(far, every(0x1p-900), every(1));
+        rest += ((r - t) + higher) + rest * t + power_error((integers)shifted);
     }
-    const wide scale = (wide)bits;
-    e.value = pick(vanishes, every(0), scale + scale * (r + r * r * p));
+    const wide scale = (wide)bits, value = scale + scale * t;
+    e.value = pick(vanishes, every(0), value);
+    e.low = pick(vanishes, every(0), ((scale - value) + scale * t) + scale * rest);
     return e;
 }
 

@@ -132,10 +132,10 @@ typedef struct {
 
 /* softmax: p (g - t)/temperature; its logarithm: g/temperature - t p/temperature; logsumexp: t p */
 INLINE wide gradient(const variant v, const terms *c, wide g, const parts *e) {
-    const wide p = e->value * c->scale.high + e->value * c->scale.low;
+    const wide p = e->value * c->scale.high + (e->value * c->scale.low + e->low * c->scale.high);
     wide factor = every(c->t.high);
     if (v.kind == SOFTMAX) factor = (g - c->t.high) - c->t.low;
-    const wide d = pick(is_equal(e->value * e->power, every(0)), every(0), p * factor * e->power);
+    const wide d = pick(is_equal(e->value, every(0)), every(0), p * factor * e->power);
     if (v.kind != LOG_SOFTMAX) return d;
     if (c->divisor != 1) g = g / c->divisor;
     return g - (d + pick(is_equal(d, every(0)), every(0), p * c->t.low * e->power));
@@ -192,7 +192,7 @@ INLINE void backward_from_output(const fa__one_row *row, const variant v) {
         const block value = load_block(y + i, n - i, 0);
         block g = load_block(grad + i, n - i, 0);
         EACH_PART(p) {
-            parts e = {value.of[p], every(1)};
+            parts e = {value.of[p], every(0), every(1)};
             if (v.kind == LOG_SOFTMAX) e = exponential_parts(value.of[p], every(0));
             g.of[p] = gradient(v, &c, g.of[p], &e);
         }

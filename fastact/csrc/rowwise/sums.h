@@ -104,12 +104,13 @@ INLINE exponential_sums sum_exponentials(const real *x, size_t n, real most, con
     sums rest = {{0}, {0}}, ones = {{0}, {0}}, products = {{0}, {0}};
     for (size_t i = 0; i < n; i += LANES) {
         const block v = signed_elements(x, i, n, s->sign);
-        block h, value;
+        block h, value, low_part;
         EACH_PART(p) {
             wide low;
             h.of[p] = argument(v.of[p], (double)most, s, &low);
             const parts of_e = exponential_parts(h.of[p], low);
             value.of[p] = of_e.value * of_e.power;
+            low_part.of[p] = of_e.low * of_e.power;
         }
         if (apart)
             add_apart(&rest, &ones, &h, &value);
@@ -120,6 +121,10 @@ INLINE exponential_sums sum_exponentials(const real *x, size_t n, real most, con
             block g = load_block(grad + i, n - i, 0);
             EACH_PART(p) g.of[p] = pick(is_equal(value.of[p], every(0)), every(0), g.of[p]);
             add_products(&products, &g, &value);
+            if (FA__REAL_IS_DOUBLE) {
+                EACH_PART(p) low_part.of[p] *= g.of[p];
+                add_block(&products, &low_part);
+            }
         }
     }
     if (grad) *dot = total_of(&products);
