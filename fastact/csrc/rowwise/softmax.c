@@ -1,7 +1,8 @@
 /* The kernels of softmax and its relatives: one row each. Compiled once for each instruction set and element type
  * (platform/kernel.h). Must not depend on how rows are arranged.
  *
- * A. x - max is not rounded: its rounding error enters the exponential, whose relative error it would be.
+ * A. All is computed in double. The rounding error of x - max, which float32 elements do not have there, enters the
+ *    exponential, whose relative error it would be.
  * B. The maximum's own terms are counted, not summed, so that log(1 + rest) keeps its digits where rest is small.
  * C. Backward from x computes each exponential twice: a result may be stored over x or grad_y, and no memory is needed.
  */
