@@ -16,9 +16,9 @@ from fastact import _core
 from fastact.activations.base import Activation
 from fastact.activations.builtin import UNBOUND, Builtin
 from fastact.activations.mixed import Mixed
-from fastact.activations.registry import get
 from fastact.activations.surrogate import Surrogate
 from fastact.arrays import Array
+from fastact.dense.arguments import resolve
 from fastact.training.quadrature import expectations
 
 _MODES = ("forward", "backward", "std", "torch")
@@ -236,6 +236,9 @@ def gain(activation: str | Activation | Any, mode: str = "forward", *, variance:
     return _root_of_ratio(f"{function}: {resolved!r}: the output does not vary", q, divisor * (not constant))
 
 
+_gain_of_mode = gain  # for functions with an argument of that name
+
+
 def _root_of_ratio(problem: str, numerator: float, divisor: Any) -> Any:
     if np.any(np.equal(divisor, 0)):
         raise ValueError(problem)
@@ -287,7 +290,7 @@ def signal(
     resolved = _resolved(function, activation)
     q = _checked_variance(function, variance)
     if gain is None or isinstance(gain, str):
-        gain = globals()["gain"](resolved, gain or "forward", variance=q)
+        gain = _gain_of_mode(resolved, gain or "forward", variance=q)
     if np.ndim(gain) > 0:
         raise ValueError(f"{function}: the parameters of {resolved!r} are arrays; expected numbers")
     moments_, factors = [q], []
@@ -386,14 +389,10 @@ def _edge(function: str, resolved: Any, bias_std: float) -> tuple[float, float]:
 
 
 def _resolved(function: str, activation: Any) -> Any:
-    if activation is None:
-        return get("identity")
-    if isinstance(activation, str):
-        try:
-            return get(activation)
-        except ValueError as error:
-            raise ValueError(str(error).replace("fastact.get", function, 1)) from None
-    if isinstance(activation, Activation) or (callable(activation) and hasattr(activation, "derivative")):
+    """Names as for dense layers; of objects the moments need f' itself."""
+    if activation is None or isinstance(activation, str):
+        return resolve(function, activation)
+    if callable(activation) and hasattr(activation, "derivative") and not isinstance(activation, type):
         return activation
     message = f"{function}: activation is of type {type(activation).__name__}; expected a name, an Activation"
     raise TypeError(f"{message}, or an object that can be called and has a method derivative")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastact.arrays import Array, check_out
+from fastact.arrays import Array, as_real, check_out, is_container
 from fastact.dense.functions import dense
 
 Shape = tuple[int, ...]
@@ -224,6 +224,8 @@ def lsuv(network: Any, x: Any, *, std: float = 1.0, rng: np.random.Generator | N
 
     Raises
     ------
+    TypeError
+        For masked, lazy and labelled arrays.
     ValueError
         Where all of a layer's ``h @ w`` are equal: no factor gives them a deviation.
 
@@ -243,7 +245,10 @@ def lsuv(network: Any, x: Any, *, std: float = 1.0, rng: np.random.Generator | N
     1.0
     """
     function = "fastact.init.lsuv"
-    h = np.asarray(x, network.dtype)
+    if is_container(x):
+        message = f"{function}: x is of type {type(x).__name__}"
+        raise TypeError(f"{message}; expected a plain array: numpy.asarray(x)")
+    h = as_real(function, "x", x).astype(network.dtype)
     for number, layer in enumerate(network.layers):
         if rng is not None:
             layer.w = orthogonal(layer.w.shape, rng=_checked_rng(function, rng), dtype=network.dtype)

@@ -130,3 +130,12 @@ def test_an_unknown_distribution_is_refused() -> None:
 def test_matrices_without_elements() -> None:
     assert fa.init.he((0, 3), rng=generator()).shape == (0, 3)
     assert fa.init.orthogonal((0, 3), rng=generator()).shape == (0, 3)
+
+
+def test_lsuv_refuses_arrays_that_it_would_strip() -> None:
+    net = fa.Network([(np.eye(3), None, "relu")])
+    before = net.parameters.copy()
+    x = np.ma.array(np.arange(6.0).reshape(2, 3), mask=False)
+    with pytest.raises(TypeError, match="x is of type MaskedArray"):
+        fa.init.lsuv(net, x)
+    assert np.array_equal(net.parameters, before)

@@ -24,9 +24,8 @@ uint64_t fa__now(void) {
 }
 
 #ifdef _OPENMP
-#define SPIN_NS 5000000     /* that a thread waits before it sleeps */
-#define CHECKS 64           /* between two looks at the clock */
-#define RETRY_NS 1000000000 /* after the leader could not be started */
+#define SPIN_NS 5000000 /* that a thread waits before it sleeps */
+#define CHECKS 64       /* between two looks at the clock */
 #define STACK_BYTES \
     (1024 << 10) /* calls need some KB, the C library's thread-local storage and a BLAS may need more */
 
@@ -97,7 +96,7 @@ static void block_signals(sigset_t *before) {
 }
 
 static int start(void) {
-    if (leader.failed && fa__now() - leader.failed < RETRY_NS) return 0;
+    if (leader.failed && fa__now() - leader.failed < FA__RETRY_NS) return 0;
     const char *policy = getenv("OMP_WAIT_POLICY");
     leader.spin_ns = policy && strcasecmp(policy, "passive") == 0 ? 0 : SPIN_NS;
     sigset_t before;

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#define FA__RETRY_NS 1000000000 /* after a thread could not be started */
+
 typedef void fa__task(void *context);
 
 /* Nanoseconds of a monotonic clock, in whole numbers: the caller's floating-point flags stay as they are */

@@ -28,7 +28,6 @@
 #define LATE_NS 20000       /* a thread that starts later was asleep */
 #define MOST_LATE 2         /* late starts in a row: a single one may be chance */
 #define RESTING_NS 20000000 /* after those, threads are assumed to sleep for so long */
-#define RETRY_NS 1000000000 /* after threads could not be started */
 
 /* moments, for any thread that calls */
 static atomic_ullong met, /* the end of the last region */
@@ -115,7 +114,7 @@ static void join_in(team *t, int number, int present) {
 /* How many threads the OpenMP team of a call may have: the leader alone, if the runtime could not start others */
 static int threads_to_start(int wanted) {
     if (wanted <= last.started) return wanted;
-    if (last.failed && fa__now() - last.failed < RETRY_NS) return 1;
+    if (last.failed && fa__now() - last.failed < FA__RETRY_NS) return 1;
     int can = fa__can_start_threads(wanted - 1);
     last.failed = can ? 0 : fa__now();
     return can ? wanted : 1;

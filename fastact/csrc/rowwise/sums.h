@@ -97,8 +97,8 @@ INLINE void add_apart(sums *rest, sums *ones, const block *h, const block *e) {
     add_block(ones, &first);
 }
 
-/* Of a row whose largest element, `most`, is finite. `apart`: whether the largest are counted. If `e` is not null the exponentials are stored there; it may be x. If
- * `grad` is not null, *dot is the sum of grad e. */
+/* Of a row whose largest element, `most`, is finite. `apart`: whether the largest are counted. If `e` is not null the
+ * exponentials are stored there; it may be x. If `grad` is not null, *dot is the sum of grad e. */
 INLINE exponential_sums sum_exponentials(const real *x, size_t n, real most, const scaling *s, int apart,
                                          real *e, const real *grad, pair *dot) {
     sums rest = {{0}, {0}}, ones = {{0}, {0}}, products = {{0}, {0}};
