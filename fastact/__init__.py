@@ -22,7 +22,10 @@ Activations
     ufuncs         the NumPy ufuncs behind them
 Over whole rows (an axis)
     softmax, softmin, quiet_softmax, log_softmax, logsumexp    f(x), f.backward(grad_y, x)
-    softmax_cross_entropy    the loss of a classifier, and its gradient
+Losses
+    f(x, target), f.value_and_gradient(x, target)
+    softmax_cross_entropy, nll    of classifiers, over an axis
+    sigmoid_binary_cross_entropy, mse, huber, hinge, kl_divergence, poisson    of elements
 Dense layers
     dense, dense_forward, dense_backward, Network
 Training
@@ -51,6 +54,8 @@ from fastact.dense.functions import dense_forward as dense_forward
 from fastact.dense.network import Network as Network
 from fastact.rowwise.cross_entropy import softmax_cross_entropy as softmax_cross_entropy
 from fastact.rowwise.functions import FUNCTIONS as _ROWWISE
+from fastact.rowwise.losses import LOSSES as _LOSSES
+from fastact.rowwise.nll import nll as nll
 from fastact.runtime import check_environment as _check_environment
 from fastact.runtime import get_include as get_include
 from fastact.runtime import get_library as get_library
@@ -90,13 +95,16 @@ _PUBLIC = [
     "set_num_threads",
     "surrogate",
     "ufuncs",
+    "nll",
     "softmax_cross_entropy",
     *names(),
     *aliases(),
     *_ROWWISE,
+    *_LOSSES,
 ]
 globals().update({name: get(name) for name in (*names(), *aliases())})
 globals().update(_ROWWISE)
+globals().update(_LOSSES)
 
 
 def __dir__() -> list[str]:
