@@ -138,8 +138,8 @@ class _Call:
 
     # Arguments -------------------------------------------------------------------------------------
 
-    def _target(self, target: Any, x: Array) -> Array:
-        target = as_plain(self.function, "target", target)
+    def _target(self, value: Any, x: Array) -> Array:
+        target = as_plain(self.function, "target", value)
         if target.shape != x.shape:
             message = f"{self.function}: target has shape {target.shape}"
             raise ValueError(f"{message}; expected {x.shape}, that of {self.entry['x']}")
@@ -155,8 +155,7 @@ class _Call:
         if self.weight is None:
             return None
         weight = as_plain(self.function, "weight", self.weight)
-        every: Array = np.broadcast_to(self._fitting("weight", weight, x), x.shape)
-        return every
+        return np.broadcast_to(self._fitting("weight", weight, x), x.shape)
 
     def _parameter(self, x: Array, dtype: np.dtype[Any]) -> Array | None:
         """Numbers that are repeated: one, those of the last axis, or one for each element."""
