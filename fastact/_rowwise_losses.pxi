@@ -46,6 +46,23 @@ cdef rounded(double value, cnp.ndarray like):
                           like.dtype, None)
 
 
+def are_signs(target):
+    """Whether this is a plain array of -1, 1 and NaN."""
+    if not is_plain(target):
+        return False
+    cdef Py_ssize_t i, n = cnp.PyArray_SIZE(<cnp.ndarray>target)
+    cdef const double *doubles = <const double *>data_of(target)
+    cdef const float *floats = <const float *>data_of(target)
+    cdef bint wrong = False
+    if dtype_of(target) == FA__F64:
+        for i in range(n):
+            wrong |= (doubles[i] != 1) & (doubles[i] != -1) & (doubles[i] == doubles[i])
+    else:
+        for i in range(n):
+            wrong |= (floats[i] != 1) & (floats[i] != -1) & (floats[i] == floats[i])
+    return not wrong
+
+
 def run_plain_loss(int number, x, target, parameter, bint wants_gradient, out):
     """The mean of the losses, and the gradient, which may be None. None, and nothing is done, unless all are plain arrays
     that fit."""

@@ -119,7 +119,7 @@ class _Call:
 
     def __init__(self, entry: dict[str, Any], method: str, keywords: dict[str, Any]) -> None:
         self.entry, self.function = entry, f"fastact.{entry['name']}{method}"
-        known = [name for name in help_text.signature(entry).parameters if name != "x"]
+        known = help_text.keywords_of(entry)
         for name in keywords:
             if name not in known:
                 message = f"{self.function}: unexpected keyword {name!r}"

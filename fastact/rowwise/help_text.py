@@ -103,8 +103,8 @@ Examples
 """
 
 
-def signature(entry: dict[str, Any]) -> inspect.Signature:
-    """The signature of a function."""
+def keywords_of(entry: dict[str, Any]) -> dict[str, Any]:
+    """The keywords of a function, with their defaults."""
     keywords: dict[str, Any] = {"axis": -1}
     if entry["has_temperature"]:
         keywords["temperature"] = 1.0
@@ -112,7 +112,12 @@ def signature(entry: dict[str, Any]) -> inspect.Signature:
     if entry["has_one_result"]:
         keywords["keepdims"] = False
     keywords["out"] = None
-    return _signature(["x"], keywords)
+    return keywords
+
+
+def signature(entry: dict[str, Any]) -> inspect.Signature:
+    """The signature of a function."""
+    return _signature(["x"], keywords_of(entry))
 
 
 def _signature(arrays: Sequence[str], keywords: Mapping[str, Any]) -> inspect.Signature:
@@ -153,12 +158,15 @@ def of_entry(entry: dict[str, Any]) -> str:
 # Losses -------------------------------------------------------------------------------------------
 
 
+def keywords_of_loss(entry: dict[str, Any]) -> dict[str, Any]:
+    """The keywords of an element-wise loss, with their defaults."""
+    own = {} if entry["parameter"] is None else {entry["parameter"]: entry["default"]}
+    return {**own, "weight": None, "reduction": "mean"}
+
+
 def signature_of_loss(entry: dict[str, Any]) -> inspect.Signature:
     """The signature of an element-wise loss."""
-    keywords: dict[str, Any] = {}
-    if entry["parameter"] is not None:
-        keywords[entry["parameter"]] = entry["default"]
-    return _signature([entry["x"], "target"], {**keywords, "weight": None, "reduction": "mean"})
+    return _signature([entry["x"], "target"], keywords_of_loss(entry))
 
 
 def of_loss(entry: dict[str, Any]) -> str:

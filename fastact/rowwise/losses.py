@@ -5,7 +5,6 @@ Must not name any loss.
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,7 +87,7 @@ class Loss:
         self, x: Any, target: Any, wants_gradient: bool, out: Any
     ) -> tuple[Any, Array | None] | None:
         """The same for plain arrays without keywords; None for all else."""
-        if self._entry["has_signs"]:
+        if self._entry["has_signs"] and not _rowwise.are_signs(target):
             return None
         number = self._entry["number"]
         with _core.DefaultEnvironment():  # for the mean
@@ -109,11 +108,7 @@ class _Call:
 
     def __init__(self, entry: dict[str, Any], method: str, keywords: dict[str, Any]) -> None:
         self.entry, self.function = entry, f"fastact.{entry['name']}{method}"
-        known = {
-            name: parameter.default
-            for name, parameter in help_text.signature_of_loss(entry).parameters.items()
-            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        }
+        known = help_text.keywords_of_loss(entry)
         for name in keywords:
             if name not in known:
                 message = f"{self.function}: unexpected keyword {name!r}"

@@ -56,6 +56,11 @@ FA_INLINE void fill(double *to, size_t padded, double value) {
     for (size_t k = 0; k < padded; k++) to[k] = value;
 }
 
+FA_INLINE void load_weights(tile *t, const double *from, size_t count, size_t padded) {
+    memcpy(t->weights, from, count * sizeof(double));
+    for (size_t k = count; k < padded; k++) t->weights[k] = 0;
+}
+
 /* The parameter of elements `begin` and further: numbers that are repeated */
 static void load_parameter(tile *t, const fa__loss_call *c, size_t begin, size_t padded) {
     if (c->period == 1) {
@@ -69,7 +74,7 @@ static void load_parameter(tile *t, const fa__loss_call *c, size_t begin, size_t
     }
 }
 
-/* Elements without weight are replaced, so that nothing they hold enters a result */
+/* What of an element has a weight, or a slope, of 0 is 0, so that nothing else the element holds enters a result */
 FA_INLINE void apply_weights(tile *t, size_t padded, double factor) {
     _Pragma("omp simd") for (size_t k = 0; k < padded / SUMS * SUMS; k++) {
         const double weight = t->weights[k], scale = factor * weight;
@@ -79,8 +84,8 @@ FA_INLINE void apply_weights(tile *t, size_t padded, double factor) {
     }
 }
 
-FA_INLINE void store(real *to, const double *from, size_t count) {
-    for (size_t k = 0; k < count; k++) to[k] = (real)from[k];
+FA_INLINE void store(real *to, const double *from, size_t count, double factor) {
+    for (size_t k = 0; k < count; k++) to[k] = (real)(from[k] == 0 ? 0 : factor * from[k]);
 }
 
 /* Sums, and what rounding has taken from them (TwoSum) */
@@ -102,19 +107,18 @@ void FA__KERNEL_NAME(fa__loss)(const fa__loss_call *c, size_t begin, size_t end,
     real *losses = c->losses, *grad_x = c->grad_x;
     tile t;
     group sum = {0}, error = {0};
-    fill(t.weights, TILE, 1);
     for (size_t i = begin; i < end; i += TILE) {
         const size_t count = end - i < TILE ? end - i : TILE, padded = (count + SUMS - 1) / SUMS * SUMS;
         load(t.x, x + i, count, padded);
         load(t.target, target + i, count, padded);
-        if (weights) memcpy(t.weights, weights + i, count * sizeof(double));
+        if (weights) load_weights(&t, weights + i, count, padded);
         if (c->parameter) load_parameter(&t, c, i, padded);
         loops[c->entry](&t, padded);
-        apply_weights(&t, padded, c->factor);
+        if (weights) apply_weights(&t, padded, c->factor);
         for (size_t k = count; k < padded; k++) t.value[k] = 0;
         add_up(t.value, padded, &sum, &error);
-        if (losses) store(losses + i, t.value, count);
-        if (grad_x) store(grad_x + i, t.slope, count);
+        if (losses) store(losses + i, t.value, count, 1);
+        if (grad_x) store(grad_x + i, t.slope, count, weights ? 1 : c->factor);
     }
     for (size_t j = 0; j < SUMS; j++) {
         fa__add_to_loss(total, sum[j]);
