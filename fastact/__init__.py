@@ -27,6 +27,7 @@ Dense layers
     dense, dense_forward, dense_backward, Network
 Training
     init           initial weights that fit the activation
+    optim          optimisers: SGD, Adam, AdamW, RMSProp, Adagrad, Lion
 Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
@@ -61,6 +62,7 @@ from fastact.runtime import num_threads as num_threads
 from fastact.runtime import set_isa as set_isa
 from fastact.runtime import set_num_threads as set_num_threads
 from fastact.training import init as init
+from fastact.training import optim as optim
 
 _check_environment()
 
@@ -86,6 +88,7 @@ _PUBLIC = [
     "mixed",
     "names",
     "num_threads",
+    "optim",
     "set_isa",
     "set_num_threads",
     "surrogate",
