@@ -1,4 +1,4 @@
-"""Dense layers, row-wise functions and training from C, without Python: C programs linked to the shipped library,
+"""Dense layers, row-wise functions and training from C: C programs linked to the shipped library,
 under every instruction set.
 """
 
