@@ -18,7 +18,7 @@ static const fa__update_kernels *const kernels[FA__ISAS][2] = {FA__EACH_ISA(KERN
 #define GRAIN 32768
 #define CACHE_LINE 64
 #define WORTH_ALIGNING 256 /* elements */
-#define QUANTUM 64 /* elements: threads do not share cache lines of aligned arrays */
+#define QUANTUM 64         /* elements: threads do not share cache lines of aligned arrays */
 
 static size_t size_of(fa__dtype dtype) {
     return dtype == FA__F64 ? sizeof(double) : sizeof(float);
