@@ -19,7 +19,7 @@ CHECKS = {
     "test_dense": 1000,
     "test_dense_arguments": 300,
     "test_rowwise": 300,
-    "test_optimizers": 1000,
+    "test_training": 1000,
 }  # at least
 
 
