@@ -30,6 +30,8 @@ Dense layers
     dense, dense_forward, dense_backward, Network
 Training
     init           initial weights that fit the activation
+    optim          optimisers: SGD, Adam, AdamW, RMSProp, Adagrad, Lion
+    dropout        with masks that follow from seed and step
 Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
@@ -66,6 +68,8 @@ from fastact.runtime import num_threads as num_threads
 from fastact.runtime import set_isa as set_isa
 from fastact.runtime import set_num_threads as set_num_threads
 from fastact.training import init as init
+from fastact.training import optim as optim
+from fastact.training.dropout import dropout as dropout
 
 _check_environment()
 
@@ -81,6 +85,7 @@ _PUBLIC = [
     "dense",
     "dense_backward",
     "dense_forward",
+    "dropout",
     "get",
     "get_include",
     "get_library",
@@ -91,6 +96,7 @@ _PUBLIC = [
     "mixed",
     "names",
     "num_threads",
+    "optim",
     "set_isa",
     "set_num_threads",
     "surrogate",
