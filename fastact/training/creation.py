@@ -79,7 +79,7 @@ def _draw_of(blame: str, init: Any) -> Callable[..., Any]:
         raise ValueError(f"{blame}: init is {init!r}; expected a function, or one of {listed}{hint}")
     if not isinstance(init, str) and not callable(init):
         raise TypeError(f"{blame}: init is of type {type(init).__name__}; expected a name or a function")
-    return _DRAWS[init] if isinstance(init, str) else init  # type: ignore[no-any-return]
+    return _DRAWS[init] if isinstance(init, str) else init
 
 
 def _one_gain(activation: Any) -> float:

@@ -49,6 +49,7 @@ class Packed:
         raise TypeError(f"{blame}: a {type(value).__name__} cannot be stored; pickle stores such networks")
 
     def pack_activation(self, blame: str, activation: Any) -> Any:
+        """One of fastact's activations, with its parameters."""
         if type(activation) is Builtin:
             parameters = self.pack(blame, dict(activation.parameters))
             return {"name": activation.name, "parameters": parameters}
@@ -104,8 +105,9 @@ def write(blame: str, path: Any, network: Any) -> None:
     beside = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
         with beside.open("wb") as file:
-            arrays: dict[str, Any] = {_PARAMETERS: network.parameters, **packed.arrays}
-            np.savez(file, **arrays, **{_DESCRIPTION: np.array(json.dumps(content))})
+            description = np.array(json.dumps(content))
+            arrays: dict[str, Any] = {_DESCRIPTION: description, _PARAMETERS: network.parameters}
+            np.savez(file, **arrays, **packed.arrays)  # type: ignore[arg-type]
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
@@ -113,9 +115,10 @@ def write(blame: str, path: Any, network: Any) -> None:
 
 def read(blame: str, path: Any) -> tuple[list[tuple[Any, Any, Any]], str, dict[str, Any]]:
     """Layers, the output, and the network's state."""
-    with np.load(Path(path), allow_pickle=False) as file:
-        if not isinstance(file, np.lib.npyio.NpzFile) or _DESCRIPTION not in file:
-            raise ValueError(f"{blame}: {path} was not written by fastact.Network.save")
+    file = np.load(Path(path), allow_pickle=False)
+    if not isinstance(file, np.lib.npyio.NpzFile) or _DESCRIPTION not in file:
+        raise ValueError(f"{blame}: {path} was not written by fastact.Network.save")
+    with file:
         arrays = {name: file[name] for name in file.files}
     content = json.loads(str(arrays[_DESCRIPTION]))
     if content["version"] != _VERSION:

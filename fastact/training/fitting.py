@@ -46,7 +46,7 @@ class History:
         return self.validation_loss or self.loss
 
 
-def fit(
+def fit(  # noqa: D103 - its docstring follows
     self: Any,
     x: Any,
     y: Any,
@@ -62,62 +62,6 @@ def fit(
     reduce: Callable[[Array], Any] | None = None,
     progress: bool = True,
 ) -> History:
-    """Train for some epochs: a loop over batches that calls :meth:`step`.
-
-    Parameters
-    ----------
-    x : array_like, shape (n, i)
-        Samples.
-    y : array_like, shape (n, ...)
-        Their targets.
-    epochs : int
-        How many more times all samples are seen.
-    batch_size : int
-        Samples in a step; the last batch of an epoch may have fewer.
-    sample_weight : array_like, shape (n,), optional
-        As for :meth:`loss_and_gradients`, by batch.
-    validation : tuple (x, y), optional
-        Data whose loss is computed after each epoch.
-    shuffle : bool
-        Whether each epoch has another order, which depends on the network's `seed` and on the number of the
-        epoch alone: a network that was saved, or copied, goes on with the same bits.
-    schedule : callable, optional
-        ``schedule(t)`` is the learning rate of step t of this call, counted from 0: ``optimizer.lr`` is set
-        before each step.
-    patience : int, optional
-        Stop when the validation loss, or the loss where there are no validation data, has not become less
-        in this many epochs. The parameters are then those of the best epoch.
-    callbacks : sequence of callable
-        Each is called as ``callback(network, history)`` after each epoch; training stops where one returns
-        True.
-    reduce : callable, optional
-        As for :meth:`step`.
-    progress : bool
-        Show a progress bar on standard error, if rich is installed.
-
-    Returns
-    -------
-    History
-        With lists of losses by epoch.
-
-    Raises
-    ------
-    RuntimeError
-        If the network has no optimiser, or another thread is in a step of it.
-    ValueError, TypeError
-        For arguments that do not fit.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import fastact as fa
-    >>> x = np.linspace(-1, 1, 100, dtype=np.float32)[:, None]
-    >>> net = fa.Network.create([1, 16, 1], activation="tanh")
-    >>> net.optimizer = fa.optim.Adam(lr=0.02)
-    >>> history = net.fit(x, x**2, epochs=60, batch_size=20, progress=False)
-    >>> history.loss[-1] < 1e-3
-    True
-    """
     data = _Data(self.dtype, x, y, sample_weight)
     size = _count("batch_size", batch_size)
     total = _count("epochs", epochs, least=0)
@@ -135,13 +79,72 @@ def fit(
             self.epochs += 1
             _record(self, history, sums, validation)
             advance()
+            answers = [callback(self, history) for callback in callbacks]
             late = keeper is not None and keeper.is_late(history)
-            if any([callback(self, history) is True for callback in callbacks]) or late:
+            if late or any(answer is True for answer in answers):
                 history.stopped = True
                 break
     if keeper is not None:
         keeper.put_back()
     return history
+
+
+fit.__doc__ = """Train for some epochs: a loop over batches that calls :meth:`step`.
+
+Parameters
+----------
+x : array_like, shape (n, i)
+    Samples.
+y : array_like, shape (n, ...)
+    Their targets.
+epochs : int
+    How many more times all samples are seen.
+batch_size : int
+    Samples in a step; the last batch of an epoch may have fewer.
+sample_weight : array_like, shape (n,), optional
+    As for :meth:`loss_and_gradients`, by batch.
+validation : tuple (x, y), optional
+    Data whose loss is computed after each epoch.
+shuffle : bool
+    Whether each epoch has another order, which depends on the network's `seed` and on the number of the
+    epoch alone: a network that was saved, or copied, goes on with the same bits.
+schedule : callable, optional
+    ``schedule(t)`` is the learning rate of step t of this call, counted from 0: ``optimizer.lr`` is set
+    before each step.
+patience : int, optional
+    Stop when the validation loss, or the loss where there are no validation data, has not become less
+    in this many epochs. The parameters are then those of the best epoch.
+callbacks : sequence of callable
+    Each is called as ``callback(network, history)`` after each epoch; training stops where one returns
+    True.
+reduce : callable, optional
+    As for :meth:`step`.
+progress : bool
+    Show a progress bar on standard error, if rich is installed.
+
+Returns
+-------
+History
+    With lists of losses by epoch.
+
+Raises
+------
+RuntimeError
+    If the network has no optimiser, or another thread is in a step of it.
+ValueError, TypeError
+    For arguments that do not fit.
+
+Examples
+--------
+>>> import numpy as np
+>>> import fastact as fa
+>>> x = np.linspace(-1, 1, 100, dtype=np.float32)[:, None]
+>>> net = fa.Network.create([1, 16, 1], activation="tanh")
+>>> net.optimizer = fa.optim.Adam(lr=0.02)
+>>> history = net.fit(x, x**2, epochs=60, batch_size=20, progress=False)
+>>> history.loss[-1] < 1e-3
+True
+"""
 
 
 def _record(network: Any, history: History, sums: Array, validation: Any) -> None:

@@ -289,10 +289,10 @@ class Network(NetworkBase):
         x, target, sample_weight
             As for :meth:`loss_and_gradients`.
         """
-        blame = "fastact.Network.loss"
-        y = self._predict_any(x)
-        found: np.floating[Any] = self._training_output.value_and_gradient(blame, y, target, sample_weight)[0]
-        return found
+        output, z = self._training_output, self._predict_any(x)
+        found = output.value_and_gradient("fastact.Network.loss", z, target, sample_weight)
+        loss: np.floating[Any] = found[0]
+        return loss
 
     fit = fit
 
@@ -357,7 +357,9 @@ class Network(NetworkBase):
             self._flat = flat
         return self._flat
 
-    def _differentiated(self, method: str, x: Any, target: Any, sample_weight: Any) -> tuple[Any, Array]:
+    def _differentiated(
+        self, method: str, x: Any, target: Any, sample_weight: Any
+    ) -> tuple[np.floating[Any], Array]:
         """The loss, and the network's gradients after they have been computed."""
         gradients = self._own_gradients()
         z, saved = self._forward_last(x)

@@ -56,9 +56,7 @@ class Output(NamedTuple):
     loss: Any
     of_classes: bool
 
-    def value_and_gradient(
-        self, blame: str, z: Array, target: Any, sample_weight: Any
-    ) -> tuple[Any, Array]:
+    def value_and_gradient(self, blame: str, z: Array, target: Any, sample_weight: Any) -> tuple[Any, Array]:
         """The loss, and its gradient with respect to z, which is stored there."""
         if not self.of_classes:
             target = self._fitting(blame, target, z)
@@ -98,8 +96,10 @@ def _checked_weights(blame: str, value: Any, shape: tuple[int, ...]) -> Array:
     if weights.shape != shape:
         raise ValueError(f"{blame}: sample_weight has shape {weights.shape}; expected {shape}")
     if not (weights >= 0).all() or not 0 < weights.sum() < np.inf:
-        raise ValueError(f"{blame}: sample_weight has a sum of {weights.sum()} and a least value of "
-                         f"{weights.min(initial=np.inf)}; expected numbers of at least 0, not all 0")
+        raise ValueError(
+            f"{blame}: sample_weight has a sum of {weights.sum()} and a least value of "
+            f"{weights.min(initial=np.inf)}; expected numbers of at least 0, not all 0"
+        )
     return weights
 
 
@@ -112,7 +112,7 @@ def output_of(blame: str, name: Any) -> Output:
         hint = nearest(name, [*_LOSS_OF, *known]) if isinstance(name, str) else ""
         error = ValueError if isinstance(name, str) else TypeError
         raise error(f"{blame}: output is {name!r}; expected one of {expected}{hint}")
-    function = None
+    function: Any = None
     if loss == "softmax_cross_entropy":
         function = FUNCTIONS["softmax"]
     elif loss == "sigmoid_binary_cross_entropy":
