@@ -166,6 +166,8 @@ class _Data:
             self.arrays.append(self._checked("sample_weight", sample_weight))
         if self.arrays[0].dtype != dtype:
             self.arrays[0] = converted(self.arrays[0], dtype)
+        if self.arrays[1].dtype.kind in "iu" and self.arrays[1].dtype != np.uint64:
+            self.arrays[1] = self.arrays[1].astype(np.int64)  # labels as C takes them
         lengths = {len(array) for array in self.arrays}
         if len(lengths) > 1 or 0 in lengths:
             listed = ", ".join(str(array.shape) for array in self.arrays)

@@ -90,7 +90,17 @@ class Network(NetworkBase):
            [-0.3]])
     """
 
-    __slots__ = ("_flat", "_lock", "_optimizer", "_targets", "_training_output", "epochs", "seed")
+    __slots__ = (
+        "_flat",
+        "_in_one_call",
+        "_lock",
+        "_optimizer",
+        "_scalar",
+        "_targets",
+        "_training_output",
+        "epochs",
+        "seed",
+    )
 
     def __init__(
         self, layers: Sequence[tuple[Any, Any, Any]], *, output: str = "identity", seed: int | None = 0
@@ -98,6 +108,9 @@ class Network(NetworkBase):
         found = output_of("fastact.Network", output)
         super().__init__(layers, found.function)
         self._training_output: Output = found
+        is_known = self._uniform and found.name in ("softmax", "softmax_cross_entropy")
+        self._in_one_call = self._passes if is_known else None
+        self._scalar = self._parameters.dtype.type
         self._lock = threading.Lock()
         self._optimizer: Any = None
         self._flat: Array | None = None
@@ -353,7 +366,7 @@ class Network(NetworkBase):
     def _own_gradients(self) -> Array:
         if self._flat is None:
             flat = np.zeros_like(self._parameters)
-            self._targets = (None, *views_of(flat, self._layers))
+            self._targets = views_of(flat, self._layers)
             self._flat = flat
         return self._flat
 
@@ -362,10 +375,14 @@ class Network(NetworkBase):
     ) -> tuple[np.floating[Any], Array]:
         """The loss, and the network's gradients after they have been computed."""
         gradients = self._own_gradients()
+        if self._in_one_call is not None and sample_weight is None:
+            found = self._in_one_call.cross_entropy(x, target, None, self._targets)
+            if found is not None:
+                return self._scalar(found), gradients
         z, saved = self._forward_last(x)
         blame = f"fastact.Network.{method}"
         loss, delta = self._training_output.value_and_gradient(blame, z, target, sample_weight)
-        self._backward_last(delta, saved, False, self._targets)
+        self._backward_last(delta, saved, False, (None, *self._targets))
         return loss, gradients
 
 

@@ -20,6 +20,7 @@ CHECKS = {
     "test_dense_arguments": 300,
     "test_rowwise": 300,
     "test_optimizers": 1000,
+    "test_network_step": 100,
 }  # at least
 
 

@@ -223,6 +223,24 @@ def test_weights_of_scikit_learn(solver: str) -> None:
         assert np.allclose(layer.b, b, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("activation", ["gelu", "tanh", "relu", fa.get("prelu", weight=np.ones(5))], ids=str)
+def test_one_call_and_calls_one_by_one(activation: Any, dtype: type) -> None:
+    """Labels of another integer type, or a surrogate, make it calls one by one."""
+    net = fa.Network.create([4, 5, 6, 3], [activation, "gelu"], output="softmax", dtype=dtype)
+    apart = fa.Network([(w, b, fa.surrogate(f, f)) for w, b, f in net.layers], output="softmax_cross_entropy")
+    for rows in (7, 1, 3):
+        x, labels = X[:rows].astype(dtype), TARGETS["softmax"][:rows].astype(np.int64)
+        loss, gradients = net.loss_and_gradients(x, labels)
+        bits = gradients.tobytes()
+        for other, target in ((net, labels.astype(np.int32)), (apart, labels)):
+            found, same = other.loss_and_gradients(x, target)
+            assert same.tobytes() == bits
+            assert type(found) is type(loss) is dtype
+            assert loss == pytest.approx(found, rel=4 * float(np.finfo(dtype).eps))
+        with pytest.raises(IndexError, match="expected a label from 0 to 2"):
+            net.loss_and_gradients(x, labels + 3)
+
+
 # Threads, and what is refused ---------------------------------------------------------------------------
 
 
