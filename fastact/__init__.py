@@ -29,6 +29,7 @@ Training
     Network.create, Network.step, Network.fit    networks with weights, and their training
     init           initial weights that fit the activation
     optim          optimisers: SGD, Adam, AdamW, RMSProp, Adagrad, Lion
+    dropout        with masks that follow from seed and step
 Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
@@ -63,6 +64,7 @@ from fastact.runtime import set_isa as set_isa
 from fastact.runtime import set_num_threads as set_num_threads
 from fastact.training import init as init
 from fastact.training import optim as optim
+from fastact.training.dropout import dropout as dropout
 from fastact.training.network import Network as Network
 
 _check_environment()
@@ -79,6 +81,7 @@ _PUBLIC = [
     "dense",
     "dense_backward",
     "dense_forward",
+    "dropout",
     "get",
     "get_include",
     "get_library",

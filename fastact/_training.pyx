@@ -5,7 +5,7 @@ Which shapes and dtypes belong together is checked in fastact.training.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 cimport numpy as cnp
 
@@ -33,9 +33,14 @@ cdef extern from "api/training.h" nogil:
         const void *gradients
         void *states[3]
         const fa_step *steps
+    ctypedef struct fa__random_place:
+        uint64_t seed
+        uint32_t step, layer
+        uint64_t first
     ctypedef struct fa__training_functions:
         void (*run_update)(const fa__update *) noexcept nogil
         double (*sum_of_squares)(dtype_t, const void *, size_t) noexcept nogil
+        void (*run_dropout)(dtype_t, const void *, void *, size_t, double, fa__random_place) noexcept nogil
 
 cdef const fa__training_functions *library = <const fa__training_functions *>PyCapsule_GetPointer(
     _core.training_functions, "fastact._core.training_functions")
@@ -129,3 +134,19 @@ def sum_of_squares(array):
 def may_share_bytes(cnp.ndarray a, cnp.ndarray b):
     """Whether the ranges from the first to the last byte of two arrays overlap."""
     return may_overlap(a, b)
+
+
+def dropout(x, out, double p, uint64_t seed, uint32_t step, uint32_t layer):
+    """On contiguous arrays of one float dtype and size, which have been checked."""
+    cdef fa__random_place place
+    cdef dtype_t dtype = dtype_of(x)
+    cdef const void *data = data_of(x)
+    cdef void *to = data_of(out)
+    cdef size_t n = <size_t>cnp.PyArray_SIZE(<cnp.ndarray>x)
+    place.seed, place.step, place.layer, place.first = seed, step, layer, 0
+    if n < RELEASE_GIL_ABOVE:
+        library.run_dropout(dtype, data, to, n, p, place)
+        return
+    _core.apply_thread_limit()
+    with nogil:
+        library.run_dropout(dtype, data, to, n, p, place)

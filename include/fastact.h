@@ -271,6 +271,15 @@ FA__OPTIMIZERS_OF(double, f64)
 FA_API int fa_sum_of_squares_f32(const float *x, size_t n, double *sum);
 FA_API int fa_sum_of_squares_f64(const double *x, size_t n, double *sum);
 
+/* Dropout: y = x/(1 - p) for elements that are kept, and 0 for a share p of them. y may be x. Element i is dropped if its
+ * random word is below floor(2^32 p): word i % 4 of Philox4x32-10, whose key is the seed (low half first), and whose
+ * counter is i/4 (low half first), layer, step. The first element of x is element `first`, so that parts of an array can be
+ * computed apart. The backward pass is the same function of the gradient. FA_INVALID: a null pointer; p not in [0, 1]. */
+FA_API int fa_dropout_f32(const float *x, float *y, size_t n, double p, uint64_t seed, uint32_t step,
+                          uint32_t layer, uint64_t first);
+FA_API int fa_dropout_f64(const double *x, double *y, size_t n, double p, uint64_t seed, uint32_t step,
+                          uint32_t layer, uint64_t first);
+
 /* One step of training a classifier: forward, the softmax's cross-entropy of the last y, backward, and an optimiser's step.
  *
  * The layers are those of both passes: fa_network_forward_f32 and fa_network_backward_f32 read and write the same. The last

@@ -16,6 +16,7 @@ from fastact.arrays import Array
 from fastact.training.numbers import Number
 from fastact.training.operands import Operand, norms, operands_of
 
+_CACHE_LINE = 64
 _NORM_EPS = 1e-6  # PyTorch's clip_grad_norm_ adds it to the norm
 
 
@@ -58,7 +59,7 @@ class Optimizer:
 
     def _initial(self, name: str, operand: Array) -> Array:
         """A state before the first step."""
-        return np.zeros(operand.shape, operand.dtype.newbyteorder("="))
+        return _zeros_beside(operand)
 
     # Numbers ----------------------------------------------------------------------------------------
 
@@ -109,7 +110,7 @@ class Optimizer:
         RuntimeError
             If another thread is in an update of this optimiser.
         """
-        if not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(False):
             raise RuntimeError(f"{self._blame()}.update: another thread is in an update of this optimiser")
         try:
             number = self.steps + 1
@@ -233,6 +234,14 @@ class Optimizer:
     def __repr__(self) -> str:
         listed = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._options)
         return f"{type(self).__name__}({listed})"
+
+
+def _zeros_beside(array: Array) -> Array:
+    """Zeros of the same shape and dtype, as far from a cache line: then no vector crosses one."""
+    dtype = array.dtype.newbyteorder("=")
+    memory = np.zeros(array.nbytes + _CACHE_LINE, np.uint8)
+    start = (array.ctypes.data - memory.ctypes.data) % _CACHE_LINE
+    return memory[start : start + array.nbytes].view(dtype).reshape(array.shape)
 
 
 def _kind(array: Array) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -1,4 +1,4 @@
-"""Dense layers, row-wise functions and training from C, without Python: C programs linked to the shipped library,
+"""Dense layers, row-wise functions and training from C: C programs linked to the shipped library,
 under every instruction set.
 """
 
@@ -19,7 +19,7 @@ CHECKS = {
     "test_dense": 1000,
     "test_dense_arguments": 300,
     "test_rowwise": 300,
-    "test_optimizers": 1000,
+    "test_training": 1000,
     "test_network_step": 100,
 }  # at least
 

@@ -59,7 +59,21 @@ static int run(const fa__update *u, int needed) {
 FUNCTIONS(float, f32, F32)
 FUNCTIONS(double, f64, F64)
 
+/* Dropout ------------------------------------------------------------------------------------------ */
+
+#define DROPOUT(T, dtype, suffix)                                                                           \
+    int fa_dropout_##dtype(const T *x, T *y, size_t n, double p, uint64_t seed, uint32_t step,              \
+                           uint32_t layer, uint64_t first) {                                                \
+        if ((n > 0 && (!x || !y)) || n > PTRDIFF_MAX / sizeof(double) || !(p >= 0 && p <= 1))               \
+            return FA_INVALID;                                                                              \
+        if (n > 0) fa__run_dropout(FA__##suffix, x, y, n, p, (fa__random_place){seed, step, layer, first}); \
+        return FA_OK;                                                                                       \
+    }
+DROPOUT(float, f32, F32)
+DROPOUT(double, f64, F64)
+
 const fa__training_functions fa__training_functions_for_python = {
     .run_update = fa__run_update,
     .sum_of_squares = fa__sum_of_squares,
+    .run_dropout = fa__run_dropout,
 };

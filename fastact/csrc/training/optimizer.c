@@ -16,7 +16,9 @@ static const fa__update_kernels *const kernels[FA__ISAS][2] = {FA__EACH_ISA(KERN
 
 /* the fewest elements that are worth a thread: some 20 microseconds */
 #define GRAIN 32768
-#define QUANTUM 64 /* elements: threads do not share cache lines of aligned arrays */
+#define CACHE_LINE 64
+#define WORTH_ALIGNING 256 /* elements */
+#define QUANTUM 64         /* elements: threads do not share cache lines of aligned arrays */
 
 static size_t size_of(fa__dtype dtype) {
     return dtype == FA__F64 ? sizeof(double) : sizeof(float);
@@ -109,20 +111,33 @@ typedef struct {
     size_t size;
 } update_run;
 
-/* elements of one copy */
-static void run_part(const update_run *r, size_t copy, size_t begin, size_t end) {
+static void run_kernel(const update_run *r, fa__rule rule, const fa__rule_numbers *numbers, size_t begin,
+                       size_t end) {
     const fa__update *u = r->update;
     const size_t bytes = begin * r->size;
-    fa__rule_numbers numbers = common_numbers(&u->steps[copy]);
-    const fa__rule rule = rules[u->optimizer](&u->steps[copy], &numbers);
     const fa__rule_arrays part = {
         .n = end - begin,
         .parameters = at(u->parameters, bytes),
         .gradients = at(u->gradients, bytes),
         .states = {at(u->states[0], bytes), at(u->states[1], bytes), at(u->states[2], bytes)},
-        .numbers = &numbers,
+        .numbers = numbers,
     };
     r->kernels->of[rule](&part);
+}
+
+/* Elements of one copy. Those before a cache line's end come first: vectors of others do not cross lines, where arrays are
+ * equally far from one. */
+static void run_part(const update_run *r, size_t copy, size_t begin, size_t end) {
+    const fa__update *u = r->update;
+    fa__rule_numbers numbers = common_numbers(&u->steps[copy]);
+    const fa__rule rule = rules[u->optimizer](&u->steps[copy], &numbers);
+    const size_t beyond = ((uintptr_t)u->parameters + begin * r->size) % CACHE_LINE;
+    if (beyond != 0 && end - begin >= WORTH_ALIGNING) {
+        const size_t first = begin + (CACHE_LINE - beyond) / r->size;
+        run_kernel(r, rule, &numbers, begin, first);
+        begin = first;
+    }
+    run_kernel(r, rule, &numbers, begin, end);
 }
 
 static void run_range(const void *context, size_t begin, size_t end) {

@@ -1,4 +1,5 @@
-/* Optimisers from C: steps against plain loops in double, and arguments that are refused. */
+/* Training from C: steps of optimisers against plain loops in double, the known words of dropout, and arguments that are
+ * refused. */
 #include <fastact.h>
 #include <math.h>
 #include <string.h>
@@ -122,6 +123,42 @@ static void check_refusals(void) {
     check(fa_adagrad_f64(&grown.now, p, g, g, 0) == FA_UNSUPPORTED, "a later version", "f64", 0);
 }
 
+/* the word of element i as thresholds tell it */
+static uint32_t word(uint64_t first, uint64_t seed, uint32_t step, uint32_t layer) {
+    double low = 0, high = 0x1p32, x = 1, y;
+    for (int k = 0; k < 32; k++) {
+        const double middle = floor((low + high) / 2);
+        fa_dropout_f64(&x, &y, 1, middle / 0x1p32, seed, step, layer, first);
+        if (y != 0)
+            low = middle;
+        else
+            high = middle;
+    }
+    return (uint32_t)low;
+}
+
+static void check_dropout(void) {
+    const uint32_t known[4] = {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8};
+    float x[200], y[200], part[200];
+    for (uint64_t i = 0; i < 4; i++) check(word(i, 0, 0, 0) == known[i], "word", "f64", i);
+    for (int i = 0; i < 200; i++) x[i] = (float)i + 1;
+    check(fa_dropout_f32(x, y, 200, 0.25, 7, 1, 2, 5) == FA_OK, "dropout", "f32", 200);
+    for (size_t i = 0; i < 200; i++)
+        check(y[i] == 0 || y[i] == x[i] * (float)(1 / 0.75), "element", "f32", i);
+    for (size_t first = 0; first < 200; first += 29) {
+        fa_dropout_f32(x + first, part, 200 - first, 0.25, 7, 1, 2, 5 + first);
+        check(!memcmp(part, y + first, (200 - first) * sizeof(float)), "part", "f32", first);
+    }
+    check(fa_dropout_f32(x, x, 200, 0.25, 7, 1, 2, 5) == FA_OK && !memcmp(x, y, sizeof x), "in place", "f32",
+          200);
+    check(fa_dropout_f32(0, 0, 0, 0.5, 0, 0, 0, 0) == FA_OK, "empty", "f32", 0);
+    check(fa_dropout_f32(0, y, 2, 0.5, 0, 0, 0, 0) == FA_INVALID, "null", "f32", 2);
+    check(fa_dropout_f32(x, 0, 2, 0.5, 0, 0, 0, 0) == FA_INVALID, "null", "f32", 2);
+    check(fa_dropout_f32(x, y, 2, -0.5, 0, 0, 0, 0) == FA_INVALID, "p", "f32", 2);
+    check(fa_dropout_f32(x, y, 2, NAN, 0, 0, 0, 0) == FA_INVALID, "p", "f32", 2);
+    check(fa_dropout_f32(x, y, 2, 1, 0, 0, 0, 0) == FA_OK && y[0] == 0 && y[1] == 0, "all", "f32", 2);
+}
+
 int main(void) {
     for (size_t n = 1; n <= MOST; n++) {
         fill(n);
@@ -129,5 +166,6 @@ int main(void) {
         check_f64(n);
     }
     check_refusals();
+    check_dropout();
     return report();
 }
