@@ -305,6 +305,36 @@ FA_API int fa_dropout_f32(const float *x, float *y, size_t n, double p, uint64_t
 FA_API int fa_dropout_f64(const double *x, double *y, size_t n, double p, uint64_t seed, uint32_t step,
                           uint32_t layer, uint64_t first);
 
+/* One step of training a classifier: forward, the softmax's cross-entropy of the last y, backward, and an optimiser's step.
+ *
+ * The layers are those of both passes: fa_network_forward_f32 and fa_network_backward_f32 read and write the same. The last
+ * layer has no stack axes, rows of y are contiguous, and its grad_y is its y: the gradient takes the place of the logits,
+ * so that FA_SAVE_OUTPUT is not possible there.
+ * Targets, weights and losses are those of fa_softmax_cross_entropy_f32; weights of 1/rows make the loss a mean. The
+ * workspace is as large as the larger one of both passes.
+ *
+ * FA_NO_OPTIMIZER leaves the parameters alone: the gradients are in dw and db. Other optimisers change n parameters, by
+ * gradients in an array to which the caller made dw and db point. FA_INVALID, FA_TOO_SMALL and FA_UNSUPPORTED leave the
+ * parameters as they were; the results of the passes may have been written. */
+typedef enum { FA_NO_OPTIMIZER, FA_SGD, FA_ADAM, FA_RMSPROP, FA_ADAGRAD, FA_LION } fa_optimizer;
+typedef struct {
+    size_t size; /* sizeof(fa_network_step) */
+    const fa_dense *layers;
+    size_t count;
+    const int64_t *labels; /* or */
+    const void *probabilities;
+    const double *weights;
+    double *losses;
+    int optimizer; /* an fa_optimizer; the fields below may hold anything without one */
+    const fa_step *step;
+    void *parameters;
+    const void *gradients;
+    void *states[3]; /* in the order of the arguments of the optimiser's own function */
+    size_t n;
+} fa_network_step;
+FA_API int fa_network_step_f32(const fa_network_step *step, void *workspace, size_t bytes);
+FA_API int fa_network_step_f64(const fa_network_step *step, void *workspace, size_t bytes);
+
 #ifdef __cplusplus
 }
 #endif

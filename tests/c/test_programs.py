@@ -21,6 +21,7 @@ CHECKS = {
     "test_rowwise": 300,
     "test_losses": 1000,
     "test_training": 1000,
+    "test_network_step": 100,
 }  # at least
 
 
