@@ -27,6 +27,8 @@ Dense layers
     dense, dense_forward, dense_backward, Network
 Training
     init           initial weights that fit the activation
+Health
+    health         what the units of a layer do: active, saturated, dead
 Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
@@ -49,6 +51,7 @@ from fastact.dense.functions import dense as dense
 from fastact.dense.functions import dense_backward as dense_backward
 from fastact.dense.functions import dense_forward as dense_forward
 from fastact.dense.network import Network as Network
+from fastact.health.statistics import health as health
 from fastact.rowwise.cross_entropy import softmax_cross_entropy as softmax_cross_entropy
 from fastact.rowwise.functions import FUNCTIONS as _ROWWISE
 from fastact.runtime import check_environment as _check_environment
@@ -80,6 +83,7 @@ _PUBLIC = [
     "get_include",
     "get_library",
     "get_num_threads",
+    "health",
     "init",
     "isa",
     "isas",
