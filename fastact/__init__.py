@@ -29,6 +29,7 @@ Training
     init           initial weights that fit the activation
 Health
     health         what the units of a layer do: active, saturated, dead
+    Health         the same for the layers of a network, with findings and advice
 Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
@@ -51,6 +52,7 @@ from fastact.dense.functions import dense as dense
 from fastact.dense.functions import dense_backward as dense_backward
 from fastact.dense.functions import dense_forward as dense_forward
 from fastact.dense.network import Network as Network
+from fastact.health.monitor import Health as Health
 from fastact.health.statistics import health as health
 from fastact.rowwise.cross_entropy import softmax_cross_entropy as softmax_cross_entropy
 from fastact.rowwise.functions import FUNCTIONS as _ROWWISE
@@ -73,6 +75,7 @@ __all__: list[str] = []
 
 _PUBLIC = [
     "Activation",
+    "Health",
     "Network",
     "Saved",
     "aliases",
