@@ -198,7 +198,8 @@ typedef struct {
 } fa_blas;
 
 /* Arrays to read and to write. Strides count elements; those of the stack axes may be 0 to broadcast, and
- * `stack` may be null for an array that has none of these axes. Columns of results are 1 apart. */
+ * `stack` may be null for an array that has none of these axes. dx, dw and db are sums over the stack axes along
+ * which their stride is 0, and are 0 where such an axis has length 0. Columns of results are 1 apart. */
 typedef struct {
     const void *data;
     ptrdiff_t row, column;
