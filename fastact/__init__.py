@@ -29,7 +29,10 @@ Losses
 Dense layers
     dense, dense_forward, dense_backward, Network
 Training
+    Network.create, Network.step, Network.fit    networks with weights, and their training
     init           initial weights that fit the activation
+    optim          optimisers: SGD, Adam, AdamW, RMSProp, Adagrad, Lion
+    dropout        with masks that follow from seed and step
 Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
@@ -51,7 +54,6 @@ from fastact.activations.surrogate import surrogate as surrogate
 from fastact.dense.functions import dense as dense
 from fastact.dense.functions import dense_backward as dense_backward
 from fastact.dense.functions import dense_forward as dense_forward
-from fastact.dense.network import Network as Network
 from fastact.rowwise.cross_entropy import softmax_cross_entropy as softmax_cross_entropy
 from fastact.rowwise.functions import FUNCTIONS as _ROWWISE
 from fastact.rowwise.losses import LOSSES as _LOSSES
@@ -66,6 +68,9 @@ from fastact.runtime import num_threads as num_threads
 from fastact.runtime import set_isa as set_isa
 from fastact.runtime import set_num_threads as set_num_threads
 from fastact.training import init as init
+from fastact.training import optim as optim
+from fastact.training.dropout import dropout as dropout
+from fastact.training.network import Network as Network
 
 _check_environment()
 
@@ -81,6 +86,7 @@ _PUBLIC = [
     "dense",
     "dense_backward",
     "dense_forward",
+    "dropout",
     "get",
     "get_include",
     "get_library",
@@ -91,6 +97,7 @@ _PUBLIC = [
     "mixed",
     "names",
     "num_threads",
+    "optim",
     "set_isa",
     "set_num_threads",
     "surrogate",

@@ -1,4 +1,4 @@
-"""Dense layers and row-wise functions from C, without Python: plain C programs linked to the shipped library,
+"""Dense layers, row-wise functions and training from C: C programs linked to the shipped library,
 under every instruction set.
 """
 
@@ -20,6 +20,8 @@ CHECKS = {
     "test_dense_arguments": 300,
     "test_rowwise": 300,
     "test_losses": 1000,
+    "test_training": 1000,
+    "test_network_step": 100,
 }  # at least
 
 
