@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import tracemalloc
 import warnings
 from typing import Any
 
@@ -294,6 +295,21 @@ def test_two_threads_in_a_step() -> None:
         leave.set()
         thread.join()
     net.loss_and_gradients(X, TARGETS["softmax"])
+
+
+@pytest.mark.once
+def test_later_steps_allocate_nothing() -> None:
+    net = fa.Network.create([64, 128, 10], output="softmax")
+    net.optimizer = fa.optim.Adam()
+    x, labels = np.ones((320, 64), np.float32), np.zeros(320, np.int64)
+    for rows in (320, 7, 320):
+        net.step(x[:rows], labels[:rows])
+    tracemalloc.start()
+    for rows in (320, 7, 320):
+        net.step(x[:rows], labels[:rows])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4000  # one hidden result has 163,840 bytes
 
 
 @pytest.mark.once
