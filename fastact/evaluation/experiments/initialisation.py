@@ -99,7 +99,7 @@ def _vanishing(quick: bool) -> Result:
     vanishes = ratios["sigmoid", 1.0] < 1e-6
     fitting = min(ratios["relu", None], ratios["tanh", None], ratios["selu", None])
     return Result(
-        ["activation", "|dw first| / |dw last|, gain 1", "the same, fitting gain"],
+        ["activation", "ratio, gain 1", "ratio, fitting gain"],
         rows,
         DEPENDS if vanishes and fitting > 1e-2 else CONFIRMED if vanishes else REFUTED,
         f"With gain 1 the ratio is {ratios['sigmoid', 1.0]:.0e} for sigmoid; with the gain that fits, it is "
