@@ -15,6 +15,7 @@ COMMANDS = {
     "bench": "time fastact against pure Python, NumPy and other libraries",
     "info": "show version, CPU, instruction set, threads and BLAS",
     "accuracy": "measure errors in ULP",
+    "config": "print how to compile and link with the C library",
     "plot": "draw activations and their derivatives",
 }
 
