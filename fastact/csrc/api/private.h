@@ -5,6 +5,7 @@
 
 #include "api/dense.h"
 #include "api/rowwise.h"
+#include "api/training.h"
 #include "elementwise/call.h"
 #include "platform/parallel.h"
 #include "platform/thread_limits.h"
@@ -27,6 +28,7 @@ typedef struct {
     fa__parallel_for_function *parallel_for;
     const fa__dense_functions *dense;
     const fa__rowwise_functions *rowwise;
+    const fa__training_functions *training;
 } fa__private_functions;
 
 /* null unless the caller's FA_VERSION and sizeof(fa__private_functions) are those of the library */
