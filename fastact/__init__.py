@@ -29,7 +29,8 @@ Losses
 Dense layers
     dense, dense_forward, dense_backward, Network
 Training
-    Network.create, Network.step, Network.fit    networks with weights, and their training
+    Network.create, Network.step, Network.fit    networks with new weights, and their training
+    NetworkCopies    networks of one shape, trained at once
     init           initial weights that fit the activation
     optim          optimisers: SGD, Adam, AdamW, RMSProp, Adagrad, Lion
     dropout        with masks that follow from seed and step
@@ -74,6 +75,7 @@ from fastact.runtime import set_isa as set_isa
 from fastact.runtime import set_num_threads as set_num_threads
 from fastact.training import init as init
 from fastact.training import optim as optim
+from fastact.training.copies import NetworkCopies as NetworkCopies
 from fastact.training.dropout import dropout as dropout
 from fastact.training.network import Network as Network
 
@@ -87,6 +89,7 @@ _PUBLIC = [
     "Activation",
     "Health",
     "Network",
+    "NetworkCopies",
     "Saved",
     "aliases",
     "dense",
