@@ -81,6 +81,7 @@ cdef extern from "api/private.h" nogil:
         void *dense
         void *rowwise
         void *training
+        void *health
     const fa__private_functions *fa__private(int version, size_t size)
 
 cdef fa__private_functions library  # a copy, so that a call reads one pointer

@@ -21,6 +21,7 @@ CHECKS = {
     "test_losses": 1000,
     "test_training": 1000,
     "test_network_step": 100,
+    "test_health": 500,
 }  # at least
 
 

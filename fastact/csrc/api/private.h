@@ -4,6 +4,7 @@
 #define FA_API_PRIVATE_H
 
 #include "api/dense.h"
+#include "api/health.h"
 #include "api/rowwise.h"
 #include "api/training.h"
 #include "elementwise/call.h"
@@ -29,6 +30,7 @@ typedef struct {
     const fa__dense_functions *dense;
     const fa__rowwise_functions *rowwise;
     const fa__training_functions *training;
+    const fa__health_functions *health;
 } fa__private_functions;
 
 /* null unless the caller's FA_VERSION and sizeof(fa__private_functions) are those of the library */
