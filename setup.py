@@ -145,6 +145,7 @@ if __name__ == "__main__":
             extension("_core"),
             extension("_dense"),
             extension("_rowwise"),
+            extension("_gated"),
             extension("evaluation._measure", "fastact/evaluation/measure.c"),
             extension("evaluation._reference", *sorted(map(str, REFERENCE.glob("*.c")))),
         ]

@@ -23,6 +23,9 @@ Activations
 Over whole rows (an axis)
     softmax, softmin, quiet_softmax, log_softmax, logsumexp    f(x), f.backward(grad_y, x)
     softmax_cross_entropy    the loss of a classifier, and its gradient
+Gated pairs: an activation of one half of an array times the other half
+    glu, swiglu, geglu, geglu_tanh, reglu, bilinear    f(x), f(a, b), f.backward(grad_y, x)
+    gated(activation)    the same with any activation
 Dense layers
     dense, dense_forward, dense_backward, Network
 Settings
@@ -49,6 +52,8 @@ from fastact.dense.functions import dense_forward as dense_forward
 from fastact.dense.network import Network as Network
 from fastact.rowwise.cross_entropy import softmax_cross_entropy as softmax_cross_entropy
 from fastact.rowwise.functions import FUNCTIONS as _ROWWISE
+from fastact.rowwise.gated import GATED as _GATED
+from fastact.rowwise.gated import gated as gated
 from fastact.runtime import check_environment as _check_environment
 from fastact.runtime import get_include as get_include
 from fastact.runtime import get_library as get_library
@@ -87,12 +92,15 @@ _PUBLIC = [
     "surrogate",
     "ufuncs",
     "softmax_cross_entropy",
+    "gated",
     *names(),
     *aliases(),
     *_ROWWISE,
+    *_GATED,
 ]
 globals().update({name: get(name) for name in (*names(), *aliases())})
 globals().update(_ROWWISE)
+globals().update(_GATED)
 
 
 def __dir__() -> list[str]:

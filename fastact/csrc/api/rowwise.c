@@ -79,4 +79,5 @@ const fa__rowwise_functions fa__rowwise_functions_for_python = {
     .n_entries = FA__ROWWISE_ENTRIES,
     .run_rows = fa__run_rows,
     .run_cross_entropy = fa__run_cross_entropy,
+    .run_gated = fa__run_gated,
 };

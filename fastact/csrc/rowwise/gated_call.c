@@ -1,0 +1,184 @@
+/* Gated pairs tile by tile: f and f' of a tile by the kernels of its entry, then the products. Tiles are divided among
+ * threads. Short rows share a tile, through buffers. */
+#include "rowwise/gated_call.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "elementwise/plan.h"
+#include "elementwise/span.h"
+#include "platform/fenv.h"
+#include "platform/isa.h"
+#include "platform/parallel.h"
+
+#define TILE FA__GATED_TILE
+#define GRAIN 16384 /* the fewest elements that are worth a thread: some 20 microseconds */
+
+/* The kernels of every instruction set of the build ------------------------------------------------- */
+
+#define DECLARE(isa) extern const fa__gated_kernels fa__gated_kernels_##isa##_float, fa__gated_kernels_##isa##_double;
+FA__EACH_ISA(DECLARE)
+#define KERNELS(isa) {&fa__gated_kernels_##isa##_float, &fa__gated_kernels_##isa##_double},
+static const fa__gated_kernels *const kernels[FA__ISAS][2] = {FA__EACH_ISA(KERNELS)};
+
+#define IS_COSTLY 1
+#define IS_CHEAP 0
+static const char costly[FA__ENTRIES] = {
+#define FA_ACT(id, name, params, f, df, kinks, from, saves, cost, ...) IS_##cost,
+#include "fastact/activations.def"
+#undef FA_ACT
+};
+
+/* A tile ------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    fa__gated_call call; /* rows of all arrays made one where they follow each other */
+    const fa__gated_kernels *kernels;
+    fa__plan plan, in_float64;
+    float floats[FA__MAX_PARAMS];
+    double doubles[FA__MAX_PARAMS];
+    size_t size;     /* of an element */
+    size_t together; /* rows that share a tile; 0: a row has several */
+} gated_run;
+
+/* f at a, and f' unless d is null */
+static void apply(const gated_run *r, const fa__plan *plan, const void *a, void *f, void *d, size_t n) {
+    char *operand[FA__MAX_OPERANDS];
+    int i = 0;
+    operand[i++] = (char *)a;
+    for (int k = 0; k < plan->params; k++)
+        operand[i++] = plan->dtype == FA__F64 ? (char *)&r->doubles[k] : (char *)&r->floats[k];
+    operand[i++] = f;
+    if (d) operand[i] = d;
+    fa__run_span(plan, operand, n, 0);
+}
+
+static double chained(double grad, double derivative) {
+    return derivative == 0 ? 0 : grad * derivative;
+}
+
+/* The results of these float32 elements, computed in float64 */
+static void settle(const gated_run *r, const fa__gated_doubtful *list, float *out_a, float *out_b) {
+    double f[TILE], d[TILE];
+    apply(r, &r->in_float64, list->a, f, out_b ? d : 0, list->count);
+    for (size_t i = 0; i < list->count; i++) {
+        const size_t at = list->index[i];
+        if (out_b) {
+            out_a[at] = (float)chained(list->grad_y[i] * list->b[i], list->passes_a[i] ? d[i] : 0);
+            if (list->b[i] == 0) out_a[at] = 0;
+            out_b[at] = (float)chained(list->grad_y[i], list->passes_b[i] ? f[i] : 0);
+        } else
+            out_a[at] = (float)(f[i] * list->b[i]);
+    }
+}
+
+/* n elements, at most TILE, of contiguous arrays */
+static void run_tile(const gated_run *r, size_t n, const char *grad_y, const char *a, const char *b, char *out_a,
+                     char *out_b) {
+    _Alignas(FA__LINE) double f[TILE], d[TILE], limited[TILE];
+    fa__gated_doubtful doubtful;
+    const double limit = r->call.limit;
+    const void *at = a;
+    doubtful.count = 0;
+    if (limit < INFINITY) {
+        r->kernels->limited(a, limited, n, limit);
+        at = limited;
+    }
+    apply(r, &r->plan, at, f, grad_y ? d : 0, n);
+    const fa__gated_tile tile = {
+        n, grad_y, a, b, f, d, out_a, out_b, limit, r->call.offset, costly[r->call.entry], &doubtful,
+    };
+    (grad_y ? r->kernels->backward : r->kernels->forward)(&tile);
+    if (doubtful.count) settle(r, &doubtful, (float *)out_a, (float *)out_b);
+}
+
+/* Rows --------------------------------------------------------------------------------------------- */
+
+/* the element `column` of a row of an array that may be null */
+static char *at(const void *array, size_t row, ptrdiff_t step, size_t column) {
+    return array ? (char *)array + (ptrdiff_t)row * step + column : 0;
+}
+
+static void gather(char *to, const char *from, ptrdiff_t step, size_t rows, size_t bytes) {
+    for (size_t i = 0; from && i < rows; i++) memcpy(to + i * bytes, from + (ptrdiff_t)i * step, bytes);
+}
+
+static void scatter(char *to, const char *from, ptrdiff_t step, size_t rows, size_t bytes) {
+    for (size_t i = 0; to && i < rows; i++) memcpy(to + (ptrdiff_t)i * step, from + i * bytes, bytes);
+}
+
+/* a tile of several rows */
+static void run_short_rows(const gated_run *r, size_t first, size_t rows) {
+    _Alignas(FA__LINE) double grad_y[TILE], a[TILE], b[TILE], out_a[TILE], out_b[TILE];
+    const fa__gated_call *c = &r->call;
+    const size_t bytes = c->n * r->size;
+    gather((char *)grad_y, at(c->grad_y, first, c->step_grad_y, 0), c->step_grad_y, rows, bytes);
+    gather((char *)a, at(c->a, first, c->step_a, 0), c->step_a, rows, bytes);
+    gather((char *)b, at(c->b, first, c->step_b, 0), c->step_b, rows, bytes);
+    run_tile(r, rows * c->n, c->grad_y ? (char *)grad_y : 0, (char *)a, (char *)b, (char *)out_a,
+             c->out_b ? (char *)out_b : 0);
+    scatter(at(c->out_a, first, c->step_out_a, 0), (char *)out_a, c->step_out_a, rows, bytes);
+    scatter(at(c->out_b, first, c->step_out_b, 0), (char *)out_b, c->step_out_b, rows, bytes);
+}
+
+static size_t tiles_of_row(size_t n) {
+    return (n + TILE - 1) / TILE;
+}
+
+static void run_tiles(const void *context, size_t begin, size_t end) {
+    const gated_run *r = context;
+    const fa__gated_call *c = &r->call;
+    fa__fenv caller = fa__enter_fenv();
+    for (size_t unit = begin; unit < end; unit++) {
+        if (r->together) {
+            const size_t first = unit * r->together, left = c->rows - first;
+            run_short_rows(r, first, left < r->together ? left : r->together);
+            continue;
+        }
+        const size_t row = unit / tiles_of_row(c->n), from = unit % tiles_of_row(c->n) * TILE;
+        const size_t left = c->n - from, byte = from * r->size;
+        run_tile(r, left < TILE ? left : TILE, at(c->grad_y, row, c->step_grad_y, byte),
+                 at(c->a, row, c->step_a, byte), at(c->b, row, c->step_b, byte),
+                 at(c->out_a, row, c->step_out_a, byte), at(c->out_b, row, c->step_out_b, byte));
+    }
+    fa__leave_fenv(caller);
+}
+
+/* Calls -------------------------------------------------------------------------------------------- */
+
+/* Rows that follow each other in every array are one row */
+static void merge_rows(fa__gated_call *c, size_t size) {
+    const ptrdiff_t row = (ptrdiff_t)(c->n * size);
+    if ((c->grad_y && c->step_grad_y != row) || c->step_a != row || c->step_b != row || c->step_out_a != row ||
+        (c->out_b && c->step_out_b != row))
+        return;
+    c->n *= c->rows;
+    c->rows = 1;
+}
+
+static void start_plan(gated_run *r, fa__plan *plan, fa__dtype dtype) {
+    const fa__direction direction = r->call.grad_y ? FA__VALUE_AND_DERIVATIVE : FA__FORWARD;
+    fa__start_plan(plan, r->call.entry, direction, dtype);
+    for (int i = 0; i < plan->operands; i++) plan->uniform[i] = (char)fa__is_param(plan, i);
+    plan->loop = fa__loop_for(plan, r->call.entry, direction, 0);
+}
+
+void fa__run_gated(const fa__gated_call *call) {
+    gated_run r;
+    const int is_double = call->dtype == FA__F64;
+    r.call = *call;
+    r.kernels = kernels[fa__active_isa()][is_double];
+    r.size = is_double ? sizeof(double) : sizeof(float);
+    for (int k = 0; k < FA__MAX_PARAMS; k++) {
+        r.floats[k] = (float)call->parameters[k];
+        r.doubles[k] = is_double ? call->parameters[k] : (double)r.floats[k];
+    }
+    start_plan(&r, &r.plan, call->dtype);
+    if (!is_double) start_plan(&r, &r.in_float64, FA__F64);
+    if (r.call.rows == 0 || r.call.n == 0) return;
+    merge_rows(&r.call, r.size);
+    r.together = r.call.rows > 1 && r.call.n <= TILE / 2 ? TILE / r.call.n : 0;
+    const size_t units = r.together ? (r.call.rows + r.together - 1) / r.together
+                                    : r.call.rows * tiles_of_row(r.call.n);
+    fa__parallel_for(run_tiles, &r, units, GRAIN / TILE, 1);
+}
