@@ -28,6 +28,8 @@ Gated pairs: an activation of one half of an array times the other half
     gated(activation)    the same with any activation
 Dense layers
     dense, dense_forward, dense_backward, Network
+Training
+    init           initial weights that fit the activation
 Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
@@ -63,6 +65,7 @@ from fastact.runtime import isas as isas
 from fastact.runtime import num_threads as num_threads
 from fastact.runtime import set_isa as set_isa
 from fastact.runtime import set_num_threads as set_num_threads
+from fastact.training import init as init
 
 _check_environment()
 
@@ -82,6 +85,7 @@ _PUBLIC = [
     "get_include",
     "get_library",
     "get_num_threads",
+    "init",
     "isa",
     "isas",
     "mixed",

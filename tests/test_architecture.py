@@ -42,6 +42,7 @@ PYTHON_MAY = {
     "activations": {"errors", "ufuncs", "runtime", "_core"},
     "rowwise": {"errors", "arrays", "activations", "_core", "_rowwise", "_gated"},
     "dense": {"errors", "arrays", "ufuncs", "runtime", "activations", "_core", "_dense"},
+    "training": {"errors", "arrays", "runtime", "activations", "rowwise", "dense", "_core"},
     "evaluation": {"*"},
     "commands": {"*"},
 }

@@ -252,14 +252,13 @@ def exponential() -> Iterator[str]:
     yield define("LN2_DOUBLE", ln2)
     yield define("LN2_REST", ln2 - mpf(float(ln2)))
     yield define("LOG2_E", 1 / ln2)
-    high, low = split(ln2, 15)  # k * high is a float for abs(k) < 2^9
-    yield define("LN2_HI_FLOAT32", high)
-    yield define("LN2_LO_FLOAT32", low)
     yield from polynomial("EXP_POLY", exp_rest, -ln2 / 2, ln2 / 2, 10, "(e^r - 1 - r)/r^2")
     yield from polynomial("EXP_POLY_FLOAT32", exp_rest, -ln2 / 2, ln2 / 2, 4, "(e^r - 1 - r)/r^2")
     what = "(2^r - 1 - r ln 2)/r^2"
     yield from polynomial("EXP2_POLY", exp2_rest, -EXP2_REACH, EXP2_REACH, EXP2_DEGREE, what)
-    yield from polynomial("EXP_SIXTEENTH_POLY", exp_rest, -ln2 / 31, ln2 / 31, 5, "(e^r - 1 - r)/r^2")
+    what = "(e^r - 1 - r)/r^2"
+    yield from polynomial("EXP_SIXTEENTH_POLY", exp_rest, -ln2 / 31, ln2 / 31, 5, what)
+    yield from polynomial("EXP_SIXTEENTH_POLY_FLOAT32", exp_rest, -ln2 / 32, ln2 / 32, 1, what)
     yield from sixteenths()
     what = "(e^r - 1 - r - ... - r^6/720)/r^7"
     yield from polynomial("EXP_TAIL_POLY", exp_tail, -ln2 / 2, ln2 / 2, 9, what)

@@ -87,6 +87,23 @@ def test_teams_of_threads(library: Path, most: str | None) -> None:
     assert passed > 400
 
 
+@pytest.mark.parametrize("most", range(1, 6))
+def test_threads_that_cannot_be_started(library: Path, most: int) -> None:
+    """So many may exist at a time: the runtime would end the process where it is refused one."""
+    made = compiled("test_few_threads", library)
+    unlimited = {"OMP_THREAD_LIMIT": None, "OMP_DYNAMIC": None, "FASTACT_NUM_THREADS": None}
+    assert helpers.checks_passed(str(made), str(most), **unlimited) >= 1280
+
+
+def test_affinity(library: Path) -> None:
+    made = compiled("test_affinity", library)
+    passed = helpers.checks_passed(
+        str(made), OMP_THREAD_LIMIT=None, OMP_DYNAMIC=None, OMP_PROC_BIND=None, FASTACT_NUM_THREADS=None
+    )
+    if passed == 0:
+        pytest.skip("a quota allows fewer than four CPUs")
+
+
 @pytest.mark.parametrize("check", ["short", "long", "float64", "dense", "threads", "isa"])
 def test_first_call(library: Path, check: str) -> None:
     """On one thread: to start threads takes memory."""

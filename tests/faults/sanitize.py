@@ -4,8 +4,8 @@
     python tests/faults/sanitize.py thread
 
 ``address`` (AddressSanitizer and UndefinedBehaviorSanitizer, GCC) runs the C tests, then the campaign of this
-folder on extensions built likewise. ``thread`` (ThreadSanitizer; LLVM's OpenMP runtime, libomp-dev, and
-clang 15 or later: clang 14 does not compile platform/float16.c) runs the C test of teams of threads.
+folder on extensions built likewise. ``thread`` (ThreadSanitizer; clang-19 and libomp-19-dev, or the compiler
+that CLANG names) runs the C tests of teams of threads.
 Everything is built in build/sanitized; the first build takes some minutes for each instruction set.
 """
 
@@ -27,10 +27,10 @@ FLAGS = {
     "address": f"{COMMON} -fsanitize=address,undefined -fno-sanitize-recover=undefined",
     "thread": f"{COMMON} -fsanitize=thread",
 }
-COMPILER = {"address": "gcc", "thread": "clang"}
+COMPILER = {"address": "gcc", "thread": os.environ.get("CLANG", "clang-19")}
 PROGRAMS = {
     "address": ("test_activations", "test_platform", "test_dense", "test_dense_arguments", "test_threads"),
-    "thread": ("test_threads",),
+    "thread": ("test_races", "test_threads"),
 }
 OPTIONS = {
     # Python and NumPy allocate things that live as long as the process; fork without exec is what is tested
@@ -53,8 +53,15 @@ def build_library(kind: str, isas: str, folder: Path) -> Path:
     return folder / "c/libfastact.a"
 
 
+def archer() -> str:
+    """The tool of LLVM's OpenMP runtime, which tells the sanitizer how that runtime orders threads."""
+    command = [COMPILER["thread"], "-print-file-name=libarcher.so"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def run_c_tests(kind: str, isas: str, library: Path) -> None:
     """The C programs of tests/c, on each instruction set."""
+    tool = archer() if kind == "thread" else ""
     for name in PROGRAMS[kind]:
         made = library.parent.parent / name
         sources = [ROOT / f"tests/c/{name}.c", library]
@@ -63,7 +70,7 @@ def run_c_tests(kind: str, isas: str, library: Path) -> None:
         run([COMPILER[kind], *flags, *includes, *sources, "-lm", "-lpthread", "-o", made])
         arguments = [str(library.parent)] if name == "test_platform" else []
         for isa in isas.split():
-            run([made, *arguments], FASTACT_ISA=isa)
+            run([made, *arguments], FASTACT_ISA=isa, OMP_TOOL_LIBRARIES=tool)
 
 
 def build_extensions(kind: str, library: Path, folder: Path) -> None:

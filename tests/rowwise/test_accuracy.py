@@ -108,6 +108,20 @@ def test_a_long_row(dtype: type) -> None:
     assert error.max() <= bound("softmax", dtype)
 
 
+@pytest.mark.parametrize("grad", [1e3, 1e20, 1e100, 1e200])
+def test_gradients_of_probabilities_that_vanish_are_kept(dtype: type, grad: float) -> None:
+    """p rounds to 0 and p (g - sum(g p)) does not."""
+    least = {np.float32: -104.0, np.float64: -746.0}[dtype]
+    grad = min(grad, 1e30) if dtype is np.float32 else grad
+    x, g = np.array([0, least], dtype), np.array([0, grad], dtype)
+    assert fa.softmax(x)[1] == 0
+    p = mp.exp(least) / (1 + mp.exp(least))
+    exact = p * (1 - p) * mp.mpf(float(g[1]))
+    result = fa.softmax.backward(g, x)[1]
+    assert exact_rows.ulps(result, exact) <= bound("softmax", dtype)
+
+
 def test_losses_of_certain_predictions_keep_their_digits() -> None:
     loss = fa.softmax_cross_entropy(np.array([[100.0, 0.0]]), [0])
-    assert loss == np.log1p(np.exp(-100.0))
+    exact = mp.log1p(mp.exp(-100))
+    assert exact_rows.ulps(loss, exact) <= bound("log_softmax", np.float64)

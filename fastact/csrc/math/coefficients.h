@@ -9,8 +9,6 @@
 #define FA_LN2_DOUBLE 0x1.62e42fefa39efp-1
 #define FA_LN2_REST 0x1.abc9e3b39803fp-56
 #define FA_LOG2_E 0x1.71547652b82fep+0
-#define FA_LN2_HI_FLOAT32 0x1.62e4000000000p-1
-#define FA_LN2_LO_FLOAT32 0x1.7f7d1cf79abcap-20
 
 /* (e^r - 1 - r)/r^2 on [-0.346574, 0.346574], degree 10:
  * relative error 2^-57.5 */
@@ -33,6 +31,10 @@
  * relative error 2^-52.0 */
 #define FA_EXP_SIXTEENTH_POLY 0x1.a01b1da862af4p-13, 0x1.6c1800f580502p-10, 0x1.11111110da89ap-7, \
     0x1.55555554daa4ap-5, 0x1.5555555555556p-3, 0x1.0000000000001p-1
+
+/* (e^r - 1 - r)/r^2 on [-0.0216608, 0.0216608], degree 1:
+ * relative error 2^-15.6 */
+#define FA_EXP_SIXTEENTH_POLY_FLOAT32 0x1.55565bb9e8917p-3, 0x1.000147fde811cp-1
 
 /* 2^(j/16) */
 #define FA_SIXTEENTHS_HI 0x1.0000000000000p+0, 0x1.0b5586cf9890fp+0, 0x1.172b83c7d517bp+0, 0x1.2387a6e756238p+0, \

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "platform/leader.h"
 #include "platform/team.h"
 #include "platform/thread_limits.h"
 

@@ -1,4 +1,4 @@
-/* Teams of threads, by OpenMP.
+/* Teams of threads: the thread that calls, and an OpenMP team of the leader's (leader.c).
  *
  * A. The OpenMP runtime keeps its threads from one parallel region to the next, and ends those that a smaller team does not
  *    need. So a team always has all threads that are allowed, whether there is work for all or not.
@@ -6,25 +6,20 @@
  *    CPUs, let them sleep at once; late starts soon after a region reveal that.
  * C. Only num_threads() clauses are used: process-wide OpenMP settings never change.
  */
-#define _GNU_SOURCE /* CPU affinity */
 #include "platform/team.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <time.h>
 
+#include "platform/affinity.h"
+#include "platform/leader.h"
+#include "platform/pause.h"
+#include "platform/probe.h"
+
 #ifdef _OPENMP
 #include <omp.h>
-
-static atomic_flag region_taken = ATOMIC_FLAG_INIT;
-
-uint64_t fa__now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return UINT64_C(1000000000) * (uint64_t)t.tv_sec + (uint64_t)t.tv_nsec;
-}
 
 #define REGION_NS 500    /* cost of a region for each thread beyond the second */
 #define AWAKE_NS 4000000 /* threads are assumed to spin for so long after a region */
@@ -34,15 +29,29 @@ uint64_t fa__now(void) {
 #define MOST_LATE 2         /* late starts in a row: a single one may be chance */
 #define RESTING_NS 20000000 /* after those, threads are assumed to sleep for so long */
 
-static _Thread_local struct {
-    uint64_t met;    /* the end of the last region */
-    uint64_t missed; /* when there would have been a region, had the threads been awake */
-    uint64_t rested; /* until then threads are assumed to be asleep */
-    int size, late;
+/* moments, for any thread that calls */
+static atomic_ullong met, /* the end of the last region */
+    missed,               /* when there would have been a region, had the threads been awake */
+    rested;               /* until then threads are assumed to be asleep */
+
+/* what only the thread that has the leader changes */
+static struct {
+    int size;        /* of the last team that was allowed */
+    int late;        /* late starts in a row */
+    int started;     /* threads of the last OpenMP team: the leader and those that the runtime keeps */
+    uint64_t failed; /* when threads could not be started, or 0 */
 } last;
 
+static uint64_t load(atomic_ullong *moment) {
+    return atomic_load_explicit(moment, memory_order_relaxed);
+}
+
+static void store(atomic_ullong *moment, uint64_t value) {
+    atomic_store_explicit(moment, value, memory_order_relaxed);
+}
+
 static int is_recent(uint64_t time, uint64_t moment) {
-    return moment - time < AWAKE_NS && moment >= last.rested;
+    return moment - time < AWAKE_NS && moment >= load(&rested);
 }
 
 int fa__threads_for_time(uint64_t work, uint64_t worth, int allowed) {
@@ -50,133 +59,134 @@ int fa__threads_for_time(uint64_t work, uint64_t worth, int allowed) {
     uint64_t useful = work / worth, moment = fa__now();
     int threads = useful < (uint64_t)allowed ? (int)useful : allowed;
     if (work - work / (uint64_t)threads >= WAKING_NS) return threads;
-    if (is_recent(last.met, moment) || is_recent(last.missed, moment)) return threads;
-    last.missed = moment;
+    if (is_recent(load(&met), moment) || is_recent(load(&missed), moment)) return threads;
+    store(&missed, moment);
     return 1;
 }
 
-/* The system may wake a thread on a CPU on which another thread of the team computes or spins, although other CPUs are
- * idle. So a thread that finds its CPU taken moves to another one, and a thread that waits for one that has not begun
- * gives up its CPU for a moment. */
-#define CPUS 1024 /* as a cpu_set_t has */
+/* A call: the caller does the first share, the leader's team the others */
 typedef struct {
-    uint64_t called, began; /* when the region was entered, and when one of its threads began */
+    fa__body *body;
+    const void *context;
+    size_t begin, end, share;
+    int threads, allowed;   /* as many as have work, as many as there may be */
+    int awake;              /* whether no thread sleeps */
+    uint64_t called, began; /* when the call was made, and when the last one of its threads began */
+    atomic_int size; /* threads of the call; as many as allowed, until the runtime has provided its own */
     atomic_int begun, arrived;
-    atomic_ullong taken[CPUS / 64];
+    fa__cpus cpus;
 } team;
 
 #define SPINS 200 /* checks of the other threads before a pause */
 #define PAUSE_NS 20000
 
-static void relax(void) {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
-#if defined(__linux__)
-_Static_assert(CPUS == CPU_SETSIZE, "the bits of a cpu_set_t");
-
-/* whether the CPU was free; one that is unknown counts as free */
-static int take_cpu(team *t, int cpu) {
-    if (cpu < 0 || cpu >= CPUS) return 1;
-    unsigned long long bit = 1ULL << cpu % 64;
-    return !(atomic_fetch_or(&t->taken[cpu / 64], bit) & bit);
-}
-
-/* Move to a free CPU; afterwards the thread may use the same CPUs as before, or those that somebody else has set meanwhile */
-static void find_place(team *t) {
-    cpu_set_t all, others, now;
-    if (take_cpu(t, sched_getcpu()) || sched_getaffinity(0, sizeof all, &all) != 0) return;
-    others = all;
-    for (int cpu = 0; cpu < CPUS; cpu++)
-        if (atomic_load(&t->taken[cpu / 64]) >> cpu % 64 & 1) CPU_CLR(cpu, &others);
-    if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;
-    take_cpu(t, sched_getcpu());
-    if (sched_getaffinity(0, sizeof now, &now) == 0 && CPU_EQUAL(&now, &others))
-        sched_setaffinity(0, sizeof all, &all);
-}
-#else
-static int take_cpu(team *t, int cpu) {
-    (void)t, (void)cpu;
-    return 1;
-}
-static int sched_getcpu(void) {
-    return -1;
-}
-static void find_place(team *t) {
-    (void)t;
-}
-#endif
-
-static void wait_for_all(team *t, int size) {
+/* A thread that waits for one that has not begun gives up its CPU for a moment */
+static void wait_for_all(team *t) {
     const struct timespec pause = {0, PAUSE_NS};
     atomic_fetch_add(&t->arrived, 1);
-    for (int checks = 0; atomic_load_explicit(&t->arrived, memory_order_acquire) < size;
-         checks += checks < SPINS) {
-        if (checks == SPINS && atomic_load_explicit(&t->begun, memory_order_relaxed) < size)
+    for (int checks = 0; atomic_load(&t->arrived) < atomic_load(&t->size); checks += checks < SPINS) {
+        if (checks == SPINS && atomic_load(&t->begun) < atomic_load(&t->size))
             nanosleep(&pause, 0);
         else
-            relax();
+            fa__relax();
     }
+}
+
+/* Shares number, number + step ... */
+static void do_shares(const team *t, size_t number, size_t step) {
+    for (size_t at = t->begin + t->share * number; at < t->end; at += t->share * step)
+        t->body(t->context, at, t->end - at < t->share ? t->end : at + t->share);
+}
+
+/* The part of one of the `present` threads of the leader's team. The runtime may provide fewer than requested. */
+static void join_in(team *t, int number, int present) {
+    int working = present < t->threads - 1 ? present : t->threads - 1;
+    if (number == present - 1) t->began = fa__now();
+    if (!t->awake) {
+        atomic_store(&t->size, present + 1);
+        atomic_fetch_add(&t->begun, 1);
+        fa__find_cpu(&t->cpus);
+    }
+    if (number < working) do_shares(t, (size_t)number + 1, (size_t)working);
+    if (!t->awake) wait_for_all(t);
+}
+
+/* How many threads the OpenMP team of a call may have: the leader alone, if the runtime could not start others */
+static int threads_to_start(int wanted) {
+    if (wanted <= last.started) return wanted;
+    if (last.failed && fa__now() - last.failed < FA__RETRY_NS) return 1;
+    int can = fa__can_start_threads(wanted - 1);
+    last.failed = can ? 0 : fa__now();
+    return can ? wanted : 1;
+}
+
+static void lead_team(void *context) {
+    team *t = context;
+    int count = threads_to_start(t->allowed - 1);
+    last.started = count;
+    if (count == 1) {
+        join_in(t, 0, 1);
+        return;
+    }
+#pragma omp parallel num_threads(count)
+    join_in(t, omp_get_thread_num(), omp_get_num_threads());
 }
 
 /* Late starts soon after a region mean that the runtime lets its threads sleep at once */
-static void remember(const team *t, int size, int awake) {
-    last.met = fa__now();
-    last.size = size;
-    if (!awake) return;
+static void remember(const team *t) {
+    uint64_t moment = fa__now();
+    store(&met, moment);
+    last.size = t->allowed;
+    if (!t->awake) return;
     last.late = t->began > t->called + LATE_NS ? last.late + 1 : 0;
     if (last.late < MOST_LATE) return;
-    last.rested = last.met + RESTING_NS;
+    store(&rested, moment + RESTING_NS);
     last.late = 0;
 }
 
-static void run_region(fa__body *body, const void *context, size_t begin, size_t end, int threads,
-                       int allowed, size_t quantum) {
-    size_t each = (end - begin + (size_t)threads - 1) / (size_t)threads,
-           share = (each + quantum - 1) / quantum * quantum;
-    team t = {.called = fa__now()};
-    int errno_before = errno, size = 1, awake = is_recent(last.met, t.called) && last.size == allowed;
-    if (!awake) take_cpu(&t, sched_getcpu()); /* the calling thread does not move */
-#pragma omp parallel num_threads(allowed)
-    {
-        /* the runtime may provide fewer threads than requested */
-        int number = omp_get_thread_num(), present = omp_get_num_threads();
-        int working = present < threads ? present : threads;
-        if (number == 0) size = present;
-        if (number == 1) t.began = fa__now();
-        if (!awake) {
-            atomic_fetch_add(&t.begun, 1);
-            if (number > 0) find_place(&t);
-        }
-        size_t at = number < working ? begin + share * (size_t)number : end;
-        for (; at < end; at += share * (size_t)working)
-            body(context, at, end - at < share ? end : at + share);
-        if (!awake) wait_for_all(&t, present);
+static void run_team(fa__body *body, const void *context, size_t begin, size_t end, int threads, int allowed,
+                     size_t quantum) {
+    size_t each = (end - begin + (size_t)threads - 1) / (size_t)threads;
+    team t;
+    t.body = body;
+    t.context = context;
+    t.begin = begin;
+    t.end = end;
+    t.share = (each + quantum - 1) / quantum * quantum;
+    t.threads = threads;
+    t.allowed = allowed;
+    t.called = fa__now();
+    t.awake = is_recent(load(&met), t.called) && last.size == allowed;
+    if (!t.awake) {
+        t.cpus = (fa__cpus){.known = 0};
+        atomic_init(&t.size, allowed);
+        atomic_init(&t.begun, 1);
+        atomic_init(&t.arrived, 0);
+        fa__note_cpus(&t.cpus);
     }
-    remember(&t, size, awake);
-    errno = errno_before;
+    fa__lead(lead_team, &t);
+    do_shares(&t, 0, (size_t)threads);
+    if (!t.awake) wait_for_all(&t);
+    fa__wait_for_leader();
+    remember(&t);
 }
 
 /* A thread that ended in a region would leave the others waiting for it, so it cannot be cancelled there */
 void fa__share_out(fa__body *body, const void *context, size_t begin, size_t end, int threads, int allowed,
                    size_t quantum) {
-    int cancellation;
+    int cancellation, errno_before = errno;
     if (threads < 2) {
         body(context, begin, end);
         return;
     }
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
-    if (atomic_flag_test_and_set(&region_taken)) {
-        pthread_setcancelstate(cancellation, 0);
+    if (fa__take_leader()) {
+        run_team(body, context, begin, end, threads, allowed, quantum);
+        fa__release_leader();
+    } else {
         body(context, begin, end);
-        return;
     }
-    run_region(body, context, begin, end, threads, allowed, quantum);
-    atomic_flag_clear(&region_taken);
+    errno = errno_before;
     pthread_setcancelstate(cancellation, 0);
 }
 #endif

@@ -1,4 +1,4 @@
-/* A team of threads: one for each thread that calls, kept from call to call. */
+/* The team of threads, one for the process, kept from call to call. */
 #ifndef FA_PLATFORM_TEAM_H
 #define FA_PLATFORM_TEAM_H
 
@@ -6,9 +6,6 @@
 #include <stdint.h>
 
 #include "platform/parallel.h"
-
-/* Nanoseconds of a monotonic clock, in whole numbers: the caller's floating-point flags stay as they are */
-uint64_t fa__now(void);
 
 /* How many of `allowed` threads to use for so many nanoseconds of work, each to have at least `worth` of it. A call that
  * would gain less than waking the team costs uses one thread; the next one, if it comes soon, does not. */

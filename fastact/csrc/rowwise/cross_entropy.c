@@ -8,23 +8,31 @@
 #include "rowwise/sums.h"
 
 /* p - 1, p the probability of the label; where it has the only maximum, p - 1 = -rest/(1 + rest) keeps its digits */
-static double label_gradient(double h, double e, const exponential_sums *sum) {
-    double_pair total = add_to_pair(sum->rest, sum->count);
-    if (h == 0 && sum->count == 1) return -divide(sum->rest, total).high;
-    return e / total.high - 1;
+INLINE double label_gradient(double x, double most, const exponential_sums *sum) {
+    const pair total = total_of_exponentials(sum);
+    if (x == most && sum->count == 1) return -divide(sum->rest, total).high;
+    wide low, h = difference(every(x), every(most), &low);
+    const parts e = exponential_parts(h, low);
+    return e.value[0] * e.power[0] / total.high - 1;
 }
 
-/* the loss, and the sum of q */
-INLINE double sum_losses(const fa__cross_entropy_row *row, real most, double log_sum, double *sum_of_q) {
+/* Of the probabilities q that are wanted: their sum, and that of q (most - x). Terms are 0 where q is. */
+typedef struct {
+    double of_q, of_distances;
+} wanted_sums;
+
+INLINE wanted_sums sum_wanted(const fa__cross_entropy_row *row, real most) {
     const real *x = row->x, *q = row->q;
-    double loss = 0;
-    *sum_of_q = 0;
-    for (size_t i = 0; i < row->n; i++) {
-        if (q[i] == 0) continue;
-        loss += (double)q[i] * (log_sum - ((double)x[i] - (double)most));
-        *sum_of_q += (double)q[i];
+    sums of_q = {{0}, {0}}, of_distances = {{0}, {0}};
+    for (size_t i = 0; i < row->n; i += LANES) {
+        const block wanted = load_block(q + i, row->n - i, 0);
+        block distance = load_block(x + i, row->n - i, 0);
+        EACH_PART(p)
+        distance.of[p] = pick(is_equal(wanted.of[p], every(0)), every(0), (double)most - distance.of[p]);
+        add_block(&of_q, &wanted);
+        add_products(&of_distances, &wanted, &distance);
     }
-    return loss;
+    return (wanted_sums){total_of(&of_q).high, total_of(&of_distances).high};
 }
 
 static void without_weight(const fa__cross_entropy_row *row) {
@@ -40,21 +48,47 @@ static void special_cross_entropy(const fa__cross_entropy_row *row) {
     double loss = 0, sum_of_q = q ? 0 : 1;
     for (size_t i = 0; i < row->n; i++) {
         double wanted = q ? (double)q[i] : i == row->label;
-        if (wanted != 0) loss -= wanted * log((double)share(&s, x[i]));
+        if (wanted != 0) loss -= wanted * log(share(&s, x[i]));
         if (q) sum_of_q += wanted;
     }
     for (size_t i = 0; i < row->n && grad_x; i++) {
         double wanted = q ? (double)q[i] : i == row->label;
-        grad_x[i] = (real)(row->weight * (sum_of_q * (double)share(&s, x[i]) - wanted));
+        grad_x[i] = (real)(row->weight * (sum_of_q * share(&s, x[i]) - wanted));
     }
     *row->loss = row->weight * loss;
 }
 
+/* weight (p sum(q) - q), but for the label's; from the exponentials in grad_x, or from x where they were not stored */
+INLINE void store_gradient(const fa__cross_entropy_row *row, real most, pair scale, int stored) {
+    const real *x = row->x, *q = row->q;
+    real *grad_x = row->grad_x;
+    const scaling s = scaling_of(1, 1);
+    if (stored && !q) {
+        scale_row(grad_x, row->n, scale);
+        return;
+    }
+    for (size_t i = 0; i < row->n; i += LANES) {
+        block g = load_block((stored ? grad_x : x) + i, row->n - i, stored ? 0 : -INFINITY), wanted = {0};
+        if (q) wanted = load_block(q + i, row->n - i, 0);
+        EACH_PART(p) {
+            wide low = every(0), h = g.of[p];
+            parts e = {h, every(0), every(1)};
+            if (!stored) {
+                h = argument(h, (double)most, &s, &low);
+                e = exponential_parts(h, low);
+            }
+            g.of[p] = (e.value * scale.high + e.value * scale.low) * e.power - wanted.of[p] * row->weight;
+        }
+        store_block(grad_x + i, &g, row->n - i);
+    }
+}
+
+/* Exponentials are stored where the gradient will be. Rounding them to subnormal numbers does no harm unless a weight
+ * enlarges them. */
 fa__cross_entropy_kernel FA__KERNEL_NAME(fa__cross_entropy);
 void FA__KERNEL_NAME(fa__cross_entropy)(const fa__cross_entropy_row *row) {
-    const real *x = row->x, *q = row->q;
+    const real *x = row->x;
     const size_t n = row->n;
-    const scaling s = {1, 1};
     if (row->weight == 0) {
         without_weight(row);
         return;
@@ -64,25 +98,18 @@ void FA__KERNEL_NAME(fa__cross_entropy)(const fa__cross_entropy_row *row) {
         special_cross_entropy(row);
         return;
     }
-    real *grad_x = row->grad_x;
-    const double at_label = q ? 0 : (double)x[row->label] - (double)most;
-    exponential_sums sum = sum_exponentials(x, n, most, &s, 0, 0, 0);
-    const double log_sum = logarithm(&sum);
-    double sum_of_q = 1, loss = q ? sum_losses(row, most, log_sum, &sum_of_q) : log_sum - at_label;
-    *row->loss = row->weight * loss;
-    if (!grad_x) return;
-    double of_label = 0;
-    if (!q) {
-        vector low, h = difference(all(x[row->label]), all(most), &low);
-        of_label = row->weight * label_gradient((double)h[0], (double)exponential(h, low)[0], &sum);
-    }
-    const real_pair scale = share_of(row->weight * sum_of_q, &sum);
-    for (size_t i = 0; i < n; i += LANES) {
-        vector low, h = argument(load_or(x + i, n - i, -INFINITY), most, &s, &low);
-        parts e = exponential_parts(h, low);
-        vector p = product(&e, scale) * e.power;
-        if (q) p = p - load_or(q + i, n - i, 0) * (real)row->weight;
-        store_up_to(grad_x + i, p, n - i);
-    }
-    if (!q) grad_x[row->label] = (real)of_label;
+    const scaling s = scaling_of(1, 1);
+    wanted_sums wanted = {1, 0};
+    if (row->q)
+        wanted = sum_wanted(row, most);
+    else
+        wanted.of_distances = (double)most - (double)x[row->label];
+    const double weight = row->weight * wanted.of_q, at_label = row->q ? 0 : (double)x[row->label];
+    const int stored = row->grad_x && fabs(weight) <= 1;
+    exponential_sums sum = sum_exponentials(x, n, most, &s, 1, stored ? row->grad_x : 0, 0, 0);
+    *row->loss = row->weight * (logarithm(&sum) * wanted.of_q + wanted.of_distances);
+    if (!row->grad_x) return;
+    store_gradient(row, most, share_of(weight, &sum), stored);
+    if (row->q) return;
+    ((real *)row->grad_x)[row->label] = (real)(row->weight * label_gradient(at_label, (double)most, &sum));
 }

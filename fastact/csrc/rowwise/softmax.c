@@ -1,10 +1,12 @@
 /* The kernels of softmax and its relatives: one row each. Compiled once for each instruction set and element type
  * (platform/kernel.h). Must not depend on how rows are arranged.
  *
- * A. x - max is not rounded: its rounding error enters the exponential, whose relative error it would be.
+ * A. All is computed in double. The rounding error of x - max, which float32 elements do not have there, enters the
+ *    exponential, whose relative error it would be.
  * B. The maximum's own terms are counted, not summed, so that log(1 + rest) keeps its digits where rest is small.
  * C. Backward from x computes each exponential twice: a result may be stored over x or grad_y, and no memory is needed.
  */
+#include <float.h>
 #include <stdint.h>
 
 #include "rowwise/call.h"
@@ -16,7 +18,7 @@ typedef enum { SOFTMAX, LOG_SOFTMAX, LOGSUMEXP } shape_of_result;
 typedef struct {
     shape_of_result kind;
     int quiet; /* whether there is one more input, 0 */
-    real sign;
+    double sign;
 } variant;
 
 /* Special rows ------------------------------------------------------------------------------------- */
@@ -37,7 +39,7 @@ static void special_forward(const fa__one_row *row, const variant v, real most) 
     }
     shares s = find_shares(x, row->n, v.sign);
     for (size_t i = 0; i < row->n; i++)
-        y[i] = v.kind == SOFTMAX ? share(&s, x[i]) : (real)log((double)share(&s, x[i]));
+        y[i] = (real)(v.kind == SOFTMAX ? share(&s, x[i]) : log(share(&s, x[i])));
 }
 
 /* The gradient for p_i that are 0 or 1 or NaN */
@@ -48,11 +50,11 @@ static void special_backward(const fa__one_row *row, const variant v) {
     double sum = 0, dot = 0;
     for (size_t i = 0; i < row->n && v.kind != LOGSUMEXP; i++) {
         sum += (double)grad[i];
-        dot += share(&s, x[i]) == 0 ? 0 : (double)grad[i] * (double)share(&s, x[i]);
+        dot += share(&s, x[i]) == 0 ? 0 : (double)grad[i] * share(&s, x[i]);
     }
     const double first = v.kind == LOGSUMEXP ? (double)*grad : 0;
     for (size_t i = 0; i < row->n; i++) {
-        double p = (double)share(&s, x[i]);
+        const double p = share(&s, x[i]);
         if (v.kind == LOGSUMEXP)
             out[i] = (real)(p == 0 ? 0 : first * p);
         else if (v.kind == LOG_SOFTMAX)
@@ -70,18 +72,30 @@ INLINE real reference(const fa__one_row *row, const variant v) {
     return v.quiet && most < 0 ? 0 : most;
 }
 
-INLINE exponential_sums sums_of(const fa__one_row *row, const variant v, real most, real *e, const real *grad,
-                                double_pair *dot) {
-    const scaling s = {v.sign, (real)row->temperature};
-    exponential_sums sum = sum_exponentials(row->in, row->n, most, &s, e, grad, dot);
+INLINE exponential_sums sums_of(const fa__one_row *row, const variant v, real most, const scaling *s, real *e,
+                                const real *grad, pair *dot) {
+    exponential_sums sum = sum_exponentials(row->in, row->n, most, s, v.kind != SOFTMAX, e, grad, dot);
     if (v.quiet) {
-        vector low, h = argument(all(0), most, &s, &low);
+        wide low, h = argument(every(0), (double)most, s, &low);
+        const parts e_of_0 = exponential_parts(h, low);
         if (h[0] == 0)
             sum.count += 1;
         else
-            sum.rest = add_to_pair(sum.rest, (double)exponential(h, low)[0]);
+            sum.rest = add_to_pair(sum.rest, e_of_0.value[0] * e_of_0.power[0]);
     }
     return sum;
+}
+
+INLINE void store_logarithms(const fa__one_row *row, real most, const scaling *s, double log_sum) {
+    for (size_t i = 0; i < row->n; i += LANES) {
+        block y = signed_elements(row->in, i, row->n, s->sign);
+        EACH_PART(p) {
+            wide low, h = argument(y.of[p], (double)most, s, &low);
+            low = pick(is_less(h, every(-DBL_MAX)), every(0), low);
+            y.of[p] = (h - log_sum) + low;
+        }
+        store_block((real *)row->out + i, &y, row->n - i);
+    }
 }
 
 INLINE void forward(const fa__one_row *row, const variant v) {
@@ -90,55 +104,47 @@ INLINE void forward(const fa__one_row *row, const variant v) {
         special_forward(row, v, most);
         return;
     }
-    const size_t n = row->n;
     real *y = row->out;
-    exponential_sums sum = sums_of(row, v, most, v.kind == SOFTMAX ? y : 0, 0, 0);
-    if (v.kind == LOGSUMEXP) {
+    const scaling s = scaling_of(v.sign, (double)(real)row->temperature);
+    exponential_sums sum = sums_of(row, v, most, &s, v.kind == SOFTMAX ? y : 0, 0, 0);
+    if (v.kind == LOGSUMEXP)
         *y = (real)((double)most + logarithm(&sum));
-    } else if (v.kind == SOFTMAX) {
-        const real_pair scale = share_of(1, &sum);
-        for (size_t i = 0; i < n; i += LANES) {
-            vector e = load_or(y + i, n - i, 0);
-            store_up_to(y + i, e * scale.high + e * scale.low, n - i);
-        }
-    } else {
-        const scaling s = {v.sign, (real)row->temperature};
-        const real_pair log_sum = as_reals((double_pair){logarithm(&sum), 0});
-        for (size_t i = 0; i < n; i += LANES) {
-            vector low, h = argument(signed_elements(row->in, i, n, v.sign), most, &s, &low);
-            low = choose(h == -INFINITY, all(0), low);
-            store_up_to(y + i, (h - log_sum.high) + (low - log_sum.low), n - i);
-        }
-    }
+    else if (v.kind == SOFTMAX)
+        scale_row(y, row->n, share_of(1, &sum));
+    else
+        store_logarithms(row, most, &s, logarithm(&sum));
 }
 
-INLINE double_pair sum_of(const real *x, size_t n) {
+INLINE pair sum_of(const real *x, size_t n) {
     sums s = {{0}, {0}};
-    for (size_t i = 0; i < n; i += LANES) add_to_sums(&s, load_or(x + i, n - i, 0));
+    for (size_t i = 0; i < n; i += LANES) {
+        const block b = load_block(x + i, n - i, 0);
+        add_block(&s, &b);
+    }
     return total_of(&s);
 }
 
 /* What the gradient of a row is made of: probabilities p/temperature are e * scale * power; t is sum(g p) of softmax, sum(g)
  * of its logarithm, and g of logsumexp. The divisor is the temperature with the sign of the variant. */
 typedef struct {
-    real_pair scale, t;
-    real divisor;
+    pair scale, t;
+    double divisor;
 } terms;
 
 /* softmax: p (g - t)/temperature; its logarithm: g/temperature - t p/temperature; logsumexp: t p */
-INLINE vector gradient(const variant v, const terms *c, vector g, const parts *e) {
-    vector p = product(e, c->scale);
-    vector factor = all(c->t.high);
+INLINE wide gradient(const variant v, const terms *c, wide g, const parts *e) {
+    const wide p = e->value * c->scale.high + (e->value * c->scale.low + e->low * c->scale.high);
+    wide factor = every(c->t.high);
     if (v.kind == SOFTMAX) factor = (g - c->t.high) - c->t.low;
-    vector d = choose(e->value * e->power == 0, all(0), p * factor * e->power);
+    const wide d = pick(is_equal(e->value, every(0)), every(0), p * factor * e->power);
     if (v.kind != LOG_SOFTMAX) return d;
     if (c->divisor != 1) g = g / c->divisor;
-    return g - (d + choose(d == 0, all(0), p * c->t.low * e->power));
+    return g - (d + pick(is_equal(d, every(0)), every(0), p * c->t.low * e->power));
 }
 
-INLINE terms find_terms(const fa__one_row *row, const variant v, double_pair t, double_pair share) {
-    const double divisor = (double)v.sign * (double)(real)row->temperature;
-    return (terms){as_reals(divide(share, (double_pair){divisor, 0})), as_reals(t), (real)divisor};
+INLINE terms find_terms(const fa__one_row *row, const variant v, pair t, pair share) {
+    const double divisor = v.sign * (double)(real)row->temperature;
+    return (terms){divide(share, (pair){divisor, 0}), t, divisor};
 }
 
 INLINE void backward(const fa__one_row *row, const variant v) {
@@ -149,22 +155,25 @@ INLINE void backward(const fa__one_row *row, const variant v) {
     }
     const size_t n = row->n;
     const real *grad = row->grad_y;
-    const scaling s = {v.sign, (real)row->temperature};
-    double_pair dot = {0, 0}, t = {0, 0};
-    exponential_sums sum = sums_of(row, v, most, 0, v.kind == SOFTMAX ? grad : 0, &dot);
-    double_pair total = add_to_pair(sum.rest, sum.count);
+    const scaling s = scaling_of(v.sign, (double)(real)row->temperature);
+    pair dot = {0, 0}, t = {0, 0};
+    exponential_sums sum = sums_of(row, v, most, &s, 0, v.kind == SOFTMAX ? grad : 0, &dot);
     if (v.kind == SOFTMAX)
-        t = divide(dot, total);
+        t = divide(dot, total_of_exponentials(&sum));
     else if (v.kind == LOG_SOFTMAX)
         t = sum_of(grad, n);
     else
         t.high = (double)*grad;
-    const terms c = find_terms(row, v, t, divide((double_pair){1, 0}, total));
+    const terms c = find_terms(row, v, t, share_of(1, &sum));
     for (size_t i = 0; i < n; i += LANES) {
-        vector low, h = argument(signed_elements(row->in, i, n, v.sign), most, &s, &low);
-        vector g = v.kind == LOGSUMEXP ? all(0) : load_or(grad + i, n - i, 0);
-        parts e = exponential_parts(h, low);
-        store_up_to((real *)row->out + i, gradient(v, &c, g, &e), n - i);
+        block x = signed_elements(row->in, i, n, v.sign), g = {0};
+        if (v.kind != LOGSUMEXP) g = load_block(grad + i, n - i, 0);
+        EACH_PART(p) {
+            wide low, h = argument(x.of[p], (double)most, &s, &low);
+            const parts e = exponential_parts(h, low);
+            g.of[p] = gradient(v, &c, g.of[p], &e);
+        }
+        store_block((real *)row->out + i, &g, n - i);
     }
 }
 
@@ -173,16 +182,22 @@ INLINE void backward_from_output(const fa__one_row *row, const variant v) {
     const real *grad = row->grad_y, *y = row->in;
     sums products = {{0}, {0}};
     for (size_t i = 0; i < n && v.kind == SOFTMAX; i += LANES) {
-        vector p = load_or(y + i, n - i, 0), g = load_or(grad + i, n - i, 0);
-        add_products(&products, choose(p == 0, all(0), g), p);
+        const block value = load_block(y + i, n - i, 0);
+        block g = load_block(grad + i, n - i, 0);
+        EACH_PART(p) g.of[p] = pick(is_equal(value.of[p], every(0)), every(0), g.of[p]);
+        add_products(&products, &g, &value);
     }
-    const double_pair t = v.kind == SOFTMAX ? total_of(&products) : sum_of(grad, n);
-    const terms c = find_terms(row, v, t, (double_pair){1, 0});
+    const pair t = v.kind == SOFTMAX ? total_of(&products) : sum_of(grad, n);
+    const terms c = find_terms(row, v, t, (pair){1, 0});
     for (size_t i = 0; i < n; i += LANES) {
-        vector p = load_or(y + i, n - i, 0), g = load_or(grad + i, n - i, 0);
-        parts e = {p, all(0), all(1)};
-        if (v.kind == LOG_SOFTMAX) e = exponential_parts(p, all(0));
-        store_up_to((real *)row->out + i, gradient(v, &c, g, &e), n - i);
+        const block value = load_block(y + i, n - i, 0);
+        block g = load_block(grad + i, n - i, 0);
+        EACH_PART(p) {
+            parts e = {value.of[p], every(0), every(1)};
+            if (v.kind == LOG_SOFTMAX) e = exponential_parts(value.of[p], every(0));
+            g.of[p] = gradient(v, &c, g.of[p], &e);
+        }
+        store_block((real *)row->out + i, &g, n - i);
     }
 }
 

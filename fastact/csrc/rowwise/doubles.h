@@ -1,0 +1,191 @@
+/* Elements of rows in double: float32 elements are converted when they are loaded, and results are rounded when they are
+ * stored. For kernel sources (platform/kernel.h). */
+#ifndef FA_ROWWISE_DOUBLES_H
+#define FA_ROWWISE_DOUBLES_H
+
+#include <math.h>
+
+#include "platform/vectors.h"
+
+/* LANES elements are PARTS vectors of double */
+#if FA__REAL_IS_DOUBLE
+#define PARTS 1
+typedef vector wide;
+#else
+#define PARTS 2
+typedef half half_in_memory __attribute__((aligned(sizeof(real))));
+#endif
+#define EACH_PART(p) UNROLL for (int p = 0; p < PARTS; p++)
+typedef struct {
+    wide of[PARTS];
+} block;
+
+/* Comparisons -------------------------------------------------------------------------------------- */
+
+#if defined(__AVX512F__)
+typedef __mmask8 mask;
+INLINE mask is_less(wide a, wide b) {
+    return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LT_OQ);
+}
+INLINE mask is_equal(wide a, wide b) {
+    return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_EQ_OQ);
+}
+/* a where the mask is set, b where it is not */
+INLINE wide pick(mask m, wide a, wide b) {
+    return (wide)_mm512_mask_blend_pd(m, (__m512d)b, (__m512d)a);
+}
+#else
+typedef int64_t mask __attribute__((vector_size(VECTOR_BYTES)));
+INLINE mask is_less(wide a, wide b) {
+    return a < b;
+}
+INLINE mask is_equal(wide a, wide b) {
+    return a == b;
+}
+INLINE wide pick(mask m, wide a, wide b) {
+    return (wide)(((mask)a & m) | ((mask)b & ~m));
+}
+#endif
+
+INLINE wide every(double x) {
+    return x - (wide){0}; /* -0 stays -0 */
+}
+
+/* a where a > b, b elsewhere, also for a NaN a */
+INLINE vector larger(vector a, vector b) {
+#if defined(__AVX512F__) && FA__REAL_IS_DOUBLE
+    return (vector)_mm512_max_pd((__m512d)a, (__m512d)b);
+#elif defined(__AVX512F__)
+    return (vector)_mm512_max_ps((__m512)a, (__m512)b);
+#else
+    return choose(a > b, a, b);
+#endif
+}
+
+/* Memory ------------------------------------------------------------------------------------------- */
+
+#if !FA__REAL_IS_DOUBLE
+INLINE wide widen(half h) {
+#if defined(__AVX512F__)
+    return (wide)_mm512_cvtps_pd((__m256)h);
+#else
+    return __builtin_convertvector(h, wide);
+#endif
+}
+INLINE half narrow(wide w) {
+#if defined(__AVX512F__)
+    return (half)_mm512_cvtpd_ps((__m512d)w);
+#else
+    return __builtin_convertvector(w, half);
+#endif
+}
+#endif
+
+/* The first `count` elements, or LANES; further ones are `fill` */
+INLINE block load_block(const real *from, size_t count, real fill) {
+    block b;
+#if FA__REAL_IS_DOUBLE
+    b.of[0] = load_or(from, count, fill);
+#else
+    if (count >= LANES) {
+        EACH_PART(p) b.of[p] = widen(*(const half_in_memory *)(from + p * LANES / 2));
+    } else {
+        const vector v = load_or(from, count, fill);
+        half halves[PARTS];
+        memcpy(halves, &v, sizeof halves);
+        EACH_PART(p) b.of[p] = widen(halves[p]);
+    }
+#endif
+    return b;
+}
+
+INLINE void store_block(real *to, const block *b, size_t count) {
+#if FA__REAL_IS_DOUBLE
+    store_up_to(to, b->of[0], count);
+#else
+    if (count >= LANES) {
+        EACH_PART(p) * (half_in_memory *)(to + p * LANES / 2) = narrow(b->of[p]);
+    } else {
+        half halves[PARTS];
+        vector v;
+        EACH_PART(p) halves[p] = narrow(b->of[p]);
+        memcpy(&v, halves, sizeof v);
+        store_first(to, v, count);
+    }
+#endif
+}
+
+/* Sums --------------------------------------------------------------------------------------------- */
+
+INLINE void add_block(sums *s, const block *b) {
+#if FA__REAL_IS_DOUBLE
+    add_to_sums(s, b->of[0]);
+#else
+    s->low += b->of[0];
+    s->high += b->of[1];
+#endif
+}
+
+/* s += a b; of float64, with the rounding error of products where there are fused multiply-adds */
+INLINE void add_products(sums *s, const block *a, const block *b) {
+#if FA__REAL_IS_DOUBLE
+    const wide product = a->of[0] * b->of[0];
+    add_to_sums(s, product);
+    s->error += a->of[0] * b->of[0] - product;
+#else
+    s->low += a->of[0] * b->of[0];
+    s->high += a->of[1] * b->of[1];
+#endif
+}
+
+/* An unevaluated sum */
+typedef struct {
+    double high, low;
+} pair;
+
+INLINE pair two_sum(double a, double b) {
+    double sum = a + b, added = sum - a;
+    return (pair){sum, (a - (sum - added)) + (b - added)};
+}
+
+INLINE pair add_to_pair(pair p, double term) {
+    pair sum = two_sum(p.high, term);
+    sum.low += p.low;
+    return sum;
+}
+
+/* A quotient, to about 2^-100 */
+INLINE pair divide(pair p, pair q) {
+    double quotient = p.high / q.high;
+    double rest = fma(-quotient, q.high, p.high) + (p.low - quotient * q.low);
+    return (pair){quotient, rest / q.high};
+}
+
+/* The total of all lanes */
+INLINE pair total_of(const sums *s) {
+    pair total = {0, 0};
+#if FA__REAL_IS_DOUBLE
+    for (int i = 0; i < LANES; i++) {
+        total = add_to_pair(total, s->sum[i]);
+        total.low += s->error[i];
+    }
+#else
+    const wide both = s->low + s->high;
+    double lanes[LANES / 2];
+    memcpy(lanes, &both, sizeof lanes);
+    UNROLL for (int step = LANES / 4; step > 0; step /= 2) UNROLL for (int i = 0; i < step; i++) lanes[i] +=
+        lanes[i + step];
+    total.high = lanes[0];
+#endif
+    return total;
+}
+
+INLINE real largest_lane(vector v) {
+    real lanes[LANES];
+    memcpy(lanes, &v, sizeof lanes);
+    UNROLL for (int step = LANES / 2; step > 0; step /= 2) UNROLL for (int i = 0; i < step; i++) lanes[i] =
+        lanes[i + step] > lanes[i] ? lanes[i + step] : lanes[i];
+    return lanes[0];
+}
+
+#endif

@@ -1,0 +1,1 @@
+"""Training: initialisation, optimisers, dropout, normalisation."""
