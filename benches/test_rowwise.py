@@ -1,4 +1,4 @@
-"""softmax and softmax_cross_entropy, by fastact and as NumPy users write them, with pytest-benchmark.
+"""softmax, softmax_cross_entropy and swiglu, by fastact and as NumPy users write them, with pytest-benchmark.
 
 How to compare two runs is said in test_activations.py.
 """
@@ -24,9 +24,22 @@ def numpy_cross_entropy(x: np.ndarray, labels: np.ndarray) -> tuple[np.floating,
     return loss, p / len(x)
 
 
+def numpy_swiglu(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """y, and both gradients for a gradient of 1."""
+    a, b = np.split(x, 2, -1)
+    s = 1 / (1 + np.exp(-a))
+    return a * s * b, np.concatenate([b * s * (1 + a * (1 - s)), a * s], -1)
+
+
+def swiglu(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    y = fa.swiglu(x)
+    return y, fa.swiglu.backward(np.ones_like(y), x)
+
+
 CALLS = {
     "softmax": (lambda x, labels: fa.softmax(x), lambda x, labels: numpy_softmax(x)),
     "softmax_cross_entropy": (fa.softmax_cross_entropy.value_and_gradient, numpy_cross_entropy),
+    "swiglu and its gradients": (lambda x, labels: swiglu(x), lambda x, labels: numpy_swiglu(x)),
 }
 
 

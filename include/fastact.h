@@ -140,7 +140,8 @@ typedef struct {
     size_t n_parameters;      /* the activation's number of them, or 0: its defaults */
     double limit, offset;     /* a limit of 0 stands for none */
     size_t rows, n;
-    ptrdiff_t a_row, b_row, y_row, grad_a_row, grad_b_row; /* elements from one row to the next; y_row: of grad_y, too */
+    ptrdiff_t a_row, b_row, y_row, grad_a_row,
+        grad_b_row; /* elements from one row to the next; y_row: of grad_y, too */
 } fa_gated;
 
 /* Both gradients in one pass. A result may be the same memory as an input, element for element. Gradients are 0 where

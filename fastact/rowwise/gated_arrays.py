@@ -6,6 +6,7 @@ Must not depend on which activation gates.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,11 +49,13 @@ def halves(pair: Pair, grad_y: Any, x: Any, axis: Any, out: Any, backward: bool)
     else:
         check_out(f"{pair.function}: out", out, shape, dtype)
         arrays = [array.copy() if is_unsafe(out, [array]) else array for array in arrays]
-    pairs = [_halves_of(arrays[0], axis), [None], _halves_of(out, axis) if backward else [out, None]]
-    if pair.gate_is_second:
-        pairs = [group[::-1] if group[-1] is not None else group for group in pairs]
-    (a, b), (to_a, to_b) = pairs[0], pairs[2]
-    _run(pair, arrays[1] if backward else None, a, b, [to_a, to_b], dtype)
+    given = arrays[1] if backward else None
+    if pair.formula is not None and all(is_ready(array, computing_dtype(dtype)) for array in [*arrays, out]):
+        rows, n = prod(half[:axis]), prod(half[axis:])
+        _gated.run_halves(pair.formula, pair.gate_is_second, given, arrays[0], out, rows, n)
+    else:
+        inputs, results = _halves_of(arrays[0], axis), _halves_of(out, axis) if backward else [out]
+        _run(pair, given, inputs, results, dtype)
     result: Array = out
     return result
 
@@ -66,7 +69,8 @@ def _gradient(pair: Pair, grad_y: Any, shape: tuple[int, ...]) -> Array:
     grad_y = as_plain(pair.function, "grad_y", grad_y)
     if grad_y.shape != shape:
         raise ValueError(f"{pair.function}: grad_y has shape {grad_y.shape}; expected {shape}")
-    return grad_y
+    result: Array = grad_y
+    return result
 
 
 # Two arrays ---------------------------------------------------------------------------------------
@@ -83,17 +87,15 @@ def two(pair: Pair, grad_y: Any, a: Any, b: Any, out: Any, backward: bool) -> An
     dtype = result_dtype(arrays)
     results = _results(pair, out, shape, dtype, backward)
     arrays = [array.copy() if any(is_unsafe(r, [array]) for r in results) else array for array in arrays]
-    a, b = arrays[:2]
-    to = [*results, None][:2]
-    if pair.gate_is_second:
-        a, b, to = b, a, (to[::-1] if backward else to)
-    _run(pair, arrays[2] if backward else None, a, b, to, dtype)
+    _run(pair, arrays[2] if backward else None, arrays[:2], results, dtype)
     if backward:
         return tuple(results)
     return results[0][()] if out is None and not shape else results[0]
 
 
-def _results(pair: Pair, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], backward: bool) -> list[Array]:
+def _results(
+    pair: Pair, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], backward: bool
+) -> list[Array]:
     """y, or both gradients: the arrays to write to."""
     if out is None:
         return [np.empty(shape, dtype) for _ in range(2 if backward else 1)]
@@ -113,10 +115,12 @@ def _results(pair: Pair, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any],
 
 
 def _run(
-    pair: Pair, grad_y: Array | None, a: Array, b: Array, out: Sequence[Array | None], dtype: np.dtype[Any]
+    pair: Pair, grad_y: Array | None, inputs: list[Array], results: list[Array], dtype: np.dtype[Any]
 ) -> None:
-    """The results for arrays of one shape, the gate first."""
-    given = [grad_y, a, b, *out]
+    """The results for arrays of one shape, both inputs and y or both gradients in the caller's order."""
+    if pair.gate_is_second:
+        inputs, results = inputs[::-1], results[::-1]
+    given = [grad_y, *inputs, *results, None][:5]
     arrays = [None if array is None else np.atleast_1d(array) for array in given]
     computing = computing_dtype(dtype)
     if pair.formula is None:
@@ -125,7 +129,7 @@ def _run(
     if all(array is None or is_ready(array, computing) for array in arrays):
         _call(pair.formula, arrays)
         return
-    for block in blocks(np.shape(arrays[1]), 1):
+    for block in blocks(inputs[0].shape, 1):
         parts = [None if array is None else converted(array[block], computing) for array in arrays]
         _call(pair.formula, parts)
         _store(parts[3:], [None if array is None else array[block] for array in arrays[3:]])
@@ -156,7 +160,5 @@ def _in_python(activation: Any, arrays: Sequence[Array | None]) -> None:
             _store([activation(a) * b, None], arrays[3:])
             return
         f, d = activation.value_and_derivative(a)
-        to_a, to_b = grad_y * b * d, grad_y * f
-        to_a[((d == 0) & (b == b)) | ((b == 0) & (d == d))] = 0
-        to_b[f == 0] = 0
-        _store([to_a, to_b], arrays[3:])
+        slope = b * d
+        _store([np.where(slope == 0, 0, grad_y * slope), np.where(f == 0, 0, grad_y * f)], arrays[3:])

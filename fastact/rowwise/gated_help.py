@@ -19,8 +19,8 @@ _PAIR = """{call}{signature}
     grad_{gate} = {to_gate}
     grad_{other} = {to_other}
 
-where a and b are the halves of an array along an axis, or two arrays, and g is the gradient with respect to y.
-f(t) = {activation}.
+where a and b are the halves of an array along an axis, or two arrays, and g is the gradient with respect
+to y. f(t) = {activation}.
 
 Parameters
 ----------
@@ -51,9 +51,11 @@ Notes
 -----
 Also ``{call}.backward(grad_y, a)`` and ``{call}.backward(grad_y, a, b)``, with the same keywords: both
 gradients in one pass.
-Error of results and gradients: at most {float32:g} ULP in float32 and {float64:g} ULP in float64, which are the
-bounds of f and f', doubled where the product falls below a power of two, and those of the product. In float64 f and
-f' are rounded before they are multiplied: where they overflow or are subnormal, so is what the result is made of.
+Error of results and gradients: at most {float32:g} ULP in float32, which is computed in float64 and rounded
+once, and {float64:g} ULP in float64. There f and f' are rounded before they are multiplied: where they
+overflow or are subnormal, so is what the result is made of. Results have the same bits whatever the position
+of an element, its stride, and the number of threads. Gradients are 0 where a derivative is 0, also for an
+infinite g.
 
 Examples
 --------
@@ -64,7 +66,7 @@ Examples
 ((2, 3), dtype('float32'))
 """
 _PARAMETERS = """alpha : float
-    f(t) = t/(1 + exp(-alpha*t)). In float32 it is rounded, but 1.702 is meant exactly.
+    f(t) = t/(1 + exp(-alpha*t)). Rounded to float32 in float32, except for 1.702.
 limit : float, optional
     Positive. The argument of f is at most `limit`, the other factor is kept from -limit to limit; gradients
     are 0 where an input is not below its limit.

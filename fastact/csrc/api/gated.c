@@ -66,16 +66,16 @@ static int run(const fa_gated *g, fa__gated_call *c, int backward) {
     return FA_OK;
 }
 
-#define GATED(T, suffix, dtype_)                                                                          \
-    int fa_gated_##suffix(const fa_gated *pair, const T *a, const T *b, T *y) {                           \
-        fa__gated_call call = {.dtype = dtype_, .a = a, .b = b, .out_a = y};                              \
-        return run(pair, &call, 0);                                                                       \
-    }                                                                                                     \
-    int fa_gated_backward_##suffix(const fa_gated *pair, const T *grad_y, const T *a, const T *b,         \
-                                   T *grad_a, T *grad_b) {                                                \
-        fa__gated_call call = {                                                                           \
-            .dtype = dtype_, .grad_y = grad_y, .a = a, .b = b, .out_a = grad_a, .out_b = grad_b};         \
-        return run(pair, &call, 1);                                                                       \
+#define GATED(T, suffix, dtype_)                                                                             \
+    int fa_gated_##suffix(const fa_gated *pair, const T *a, const T *b, T *y) {                              \
+        fa__gated_call call = {.dtype = dtype_, .a = a, .b = b, .out_a = y};                                 \
+        return run(pair, &call, 0);                                                                          \
+    }                                                                                                        \
+    int fa_gated_backward_##suffix(const fa_gated *pair, const T *grad_y, const T *a, const T *b, T *grad_a, \
+                                   T *grad_b) {                                                              \
+        fa__gated_call call = {                                                                              \
+            .dtype = dtype_, .grad_y = grad_y, .a = a, .b = b, .out_a = grad_a, .out_b = grad_b};            \
+        return run(pair, &call, 1);                                                                          \
     }
 GATED(float, f32, FA__F32)
 GATED(double, f64, FA__F64)

@@ -16,80 +16,46 @@
 
 /* The kernels of every instruction set of the build ------------------------------------------------- */
 
-#define DECLARE(isa) extern const fa__gated_kernels fa__gated_kernels_##isa##_float, fa__gated_kernels_##isa##_double;
+#define DECLARE(isa) \
+    extern const fa__gated_kernels fa__gated_kernels_##isa##_float, fa__gated_kernels_##isa##_double;
 FA__EACH_ISA(DECLARE)
 #define KERNELS(isa) {&fa__gated_kernels_##isa##_float, &fa__gated_kernels_##isa##_double},
 static const fa__gated_kernels *const kernels[FA__ISAS][2] = {FA__EACH_ISA(KERNELS)};
-
-#define IS_COSTLY 1
-#define IS_CHEAP 0
-static const char costly[FA__ENTRIES] = {
-#define FA_ACT(id, name, params, f, df, kinks, from, saves, cost, ...) IS_##cost,
-#include "fastact/activations.def"
-#undef FA_ACT
-};
 
 /* A tile ------------------------------------------------------------------------------------------- */
 
 typedef struct {
     fa__gated_call call; /* rows of all arrays made one where they follow each other */
     const fa__gated_kernels *kernels;
-    fa__plan plan, in_float64;
-    float floats[FA__MAX_PARAMS];
-    double doubles[FA__MAX_PARAMS];
+    fa__gated_kernel *kernel;
+    fa__plan plan; /* of f in double, where its gate is given */
+    double alpha;
+    int is_given;
     size_t size;     /* of an element */
     size_t together; /* rows that share a tile; 0: a row has several */
 } gated_run;
 
 /* f at a, and f' unless d is null */
-static void apply(const gated_run *r, const fa__plan *plan, const void *a, void *f, void *d, size_t n) {
+static void apply(const gated_run *r, const double *a, double *f, double *d, size_t n) {
     char *operand[FA__MAX_OPERANDS];
     int i = 0;
     operand[i++] = (char *)a;
-    for (int k = 0; k < plan->params; k++)
-        operand[i++] = plan->dtype == FA__F64 ? (char *)&r->doubles[k] : (char *)&r->floats[k];
-    operand[i++] = f;
-    if (d) operand[i] = d;
-    fa__run_span(plan, operand, n, 0);
-}
-
-static double chained(double grad, double derivative) {
-    return derivative == 0 ? 0 : grad * derivative;
-}
-
-/* The results of these float32 elements, computed in float64 */
-static void settle(const gated_run *r, const fa__gated_doubtful *list, float *out_a, float *out_b) {
-    double f[TILE], d[TILE];
-    apply(r, &r->in_float64, list->a, f, out_b ? d : 0, list->count);
-    for (size_t i = 0; i < list->count; i++) {
-        const size_t at = list->index[i];
-        if (out_b) {
-            out_a[at] = (float)chained(list->grad_y[i] * list->b[i], list->passes_a[i] ? d[i] : 0);
-            if (list->b[i] == 0) out_a[at] = 0;
-            out_b[at] = (float)chained(list->grad_y[i], list->passes_b[i] ? f[i] : 0);
-        } else
-            out_a[at] = (float)(f[i] * list->b[i]);
-    }
+    for (int k = 0; k < r->plan.params; k++) operand[i++] = (char *)&r->call.parameters[k];
+    operand[i++] = (char *)f;
+    if (d) operand[i] = (char *)d;
+    fa__run_span(&r->plan, operand, n, 0);
 }
 
 /* n elements, at most TILE, of contiguous arrays */
-static void run_tile(const gated_run *r, size_t n, const char *grad_y, const char *a, const char *b, char *out_a,
-                     char *out_b) {
-    _Alignas(FA__LINE) double f[TILE], d[TILE], limited[TILE];
-    fa__gated_doubtful doubtful;
-    const double limit = r->call.limit;
-    const void *at = a;
-    doubtful.count = 0;
-    if (limit < INFINITY) {
-        r->kernels->limited(a, limited, n, limit);
-        at = limited;
+static void run_tile(const gated_run *r, size_t n, const char *grad_y, const char *a, const char *b,
+                     char *out_a, char *out_b) {
+    _Alignas(FA__LINE) double f[TILE], d[TILE], wide_a[TILE];
+    if (r->is_given) {
+        r->kernels->widened(a, wide_a, n, r->call.limit);
+        apply(r, wide_a, f, grad_y ? d : 0, n);
     }
-    apply(r, &r->plan, at, f, grad_y ? d : 0, n);
-    const fa__gated_tile tile = {
-        n, grad_y, a, b, f, d, out_a, out_b, limit, r->call.offset, costly[r->call.entry], &doubtful,
-    };
-    (grad_y ? r->kernels->backward : r->kernels->forward)(&tile);
-    if (doubtful.count) settle(r, &doubtful, (float *)out_a, (float *)out_b);
+    r->kernel(
+        &(fa__gated_tile){n, grad_y, a, b, f, d, out_a, out_b, r->call.limit, r->call.offset, r->alpha});
 }
 
 /* Rows --------------------------------------------------------------------------------------------- */
@@ -149,36 +115,55 @@ static void run_tiles(const void *context, size_t begin, size_t end) {
 /* Rows that follow each other in every array are one row */
 static void merge_rows(fa__gated_call *c, size_t size) {
     const ptrdiff_t row = (ptrdiff_t)(c->n * size);
-    if ((c->grad_y && c->step_grad_y != row) || c->step_a != row || c->step_b != row || c->step_out_a != row ||
-        (c->out_b && c->step_out_b != row))
+    if ((c->grad_y && c->step_grad_y != row) || c->step_a != row || c->step_b != row ||
+        c->step_out_a != row || (c->out_b && c->step_out_b != row))
         return;
     c->n *= c->rows;
     c->rows = 1;
 }
 
-static void start_plan(gated_run *r, fa__plan *plan, fa__dtype dtype) {
-    const fa__direction direction = r->call.grad_y ? FA__VALUE_AND_DERIVATIVE : FA__FORWARD;
-    fa__start_plan(plan, r->call.entry, direction, dtype);
+/* Parameters as numbers of the arrays' dtype */
+static void round_parameters(fa__gated_call *c) {
+    for (int k = 0; k < FA__MAX_PARAMS && c->dtype == FA__F32; k++)
+        c->parameters[k] = (double)(float)c->parameters[k];
+}
+
+static void start_plan(fa__plan *plan, int entry, int backward) {
+    const fa__direction direction = backward ? FA__VALUE_AND_DERIVATIVE : FA__FORWARD;
+    fa__start_plan(plan, entry, direction, FA__F64);
     for (int i = 0; i < plan->operands; i++) plan->uniform[i] = (char)fa__is_param(plan, i);
-    plan->loop = fa__loop_for(plan, r->call.entry, direction, 0);
+    plan->loop = fa__loop_for(plan, entry, direction, 0);
+}
+
+/* Which kernels compute f, and the alpha of x sigmoid(alpha x) */
+static fa__gate gate_of(const fa__gated_call *c, double *alpha) {
+    *alpha = c->entry == FA__ENTRY_quick_gelu ? 1.702 : c->entry == FA__ENTRY_swish ? c->parameters[0] : 1;
+    if (c->dtype != FA__F32) return FA__GATE_GIVEN;
+    if (c->entry == FA__ENTRY_sigmoid) return FA__GATE_SIGMOID;
+    const int is_silu =
+        c->entry == FA__ENTRY_silu || c->entry == FA__ENTRY_quick_gelu || c->entry == FA__ENTRY_swish;
+    return is_silu && *alpha > 0 && *alpha < INFINITY ? FA__GATE_SILU : FA__GATE_GIVEN;
+}
+
+static void choose_kernels(gated_run *r) {
+    const fa__gated_call *c = &r->call;
+    const fa__gate gate = gate_of(c, &r->alpha);
+    r->kernels = kernels[fa__active_isa()][c->dtype];
+    r->kernel = r->kernels->of[gate][c->limit < INFINITY || c->offset != 0][c->grad_y != 0];
+    r->is_given = gate == FA__GATE_GIVEN;
+    if (r->is_given) start_plan(&r->plan, c->entry, c->grad_y != 0);
 }
 
 void fa__run_gated(const fa__gated_call *call) {
     gated_run r;
-    const int is_double = call->dtype == FA__F64;
     r.call = *call;
-    r.kernels = kernels[fa__active_isa()][is_double];
-    r.size = is_double ? sizeof(double) : sizeof(float);
-    for (int k = 0; k < FA__MAX_PARAMS; k++) {
-        r.floats[k] = (float)call->parameters[k];
-        r.doubles[k] = is_double ? call->parameters[k] : (double)r.floats[k];
-    }
-    start_plan(&r, &r.plan, call->dtype);
-    if (!is_double) start_plan(&r, &r.in_float64, FA__F64);
+    r.size = call->dtype == FA__F64 ? sizeof(double) : sizeof(float);
     if (r.call.rows == 0 || r.call.n == 0) return;
+    round_parameters(&r.call);
+    choose_kernels(&r);
     merge_rows(&r.call, r.size);
     r.together = r.call.rows > 1 && r.call.n <= TILE / 2 ? TILE / r.call.n : 0;
-    const size_t units = r.together ? (r.call.rows + r.together - 1) / r.together
-                                    : r.call.rows * tiles_of_row(r.call.n);
+    const size_t units =
+        r.together ? (r.call.rows + r.together - 1) / r.together : r.call.rows * tiles_of_row(r.call.n);
     fa__parallel_for(run_tiles, &r, units, GRAIN / TILE, 1);
 }
