@@ -22,6 +22,7 @@ Activations
     ufuncs         the NumPy ufuncs behind them
 Over whole rows (an axis)
     softmax, softmin, quiet_softmax, log_softmax, logsumexp    f(x), f.backward(grad_y, x)
+    sparsemax, entmax15, hardmax    probabilities most of which are 0
     softmax_cross_entropy    the loss of a classifier, and its gradient
 Gated pairs: an activation of one half of an array times the other half
     glu, swiglu, geglu, geglu_tanh, reglu, bilinear    f(x), f(a, b), f.backward(grad_y, x)

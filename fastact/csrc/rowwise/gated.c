@@ -160,7 +160,7 @@ static double extreme_product(double g, double b, double low, double d) {
 INLINE wide slope_product(wide g, wide b, wide low, wide d) {
     const wide product = b * d;
 #if FA__REAL_IS_DOUBLE
-    const wide lost = (b * d - product) + low * d; /* with fused multiply-adds */
+    const wide lost = product_error(b, d, product) + low * d;
     wide result = unless_0(product, g * product + g * lost);
     const wide size = (wide)((integers)product & INT64_MAX);
     const mask is_0 = is_equal(b, every(0)) | is_equal(d, every(0));
