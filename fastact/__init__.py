@@ -23,10 +23,13 @@ Activations
 Over whole rows (an axis)
     softmax, softmin, quiet_softmax, log_softmax, logsumexp    f(x), f.backward(grad_y, x)
     sparsemax, entmax15, hardmax    probabilities most of which are 0
-    softmax_cross_entropy    the loss of a classifier, and its gradient
 Gated pairs: an activation of one half of an array times the other half
     glu, swiglu, geglu, geglu_tanh, reglu, bilinear    f(x), f(a, b), f.backward(grad_y, x)
     gated(activation)    the same with any activation
+Losses
+    f(x, target), f.value_and_gradient(x, target)
+    softmax_cross_entropy, nll    of classifiers, over an axis
+    sigmoid_binary_cross_entropy, mse, huber, hinge, kl_divergence, poisson    of elements
 Dense layers
     dense, dense_forward, dense_backward, Network
 Training
@@ -57,6 +60,8 @@ from fastact.rowwise.cross_entropy import softmax_cross_entropy as softmax_cross
 from fastact.rowwise.functions import FUNCTIONS as _ROWWISE
 from fastact.rowwise.gated import GATED as _GATED
 from fastact.rowwise.gated import gated as gated
+from fastact.rowwise.losses import LOSSES as _LOSSES
+from fastact.rowwise.nll import nll as nll
 from fastact.runtime import check_environment as _check_environment
 from fastact.runtime import get_include as get_include
 from fastact.runtime import get_library as get_library
@@ -96,15 +101,18 @@ _PUBLIC = [
     "set_num_threads",
     "surrogate",
     "ufuncs",
+    "nll",
     "softmax_cross_entropy",
     "gated",
     *names(),
     *aliases(),
     *_ROWWISE,
     *_GATED,
+    *_LOSSES,
 ]
 globals().update({name: get(name) for name in (*names(), *aliases())})
 globals().update(_ROWWISE)
+globals().update(_LOSSES)
 globals().update(_GATED)
 
 

@@ -129,7 +129,34 @@ FA_API int fa_softmax_cross_entropy_f64(const double *logits, const int64_t *lab
                                         const double *probabilities, const double *weights, double *loss,
                                         double *grad_logits, size_t rows, size_t n);
 
-/* Gated pairs: y = f(min(a, limit)) * (max(-limit, min(b, limit)) + offset), f an activation, for rows x n arrays.
+/* loss[i] = -weights[i] x[i][labels[i]], x rows of log-probabilities; otherwise as softmax_cross_entropy. */
+FA_API int fa_nll_f32(const float *log_probabilities, const int64_t *labels, const double *weights,
+                      double *loss, float *grad, size_t rows, size_t n);
+FA_API int fa_nll_f64(const double *log_probabilities, const int64_t *labels, const double *weights,
+                      double *loss, double *grad, size_t rows, size_t n);
+
+/* Element-wise losses ---------------------------------------------------------------------------- */
+
+/* For each loss NAME of fastact/losses.def, of n elements of x and of their targets; "..." are its own parameters:
+ *
+ *   fa_NAME_f32(x, target, weights, losses, total, grad_x, factor, n, ...)
+ *
+ * losses[i] = weights[i] f(x[i], target[i]), total is their sum, and grad_x[i] = factor weights[i] df/dx. weights may be
+ * null, which is 1, and so may each result. An element whose weight is 0 does not count, and may hold anything. A result
+ * may be the same array as an input. The sum is compensated, in an order that depends on n alone. FA_INVALID: a null pointer
+ * to x or target with n > 0; an impossible n; a delta that is not positive and finite. */
+#define FA__LOSS_PROTOTYPE(name, T, dtype, args)                                                  \
+    FA_API int fa_##name##_##dtype(const T *x, const T *target, const double *weights, T *losses, \
+                                   double *total, T *grad_x, double factor, size_t n args);
+#define FA_LOSS(id, name, params, ...)                                             \
+    FA__LOSS_PROTOTYPE(name, float, f32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params)) \
+    FA__LOSS_PROTOTYPE(name, double, f64, FA_EACH_PARAM(FA__DECLARE_DOUBLE, params))
+#include "fastact/losses.def"
+#undef FA_LOSS
+
+/* Gated pairs ------------------------------------------------------------------------------------ */
+
+/* y = f(min(a, limit)) * (max(-limit, min(b, limit)) + offset), f an activation, for rows x n arrays.
  *
  * a and b may be the halves of one array, x: b = x + n, and a_row = b_row = 2 n. glu is FA_sigmoid with x + n as a;
  * swiglu FA_silu (with alpha: FA_swish), geglu FA_gelu, geglu_tanh FA_gelu_tanh, reglu FA_relu, bilinear FA_identity. */

@@ -25,6 +25,7 @@ C_ORDER = [
     "formulas",
     "polynomial",
     "elementwise",
+    "losses",
     "rowwise",
     "gemm",
     "dense",

@@ -15,7 +15,13 @@ import fastact as fa
 pytestmark = pytest.mark.once
 
 LINK = ["-fopenmp", "-lm", "-lpthread"]
-CHECKS = {"test_dense": 1000, "test_dense_arguments": 300, "test_rowwise": 300, "test_gated": 300}  # at least
+CHECKS = {
+    "test_dense": 1000,
+    "test_dense_arguments": 300,
+    "test_rowwise": 300,
+    "test_losses": 1000,
+    "test_gated": 300,
+}  # at least
 
 
 @pytest.fixture(scope="module", params=CHECKS)
