@@ -23,6 +23,7 @@ Activations
 Over whole rows (an axis)
     softmax, softmin, quiet_softmax, log_softmax, logsumexp    f(x), f.backward(grad_y, x)
     sparsemax, entmax15, hardmax    probabilities most of which are 0
+    gumbel_softmax    samples that let gradients through
 Gated pairs: an activation of one half of an array times the other half
     glu, swiglu, geglu, geglu_tanh, reglu, bilinear    f(x), f(a, b), f.backward(grad_y, x)
     gated(activation)    the same with any activation
@@ -33,7 +34,13 @@ Losses
 Dense layers
     dense, dense_forward, dense_backward, Network
 Training
+    Network.create, Network.step, Network.fit    networks with weights, and their training
     init           initial weights that fit the activation
+    optim          optimisers: SGD, Adam, AdamW, RMSProp, Adagrad, Lion
+    dropout        with masks that follow from seed and step
+Health
+    health         what the units of a layer do: active, saturated, dead
+    Health         the same for the layers of a network, with findings and advice
 Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
@@ -55,11 +62,13 @@ from fastact.activations.surrogate import surrogate as surrogate
 from fastact.dense.functions import dense as dense
 from fastact.dense.functions import dense_backward as dense_backward
 from fastact.dense.functions import dense_forward as dense_forward
-from fastact.dense.network import Network as Network
+from fastact.health.monitor import Health as Health
+from fastact.health.statistics import health as health
 from fastact.rowwise.cross_entropy import softmax_cross_entropy as softmax_cross_entropy
 from fastact.rowwise.functions import FUNCTIONS as _ROWWISE
 from fastact.rowwise.gated import GATED as _GATED
 from fastact.rowwise.gated import gated as gated
+from fastact.rowwise.gumbel import gumbel_softmax as gumbel_softmax
 from fastact.rowwise.losses import LOSSES as _LOSSES
 from fastact.rowwise.nll import nll as nll
 from fastact.runtime import check_environment as _check_environment
@@ -72,6 +81,9 @@ from fastact.runtime import num_threads as num_threads
 from fastact.runtime import set_isa as set_isa
 from fastact.runtime import set_num_threads as set_num_threads
 from fastact.training import init as init
+from fastact.training import optim as optim
+from fastact.training.dropout import dropout as dropout
+from fastact.training.network import Network as Network
 
 _check_environment()
 
@@ -81,22 +93,26 @@ __all__: list[str] = []
 
 _PUBLIC = [
     "Activation",
+    "Health",
     "Network",
     "Saved",
     "aliases",
     "dense",
     "dense_backward",
     "dense_forward",
+    "dropout",
     "get",
     "get_include",
     "get_library",
     "get_num_threads",
+    "health",
     "init",
     "isa",
     "isas",
     "mixed",
     "names",
     "num_threads",
+    "optim",
     "set_isa",
     "set_num_threads",
     "surrogate",
@@ -104,6 +120,7 @@ _PUBLIC = [
     "nll",
     "softmax_cross_entropy",
     "gated",
+    "gumbel_softmax",
     *names(),
     *aliases(),
     *_ROWWISE,

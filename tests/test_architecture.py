@@ -30,6 +30,7 @@ C_ORDER = [
     "gemm",
     "dense",
     "training",
+    "health",
     "api",
 ]
 C_PAIRS_APART = {("gemm", "rowwise"), ("math", "platform")}  # beside each other
@@ -43,7 +44,8 @@ PYTHON_MAY = {
     "activations": {"errors", "ufuncs", "runtime", "_core"},
     "rowwise": {"errors", "arrays", "activations", "_core", "_rowwise", "_gated"},
     "dense": {"errors", "arrays", "ufuncs", "runtime", "activations", "_core", "_dense"},
-    "training": {"errors", "arrays", "runtime", "activations", "rowwise", "dense", "_core"},
+    "training": {"errors", "arrays", "runtime", "activations", "rowwise", "dense", "_core", "_training"},
+    "health": {"errors", "arrays", "activations", "rowwise", "dense", "training", "_core", "_health"},
     "evaluation": {"*"},
     "commands": {"*"},
 }

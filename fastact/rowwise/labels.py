@@ -194,7 +194,7 @@ class _Problem:
         def part(array: Array | None, dtype: Any) -> Array | None:
             if array is None:
                 return None
-            piece = array[block]
+            piece = array[(*block, ...)]  # without axes, too, an array
             return piece if is_ready(piece, dtype) else converted(piece, dtype)
 
         float64 = np.dtype(np.float64)

@@ -1,4 +1,4 @@
-"""Dense layers and row-wise functions from C, without Python: plain C programs linked to the shipped library,
+"""Dense layers, row-wise functions and training from C: C programs linked to the shipped library,
 under every instruction set.
 """
 
@@ -21,6 +21,9 @@ CHECKS = {
     "test_rowwise": 300,
     "test_losses": 1000,
     "test_gated": 300,
+    "test_training": 1000,
+    "test_network_step": 100,
+    "test_health": 500,
 }  # at least
 
 

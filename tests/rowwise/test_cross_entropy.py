@@ -175,3 +175,13 @@ def test_a_small_classifier_learns() -> None:
             layer.w -= 0.5 * a
             layer.b -= 0.5 * b
     assert (net.predict(x).argmax(-1) == labels).mean() > 0.95
+
+
+def test_one_row_without_leading_axes(dtype: type) -> None:
+    """Its labels, weights and loss are arrays without axes."""
+    x = np.array([1, 2, 4], dtype)
+    for target in (1, np.array(1, np.int32), np.array([0, 1, 0], dtype)):
+        loss, gradient = fa.softmax_cross_entropy.value_and_gradient(x, target)
+        want, rows = fa.softmax_cross_entropy.value_and_gradient(x[None], np.asarray(target)[None])
+        assert loss == want
+        assert np.array_equal(gradient, rows[0])

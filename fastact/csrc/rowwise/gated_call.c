@@ -35,7 +35,7 @@ typedef struct {
     size_t together; /* rows that share a tile; 0: a row has several */
 } gated_run;
 
-/* f at a, and f' unless d is null */
+/* f at a, which may be the same memory, and f' unless d is null */
 static void apply(const gated_run *r, const double *a, double *f, double *d, size_t n) {
     char *operand[FA__MAX_OPERANDS];
     int i = 0;
@@ -49,10 +49,10 @@ static void apply(const gated_run *r, const double *a, double *f, double *d, siz
 /* n elements, at most TILE, of contiguous arrays */
 static void run_tile(const gated_run *r, size_t n, const char *grad_y, const char *a, const char *b,
                      char *out_a, char *out_b) {
-    _Alignas(FA__LINE) double f[TILE], d[TILE], wide_a[TILE];
+    _Alignas(FA__LINE) double f[TILE], d[TILE];
     if (r->is_given) {
-        r->kernels->widened(a, wide_a, n, r->call.limit);
-        apply(r, wide_a, f, grad_y ? d : 0, n);
+        r->kernels->widened(a, f, n, r->call.limit);
+        apply(r, f, f, grad_y ? d : 0, n);
     }
     r->kernel(
         &(fa__gated_tile){n, grad_y, a, b, f, d, out_a, out_b, r->call.limit, r->call.offset, r->alpha});
@@ -73,18 +73,18 @@ static void scatter(char *to, const char *from, ptrdiff_t step, size_t rows, siz
     for (size_t i = 0; to && i < rows; i++) memcpy(to + (ptrdiff_t)i * step, from + i * bytes, bytes);
 }
 
-/* a tile of several rows */
+/* a tile of several rows; results take the place of the inputs */
 static void run_short_rows(const gated_run *r, size_t first, size_t rows) {
-    _Alignas(FA__LINE) double grad_y[TILE], a[TILE], b[TILE], out_a[TILE], out_b[TILE];
+    _Alignas(FA__LINE) double grad_y[TILE], a[TILE], b[TILE];
     const fa__gated_call *c = &r->call;
     const size_t bytes = c->n * r->size;
     gather((char *)grad_y, at(c->grad_y, first, c->step_grad_y, 0), c->step_grad_y, rows, bytes);
     gather((char *)a, at(c->a, first, c->step_a, 0), c->step_a, rows, bytes);
     gather((char *)b, at(c->b, first, c->step_b, 0), c->step_b, rows, bytes);
-    run_tile(r, rows * c->n, c->grad_y ? (char *)grad_y : 0, (char *)a, (char *)b, (char *)out_a,
-             c->out_b ? (char *)out_b : 0);
-    scatter(at(c->out_a, first, c->step_out_a, 0), (char *)out_a, c->step_out_a, rows, bytes);
-    scatter(at(c->out_b, first, c->step_out_b, 0), (char *)out_b, c->step_out_b, rows, bytes);
+    run_tile(r, rows * c->n, c->grad_y ? (char *)grad_y : 0, (char *)a, (char *)b, (char *)a,
+             c->out_b ? (char *)b : 0);
+    scatter(at(c->out_a, first, c->step_out_a, 0), (char *)a, c->step_out_a, rows, bytes);
+    scatter(at(c->out_b, first, c->step_out_b, 0), (char *)b, c->step_out_b, rows, bytes);
 }
 
 static size_t tiles_of_row(size_t n) {

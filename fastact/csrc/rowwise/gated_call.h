@@ -7,8 +7,8 @@
 #include "platform/dtype.h"
 #include "platform/loop.h"
 
-/* Elements of a tile: all its arrays fit the first-level cache */
-#define FA__GATED_TILE 512
+/* Elements of a tile: buffers of short rows and f and f' of a tile take 10 KB of stack */
+#define FA__GATED_TILE 256
 
 /* What computes f and f': the kernels of the products themselves, or those of the entry before them */
 typedef enum { FA__GATE_GIVEN, FA__GATE_SIGMOID, FA__GATE_SILU, FA__GATES } fa__gate;
