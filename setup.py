@@ -159,6 +159,7 @@ if __name__ == "__main__":
             extension("_core"),
             extension("_dense"),
             extension("_rowwise"),
+            extension("_gated"),
             extension("_training"),
             extension("_health"),
             extension("evaluation._measure", "fastact/evaluation/measure.c"),

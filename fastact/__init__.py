@@ -22,6 +22,11 @@ Activations
     ufuncs         the NumPy ufuncs behind them
 Over whole rows (an axis)
     softmax, softmin, quiet_softmax, log_softmax, logsumexp    f(x), f.backward(grad_y, x)
+    sparsemax, entmax15, hardmax    probabilities most of which are 0
+    gumbel_softmax    samples that let gradients through
+Gated pairs: an activation of one half of an array times the other half
+    glu, swiglu, geglu, geglu_tanh, reglu, bilinear    f(x), f(a, b), f.backward(grad_y, x)
+    gated(activation)    the same with any activation
 Losses
     f(x, target), f.value_and_gradient(x, target)
     softmax_cross_entropy, nll    of classifiers, over an axis
@@ -62,6 +67,9 @@ from fastact.health.monitor import Health as Health
 from fastact.health.statistics import health as health
 from fastact.rowwise.cross_entropy import softmax_cross_entropy as softmax_cross_entropy
 from fastact.rowwise.functions import FUNCTIONS as _ROWWISE
+from fastact.rowwise.gated import GATED as _GATED
+from fastact.rowwise.gated import gated as gated
+from fastact.rowwise.gumbel import gumbel_softmax as gumbel_softmax
 from fastact.rowwise.losses import LOSSES as _LOSSES
 from fastact.rowwise.nll import nll as nll
 from fastact.runtime import check_environment as _check_environment
@@ -114,14 +122,18 @@ _PUBLIC = [
     "ufuncs",
     "nll",
     "softmax_cross_entropy",
+    "gated",
+    "gumbel_softmax",
     *names(),
     *aliases(),
     *_ROWWISE,
+    *_GATED,
     *_LOSSES,
 ]
 globals().update({name: get(name) for name in (*names(), *aliases())})
 globals().update(_ROWWISE)
 globals().update(_LOSSES)
+globals().update(_GATED)
 
 
 def __dir__() -> list[str]:

@@ -156,6 +156,34 @@ FA_API int fa_nll_f64(const double *log_probabilities, const int64_t *labels, co
 #include "fastact/losses.def"
 #undef FA_LOSS
 
+/* Gated pairs ------------------------------------------------------------------------------------ */
+
+/* y = f(min(a, limit)) * (max(-limit, min(b, limit)) + offset), f an activation, for rows x n arrays.
+ *
+ * a and b may be the halves of one array, x: b = x + n, and a_row = b_row = 2 n. glu is FA_sigmoid with x + n as a;
+ * swiglu FA_silu (with alpha: FA_swish), geglu FA_gelu, geglu_tanh FA_gelu_tanh, reglu FA_relu, bilinear FA_identity. */
+typedef struct {
+    size_t size;              /* sizeof(fa_gated) */
+    int activation;           /* an id: FA_silu ... */
+    const double *parameters; /* of the activation, in its order */
+    size_t n_parameters;      /* the activation's number of them, or 0: its defaults */
+    double limit, offset;     /* a limit of 0 stands for none */
+    size_t rows, n;
+    ptrdiff_t a_row, b_row, y_row, grad_a_row,
+        grad_b_row; /* elements from one row to the next; y_row: of grad_y, too */
+} fa_gated;
+
+/* Both gradients in one pass. A result may be the same memory as an input, element for element. Gradients are 0 where
+ * the limit holds. FA_INVALID: a null pointer to an array that has elements; an unknown activation, or another number
+ * of parameters than it has; a limit that is negative or NaN; an offset that is not finite; an impossible size, or
+ * results whose rows overlap. */
+FA_API int fa_gated_f32(const fa_gated *pair, const float *a, const float *b, float *y);
+FA_API int fa_gated_f64(const fa_gated *pair, const double *a, const double *b, double *y);
+FA_API int fa_gated_backward_f32(const fa_gated *pair, const float *grad_y, const float *a, const float *b,
+                                 float *grad_a, float *grad_b);
+FA_API int fa_gated_backward_f64(const fa_gated *pair, const double *grad_y, const double *a, const double *b,
+                                 double *grad_a, double *grad_b);
+
 /* Settings --------------------------------------------------------------------------------------- */
 
 /* Instruction set: "sse2", "avx2", "avx512" or "neon". On first use the best one that this machine supports is chosen,
