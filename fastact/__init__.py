@@ -29,6 +29,7 @@ Training
     init           initial weights that fit the activation
     optim          optimisers: SGD, Adam, AdamW, RMSProp, Adagrad, Lion
     dropout        with masks that follow from seed and step
+    layer_norm, rms_norm, batch_norm    normalisation
 Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
@@ -64,7 +65,10 @@ from fastact.runtime import set_isa as set_isa
 from fastact.runtime import set_num_threads as set_num_threads
 from fastact.training import init as init
 from fastact.training import optim as optim
+from fastact.training.batch_norm import batch_norm as batch_norm
 from fastact.training.dropout import dropout as dropout
+from fastact.training.row_norms import layer_norm as layer_norm
+from fastact.training.row_norms import rms_norm as rms_norm
 
 _check_environment()
 
@@ -77,6 +81,7 @@ _PUBLIC = [
     "Network",
     "Saved",
     "aliases",
+    "batch_norm",
     "dense",
     "dense_backward",
     "dense_forward",
@@ -88,10 +93,12 @@ _PUBLIC = [
     "init",
     "isa",
     "isas",
+    "layer_norm",
     "mixed",
     "names",
     "num_threads",
     "optim",
+    "rms_norm",
     "set_isa",
     "set_num_threads",
     "surrogate",
