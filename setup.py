@@ -146,6 +146,7 @@ if __name__ == "__main__":
             extension("_dense"),
             extension("_rowwise"),
             extension("_training"),
+            extension("_health"),
             extension("evaluation._measure", "fastact/evaluation/measure.c"),
             extension("evaluation._reference", *sorted(map(str, REFERENCE.glob("*.c")))),
         ]

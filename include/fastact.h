@@ -129,6 +129,31 @@ FA_API int fa_softmax_cross_entropy_f64(const double *logits, const int64_t *lab
                                         const double *probabilities, const double *weights, double *loss,
                                         double *grad_logits, size_t rows, size_t n);
 
+/* loss[i] = -weights[i] x[i][labels[i]], x rows of log-probabilities; otherwise as softmax_cross_entropy. */
+FA_API int fa_nll_f32(const float *log_probabilities, const int64_t *labels, const double *weights,
+                      double *loss, float *grad, size_t rows, size_t n);
+FA_API int fa_nll_f64(const double *log_probabilities, const int64_t *labels, const double *weights,
+                      double *loss, double *grad, size_t rows, size_t n);
+
+/* Element-wise losses ---------------------------------------------------------------------------- */
+
+/* For each loss NAME of fastact/losses.def, of n elements of x and of their targets; "..." are its own parameters:
+ *
+ *   fa_NAME_f32(x, target, weights, losses, total, grad_x, factor, n, ...)
+ *
+ * losses[i] = weights[i] f(x[i], target[i]), total is their sum, and grad_x[i] = factor weights[i] df/dx. weights may be
+ * null, which is 1, and so may each result. An element whose weight is 0 does not count, and may hold anything. A result
+ * may be the same array as an input. The sum is compensated, in an order that depends on n alone. FA_INVALID: a null pointer
+ * to x or target with n > 0; an impossible n; a delta that is not positive and finite. */
+#define FA__LOSS_PROTOTYPE(name, T, dtype, args)                                                  \
+    FA_API int fa_##name##_##dtype(const T *x, const T *target, const double *weights, T *losses, \
+                                   double *total, T *grad_x, double factor, size_t n args);
+#define FA_LOSS(id, name, params, ...)                                             \
+    FA__LOSS_PROTOTYPE(name, float, f32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params)) \
+    FA__LOSS_PROTOTYPE(name, double, f64, FA_EACH_PARAM(FA__DECLARE_DOUBLE, params))
+#include "fastact/losses.def"
+#undef FA_LOSS
+
 /* Settings --------------------------------------------------------------------------------------- */
 
 /* Instruction set: "sse2", "avx2", "avx512" or "neon". On first use the best one that this machine supports is chosen,
@@ -310,6 +335,79 @@ FA_API int fa_dropout_f64(const double *x, double *y, size_t n, double p, uint64
                                               size_t n, int training, double eps);
 FA__NORMS_OF(float, f32)
 FA__NORMS_OF(double, f64)
+
+/* One step of training a classifier: forward, the softmax's cross-entropy of the last y, backward, and an optimiser's step.
+ *
+ * The layers are those of both passes: fa_network_forward_f32 and fa_network_backward_f32 read and write the same. The last
+ * layer has no stack axes, rows of y are contiguous, and its grad_y is its y: the gradient takes the place of the logits,
+ * so that FA_SAVE_OUTPUT is not possible there.
+ * Targets, weights and losses are those of fa_softmax_cross_entropy_f32; weights of 1/rows make the loss a mean. The
+ * workspace is as large as the larger one of both passes.
+ *
+ * FA_NO_OPTIMIZER leaves the parameters alone: the gradients are in dw and db. Other optimisers change n parameters, by
+ * gradients in an array to which the caller made dw and db point. FA_INVALID, FA_TOO_SMALL and FA_UNSUPPORTED leave the
+ * parameters as they were; the results of the passes may have been written. */
+typedef enum { FA_NO_OPTIMIZER, FA_SGD, FA_ADAM, FA_RMSPROP, FA_ADAGRAD, FA_LION } fa_optimizer;
+typedef struct {
+    size_t size; /* sizeof(fa_network_step) */
+    const fa_dense *layers;
+    size_t count;
+    const int64_t *labels; /* or */
+    const void *probabilities;
+    const double *weights;
+    double *losses;
+    int optimizer; /* an fa_optimizer; the fields below may hold anything without one */
+    const fa_step *step;
+    void *parameters;
+    const void *gradients;
+    void *states[3]; /* in the order of the arguments of the optimiser's own function */
+    size_t n;
+} fa_network_step;
+FA_API int fa_network_step_f32(const fa_network_step *step, void *workspace, size_t bytes);
+FA_API int fa_network_step_f64(const fa_network_step *step, void *workspace, size_t bytes);
+
+/* Health ----------------------------------------------------------------------------------------- */
+
+/* What the units of a layer do over a batch, by unit: sums and counts over the samples whose input and output are
+ * finite. A unit is active where f' is not 0. */
+enum {
+    FA_HEALTH_ACTIVE,
+    FA_HEALTH_SATURATED, /* z <= low or z >= high */
+    FA_HEALTH_ZEROS,     /* of y */
+    FA_HEALTH_NON_FINITE,
+    FA_HEALTH_ZERO_GRADIENTS, /* the last two of grad_y f'(z), where grad_y is given */
+    FA_HEALTH_NON_FINITE_GRADIENTS,
+    FA_HEALTH_COUNTS
+};
+enum {
+    FA_HEALTH_SUM,
+    FA_HEALTH_SUM_OF_MAGNITUDES,
+    FA_HEALTH_SUM_OF_SQUARES,
+    FA_HEALTH_SUM_OF_GRADIENT_MAGNITUDES, /* the last two as above */
+    FA_HEALTH_SUM_OF_GRADIENT_SQUARES,
+    FA_HEALTH_SUMS
+};
+
+/* A call adds to counters: counts[k * units + u]; sums[2 k * units + u], with their rounding error, to be added, at
+ * sums[(2 k + 1) * units + u]; extremes[u], the least y so far, and extremes[units + u], the greatest one. The caller
+ * begins with zeros, and with extremes of +INFINITY and -INFINITY. z, y, derivative and grad_y are rows x units, with
+ * columns 1 apart. Results have the same bits whatever the number of threads.
+ *
+ * FA_INVALID: a null pointer, y, derivative and grad_y excepted, where there are rows and units; an unknown activation;
+ * another number of parameters than it has; columns that are not 1 apart; an impossible size. */
+typedef struct {
+    size_t size; /* sizeof(fa_health) */
+    size_t rows, units;
+    int activation;                    /* an id: FA_gelu ... */
+    const double *parameters;          /* in the activation's order */
+    size_t n_parameters;               /* the activation's number of them, or 0: its defaults */
+    fa_input z, y, derivative, grad_y; /* y = f(z) and f'(z) are computed where their data is null */
+    const double *low, *high;          /* one for each unit */
+    int64_t *counts;
+    double *sums, *extremes;
+} fa_health;
+FA_API int fa_health_f32(const fa_health *call);
+FA_API int fa_health_f64(const fa_health *call);
 
 #ifdef __cplusplus
 }

@@ -19,7 +19,10 @@ CHECKS = {
     "test_dense": 1000,
     "test_dense_arguments": 300,
     "test_rowwise": 300,
+    "test_losses": 1000,
     "test_training": 1000,
+    "test_network_step": 100,
+    "test_health": 500,
 }  # at least
 
 
