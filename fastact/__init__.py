@@ -39,6 +39,7 @@ Training
     init           initial weights that fit the activation
     optim          optimisers: SGD, Adam, AdamW, RMSProp, Adagrad, Lion
     dropout        with masks that follow from seed and step
+    layer_norm, rms_norm, batch_norm    normalisation
 Health
     health         what the units of a layer do: active, saturated, dead
     Health         the same for the layers of a network, with findings and advice
@@ -84,8 +85,11 @@ from fastact.runtime import set_num_threads as set_num_threads
 from fastact.training import init as init
 from fastact.training import optim as optim
 from fastact.training.copies import NetworkCopies as NetworkCopies
+from fastact.training.batch_norm import batch_norm as batch_norm
 from fastact.training.dropout import dropout as dropout
 from fastact.training.network import Network as Network
+from fastact.training.row_norms import layer_norm as layer_norm
+from fastact.training.row_norms import rms_norm as rms_norm
 
 _check_environment()
 
@@ -100,6 +104,7 @@ _PUBLIC = [
     "NetworkCopies",
     "Saved",
     "aliases",
+    "batch_norm",
     "dense",
     "dense_backward",
     "dense_forward",
@@ -112,10 +117,12 @@ _PUBLIC = [
     "init",
     "isa",
     "isas",
+    "layer_norm",
     "mixed",
     "names",
     "num_threads",
     "optim",
+    "rms_norm",
     "set_isa",
     "set_num_threads",
     "surrogate",

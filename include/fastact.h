@@ -336,6 +336,37 @@ FA_API int fa_dropout_f32(const float *x, float *y, size_t n, double p, uint64_t
 FA_API int fa_dropout_f64(const double *x, double *y, size_t n, double p, uint64_t seed, uint32_t step,
                           uint32_t layer, uint64_t first);
 
+/* Normalisation of rows x n arrays: y = h weight + bias, h = (x - mean)/sqrt(variance + eps), with the biased variance, of
+ * each row (layer norm), without a mean (RMS norm), or of each column (batch norm). The gradients are
+ *
+ *   grad_x = (g - mean(g) - h mean(g h))/sqrt(variance + eps), g = grad_y weight   (RMS norm: without mean(g))
+ *   grad_weight = sum over rows of grad_y h, grad_bias = sum over rows of grad_y
+ *
+ * weight, bias and each gradient may be null. In training batch norm replaces running statistics, unless they are null, by
+ * (1 - momentum) running + momentum of the batch, whose variance is the unbiased one; otherwise it uses them instead of
+ * the batch's. `workspace` holds 3 rows elements, of batch norm 5 n. y may be x; grad_x may be x or grad_y; other arrays
+ * must not overlap. Results have the same bits whatever the number of threads. FA_INVALID: a null pointer to an array that
+ * is needed; an impossible size; eps that is negative or not finite; in training, one row or momentum not in [0, 1]. */
+#define FA__NORMS_OF(T, dtype)                                                                              \
+    FA_API int fa_layer_norm_##dtype(const T *x, const T *weight, const T *bias, T *y, size_t rows,         \
+                                     size_t n, double eps);                                                 \
+    FA_API int fa_layer_norm_backward_##dtype(const T *grad_y, const T *x, const T *weight, T *grad_x,      \
+                                              T *grad_weight, T *grad_bias, double *workspace, size_t rows, \
+                                              size_t n, double eps);                                        \
+    FA_API int fa_rms_norm_##dtype(const T *x, const T *weight, T *y, size_t rows, size_t n, double eps);   \
+    FA_API int fa_rms_norm_backward_##dtype(const T *grad_y, const T *x, const T *weight, T *grad_x,        \
+                                            T *grad_weight, double *workspace, size_t rows, size_t n,       \
+                                            double eps);                                                    \
+    FA_API int fa_batch_norm_##dtype(const T *x, const T *weight, const T *bias, T *running_mean,           \
+                                     T *running_variance, T *y, double *workspace, size_t rows, size_t n,   \
+                                     int training, double momentum, double eps);                            \
+    FA_API int fa_batch_norm_backward_##dtype(const T *grad_y, const T *x, const T *weight,                 \
+                                              const T *running_mean, const T *running_variance, T *grad_x,  \
+                                              T *grad_weight, T *grad_bias, double *workspace, size_t rows, \
+                                              size_t n, int training, double eps);
+FA__NORMS_OF(float, f32)
+FA__NORMS_OF(double, f64)
+
 /* One step of training a classifier: forward, the softmax's cross-entropy of the last y, backward, and an optimiser's step.
  *
  * The layers are those of both passes: fa_network_forward_f32 and fa_network_backward_f32 read and write the same. The last
@@ -365,6 +396,7 @@ typedef struct {
 } fa_network_step;
 FA_API int fa_network_step_f32(const fa_network_step *step, void *workspace, size_t bytes);
 FA_API int fa_network_step_f64(const fa_network_step *step, void *workspace, size_t bytes);
+
 /* Health ----------------------------------------------------------------------------------------- */
 
 /* What the units of a layer do over a batch, by unit: sums and counts over the samples whose input and output are
