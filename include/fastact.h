@@ -10,12 +10,17 @@
  *   fa_NAME_backward_f32             (grad_y, x, grad_x, n, ...)  grad_x = grad_y * f'(x); 0 where f'(x) is 0
  *   fa_NAME_value_and_derivative_f32 (x, y, d, n, ...)            both in one pass
  *   fa_NAME_backward_from_output_f32 (grad_y, y, grad_x, n, ...)  where f'(x) follows from y = f(x)
+ *   fa_NAME_scalar_f32               (x)                          f(x) of one number, with the default parameters
+ *   fa_NAME_derivative_scalar_f32    (x)                          f'(x), likewise
+ *   fa_NAME_scalar_with_f64          (x, parameters)              with the numbers at `parameters`; null: the defaults
+ *   fa_NAME_derivative_scalar_with_f64
  *
  * n is the number of elements; "..." are the activation's own parameters, by value, in the order of its entry. An output
  * may be the same array as an input (y == x), but may not overlap one otherwise. Arrays need the alignment of their
  * element type only. f'(x) is rounded before it is multiplied: where it overflows, grad_x is infinite. A call with a
  * null pointer, or with more elements than memory can hold, does nothing. Large calls use several threads: see
- * fa_set_num_threads.
+ * fa_set_num_threads. Functions of one number give the same bits as those of arrays; the forms with parameters, in double
+ * only, are what callbacks with user data have to be.
  */
 #ifndef FASTACT_H
 #define FASTACT_H
@@ -61,7 +66,13 @@ enum {
     FA_API void fa_##name##_value_and_derivative_##dtype(const T *x, T *y, T *d, size_t n args);         \
     FA_IF_OUTPUT(from, FA_API void fa_##name##_backward_from_output_##dtype(const T *grad_y, const T *y, \
                                                                             T *grad_x, size_t n args);)
+#define FA__SCALAR_PROTOTYPES(function)                \
+    FA_API float fa_##function##scalar_f32(float x);   \
+    FA_API double fa_##function##scalar_f64(double x); \
+    FA_API double fa_##function##scalar_with_f64(double x, void *parameters);
 #define FA_ACT(id, name, params, f, df, kinks, from, ...)                            \
+    FA__SCALAR_PROTOTYPES(name##_)                                                   \
+    FA__SCALAR_PROTOTYPES(name##_derivative_)                                        \
     FA__PROTOTYPES(name, float, f32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params), from) \
     FA__PROTOTYPES(name, double, f64, FA_EACH_PARAM(FA__DECLARE_DOUBLE, params), from)
 #include "fastact/activations.def"

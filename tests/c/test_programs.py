@@ -1,5 +1,5 @@
-"""Dense layers and row-wise functions from C, without Python: plain C programs linked to the shipped library,
-under every instruction set.
+"""Dense layers, rows and single numbers from C, without Python: C programs linked to the shipped library,
+under each instruction set.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import fastact as fa
 pytestmark = pytest.mark.once
 
 LINK = ["-fopenmp", "-lm", "-lpthread"]
-CHECKS = {"test_dense": 1000, "test_dense_arguments": 300, "test_rowwise": 300}  # at least
+# at least
+CHECKS = {"test_dense": 1000, "test_dense_arguments": 300, "test_rowwise": 300, "test_scalars": 8000}
 
 
 @pytest.fixture(scope="module", params=CHECKS)
