@@ -71,7 +71,7 @@ cdef extern from "platform/float16.h" nogil:
 
 cdef extern from "platform/thread_limits.h" nogil:
     ctypedef struct fa__thread_limits:
-        int set, environment, openmp, affinity, cgroup
+        int set, here, environment, openmp, affinity, cgroup
     fa__thread_limits fa__get_thread_limits()
     const char *fa__openmp_runtime()
     void fa__limit_threads(int n)

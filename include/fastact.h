@@ -155,6 +155,21 @@ FA_API int fa_set_isa(const char *name);
 FA_API int fa_num_threads(void);
 FA_API void fa_set_num_threads(int n);
 
+/* The same for calls of the calling thread only, in place of fa_set_num_threads; 0 ends it. */
+FA_API void fa_set_num_threads_here(int n);
+
+/* Threads of the client's own. run(context, task, data, count) has to call task(data) `count` times, on any threads, at
+ * once or one after the other, and to return when these calls have. It then takes the place of OpenMP's threads in the
+ * process, whose limit no longer counts; null restores them. What run leaves undone is done by the thread that calls the
+ * library, so run may return at once where its threads are busy; calls beyond `count` do nothing. Results have the same
+ * bits in any case.
+ *
+ * Threads that call the library at the same time call run at the same time. A task never calls run. Calls in progress end
+ * as they began, so `context` has to live as long as they do. A forked child has no run until it sets one. */
+typedef void (*fa_task)(void *data);
+typedef void (*fa_parallel_for)(void *context, fa_task task, void *data, size_t count);
+FA_API void fa_set_parallel_for(fa_parallel_for run, void *context);
+
 /* Dense layers ----------------------------------------------------------------------------------- */
 
 /* A dense layer: y = f(x w + b), and back.
@@ -172,8 +187,9 @@ FA_API void fa_set_num_threads(int n);
 
 /* sgemm and dgemm of a BLAS with Fortran's interface, cast to these types, and the size of its integers. If
  * the BLAS starts threads of its own, the last two get and set their number, and the library keeps it to one
- * during a call; they may be null. Where the library's own kernels are faster, they are used instead; without
- * a BLAS, always. */
+ * during a call; they may be null. Where the library's own kernels are faster, they are used instead, unless
+ * `always` is not 0; without a BLAS, and for strides that a BLAS cannot take, they are used in any case. A
+ * struct whose size ends before `always` has 0 there. */
 typedef struct {
     size_t size; /* sizeof(fa_blas) */
     void (*sgemm)(void);
@@ -181,6 +197,7 @@ typedef struct {
     int integer_bits; /* 32 or 64 */
     int (*get_threads)(void);
     void (*set_threads)(int);
+    size_t always;
 } fa_blas;
 
 /* Arrays to read and to write. Strides count elements; those of the stack axes may be 0 to broadcast, and

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import textwrap
 
-from declarations import Declaration, Enum, Function, Struct, as_cython
+from declarations import Declaration, Enum, Function, as_cython
 
 PREFIX = "fa_"
 HEAD = """# The C API for Cython, made from fastact.h when the package is built.
@@ -58,7 +58,7 @@ def _as_pointer(argument: str) -> str:
 
 def as_table(declared: list[Declaration]) -> str:
     """A C table of the functions: name, signature as Cython writes it, address."""
-    own = {each.name for each in declared if isinstance(each, Enum | Struct) and each.name}
+    own = {each.name for each in declared if not isinstance(each, Function) and each.name}
     rows = [
         f'    {{"{short(each)}", "{signature(each, own)}", (void (*)(void)){each.name}}},'
         for each in declared

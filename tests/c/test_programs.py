@@ -15,8 +15,13 @@ import fastact as fa
 pytestmark = pytest.mark.once
 
 LINK = ["-fopenmp", "-lm", "-lpthread"]
-# at least
-CHECKS = {"test_dense": 1000, "test_dense_arguments": 300, "test_rowwise": 300, "test_scalars": 8000}
+CHECKS = {  # at least
+    "test_dense": 1000,
+    "test_dense_arguments": 300,
+    "test_parallel_for": 0,  # most need two threads
+    "test_rowwise": 300,
+    "test_scalars": 8000,
+}
 
 
 @pytest.fixture(scope="module", params=CHECKS)
