@@ -74,7 +74,7 @@ def write_declarations() -> None:
     extern = f'cdef extern from "fastact.h" nogil:\n{declarations.as_cython(declared)}\n'
     write(ROOT / "fastact/__init__.pxd", cython_api.as_definitions(declared))
     write(ROOT / GENERATED / "c_api.h", cython_api.as_table(declared))
-    write(ROOT / GENERATED / "fastact_header.pxd", f"from libc.stdint cimport int64_t\n\n{extern}")
+    write(ROOT / GENERATED / "fastact_header.pxd", f"from libc.stdint cimport int64_t, uint32_t, uint64_t\n\n{extern}")
 
 
 def copy_headers() -> None:
@@ -152,6 +152,7 @@ if __name__ == "__main__":
             extension("_core"),
             extension("_dense"),
             extension("_rowwise"),
+            extension("_training"),
             extension("evaluation._measure", "fastact/evaluation/measure.c"),
             extension("evaluation._reference", *sorted(map(str, REFERENCE.glob("*.c")))),
         ],

@@ -12,6 +12,7 @@ BACKWARD_FROM_OUTPUT: int
 BY_PARAMETER: int
 dense_entries: Any
 rowwise_functions: Any
+training_functions: Any
 parallel_for: Any
 
 def c_functions() -> dict[str, object]: ...

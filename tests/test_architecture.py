@@ -25,6 +25,7 @@ C_ORDER = [
     "formulas",
     "polynomial",
     "elementwise",
+    "losses",
     "rowwise",
     "gemm",
     "dense",
@@ -42,7 +43,7 @@ PYTHON_MAY = {
     "activations": {"errors", "ufuncs", "runtime", "_core"},
     "rowwise": {"errors", "arrays", "_core", "_rowwise"},
     "dense": {"errors", "arrays", "ufuncs", "runtime", "activations", "_core", "_dense"},
-    "training": {"errors", "arrays", "runtime", "activations", "rowwise", "dense", "_core"},
+    "training": {"errors", "arrays", "runtime", "activations", "rowwise", "dense", "_core", "_training"},
     "evaluation": {"*"},
     "commands": {"*"},
 }

@@ -1,5 +1,4 @@
-"""Dense layers, rows and single numbers from C, without Python: C programs linked to the shipped library,
-under each instruction set.
+"""The C API from C: programs linked to the shipped library, under every instruction set.
 """
 
 from __future__ import annotations
@@ -15,13 +14,16 @@ import fastact as fa
 pytestmark = pytest.mark.once
 
 LINK = ["-fopenmp", "-lm", "-lpthread"]
-CHECKS = {  # at least
+CHECKS = {
     "test_dense": 1000,
     "test_dense_arguments": 300,
     "test_parallel_for": 0,  # most need two threads
     "test_rowwise": 300,
     "test_scalars": 8000,
-}
+    "test_losses": 1000,
+    "test_training": 1000,
+    "test_network_step": 100,
+}  # at least
 
 
 @pytest.fixture(scope="module", params=CHECKS)
