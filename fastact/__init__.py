@@ -47,11 +47,13 @@ Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
 For C
-    get_include, get_library
+    get_include, get_library    for a C compiler
+    cimport fastact             for Cython: fastact.gelu_f32(&x[0], &y[0], n)
 
 ``help(fastact.gelu)`` shows one activation: formula, parameters, kinks, range, error bounds, source.
 """
 
+from fastact import _core
 from fastact import ufuncs as ufuncs
 from fastact._dense import Saved as Saved
 from fastact._version import __version__ as __version__
@@ -84,14 +86,17 @@ from fastact.runtime import set_isa as set_isa
 from fastact.runtime import set_num_threads as set_num_threads
 from fastact.training import init as init
 from fastact.training import optim as optim
-from fastact.training.copies import NetworkCopies as NetworkCopies
 from fastact.training.batch_norm import batch_norm as batch_norm
+from fastact.training.copies import NetworkCopies as NetworkCopies
 from fastact.training.dropout import dropout as dropout
 from fastact.training.network import Network as Network
 from fastact.training.row_norms import layer_norm as layer_norm
 from fastact.training.row_norms import rms_norm as rms_norm
 
 _check_environment()
+
+# What `cimport fastact`, scipy.LowLevelCallable.from_cython and numba's get_cython_function_address look up
+__pyx_capi__ = _core.c_functions()
 
 # `from fastact import *` binds nothing: abs, exp and others would hide names of Python and of NumPy. It also
 # keeps help(fastact) to the text above
