@@ -71,10 +71,11 @@ def write(path: Path, text: str) -> None:
 def write_declarations() -> None:
     """fastact.h for Cython: for clients, the functions behind that, and for the package's own modules."""
     declared = declarations.read()
-    extern = f'cdef extern from "fastact.h" nogil:\n{declarations.as_cython(declared)}\n'
+    integers = "from libc.stdint cimport int64_t, uint32_t, uint64_t"
+    extern = f'{integers}\n\ncdef extern from "fastact.h" nogil:\n{declarations.as_cython(declared)}\n'
     write(ROOT / "fastact/__init__.pxd", cython_api.as_definitions(declared))
     write(ROOT / GENERATED / "c_api.h", cython_api.as_table(declared))
-    write(ROOT / GENERATED / "fastact_header.pxd", f"from libc.stdint cimport int64_t, uint32_t, uint64_t\n\n{extern}")
+    write(ROOT / GENERATED / "fastact_header.pxd", extern)
 
 
 def copy_headers() -> None:
@@ -153,6 +154,7 @@ if __name__ == "__main__":
             extension("_dense"),
             extension("_rowwise"),
             extension("_training"),
+            extension("_health"),
             extension("evaluation._measure", "fastact/evaluation/measure.c"),
             extension("evaluation._reference", *sorted(map(str, REFERENCE.glob("*.c")))),
         ],

@@ -33,6 +33,9 @@ Training
     init           initial weights that fit the activation
     optim          optimisers: SGD, Adam, AdamW, RMSProp, Adagrad, Lion
     dropout        with masks that follow from seed and step
+Health
+    health         what the units of a layer do: active, saturated, dead
+    Health         the same for the layers of a network, with findings and advice
 Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
@@ -56,6 +59,8 @@ from fastact.activations.surrogate import surrogate as surrogate
 from fastact.dense.functions import dense as dense
 from fastact.dense.functions import dense_backward as dense_backward
 from fastact.dense.functions import dense_forward as dense_forward
+from fastact.health.monitor import Health as Health
+from fastact.health.statistics import health as health
 from fastact.rowwise.cross_entropy import softmax_cross_entropy as softmax_cross_entropy
 from fastact.rowwise.functions import FUNCTIONS as _ROWWISE
 from fastact.rowwise.losses import LOSSES as _LOSSES
@@ -85,6 +90,7 @@ __all__: list[str] = []
 
 _PUBLIC = [
     "Activation",
+    "Health",
     "Network",
     "Saved",
     "aliases",
@@ -96,6 +102,7 @@ _PUBLIC = [
     "get_include",
     "get_library",
     "get_num_threads",
+    "health",
     "init",
     "isa",
     "isas",

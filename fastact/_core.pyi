@@ -13,6 +13,7 @@ BY_PARAMETER: int
 dense_entries: Any
 rowwise_functions: Any
 training_functions: Any
+health_functions: Any
 parallel_for: Any
 
 def c_functions() -> dict[str, object]: ...

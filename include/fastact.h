@@ -19,8 +19,9 @@
  * may be the same array as an input (y == x), but may not overlap one otherwise. Arrays need the alignment of their
  * element type only. f'(x) is rounded before it is multiplied: where it overflows, grad_x is infinite. A call with a
  * null pointer, or with more elements than memory can hold, does nothing. Large calls use several threads: see
- * fa_set_num_threads. Functions of one number give the same bits as those of arrays; the forms with parameters, in double
- * only, are what callbacks with user data have to be.
+ * fa_set_num_threads. Threads that call, and those of fa_set_parallel_for, need stacks of 32 KB, or more where a BLAS is
+ * passed that needs more. Functions of one number give the same bits as those of arrays; the forms with parameters, in
+ * double only, are what callbacks with user data have to be.
  */
 #ifndef FASTACT_H
 #define FASTACT_H
@@ -362,6 +363,48 @@ typedef struct {
 } fa_network_step;
 FA_API int fa_network_step_f32(const fa_network_step *step, void *workspace, size_t bytes);
 FA_API int fa_network_step_f64(const fa_network_step *step, void *workspace, size_t bytes);
+/* Health ----------------------------------------------------------------------------------------- */
+
+/* What the units of a layer do over a batch, by unit: sums and counts over the samples whose input and output are
+ * finite. A unit is active where f' is not 0. */
+enum {
+    FA_HEALTH_ACTIVE,
+    FA_HEALTH_SATURATED, /* z <= low or z >= high */
+    FA_HEALTH_ZEROS,     /* of y */
+    FA_HEALTH_NON_FINITE,
+    FA_HEALTH_ZERO_GRADIENTS, /* the last two of grad_y f'(z), where grad_y is given */
+    FA_HEALTH_NON_FINITE_GRADIENTS,
+    FA_HEALTH_COUNTS
+};
+enum {
+    FA_HEALTH_SUM,
+    FA_HEALTH_SUM_OF_MAGNITUDES,
+    FA_HEALTH_SUM_OF_SQUARES,
+    FA_HEALTH_SUM_OF_GRADIENT_MAGNITUDES, /* the last two as above */
+    FA_HEALTH_SUM_OF_GRADIENT_SQUARES,
+    FA_HEALTH_SUMS
+};
+
+/* A call adds to counters: counts[k * units + u]; sums[2 k * units + u], with their rounding error, to be added, at
+ * sums[(2 k + 1) * units + u]; extremes[u], the least y so far, and extremes[units + u], the greatest one. The caller
+ * begins with zeros, and with extremes of +INFINITY and -INFINITY. z, y, derivative and grad_y are rows x units, with
+ * columns 1 apart. Results have the same bits whatever the number of threads.
+ *
+ * FA_INVALID: a null pointer, y, derivative and grad_y excepted, where there are rows and units; an unknown activation;
+ * another number of parameters than it has; columns that are not 1 apart; an impossible size. */
+typedef struct {
+    size_t size; /* sizeof(fa_health) */
+    size_t rows, units;
+    int activation;                    /* an id: FA_gelu ... */
+    const double *parameters;          /* in the activation's order */
+    size_t n_parameters;               /* the activation's number of them, or 0: its defaults */
+    fa_input z, y, derivative, grad_y; /* y = f(z) and f'(z) are computed where their data is null */
+    const double *low, *high;          /* one for each unit */
+    int64_t *counts;
+    double *sums, *extremes;
+} fa_health;
+FA_API int fa_health_f32(const fa_health *call);
+FA_API int fa_health_f64(const fa_health *call);
 
 #ifdef __cplusplus
 }

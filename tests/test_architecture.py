@@ -30,6 +30,7 @@ C_ORDER = [
     "gemm",
     "dense",
     "training",
+    "health",
     "api",
 ]
 C_PAIRS_APART = {("gemm", "rowwise"), ("math", "platform")}  # beside each other
@@ -44,6 +45,7 @@ PYTHON_MAY = {
     "rowwise": {"errors", "arrays", "_core", "_rowwise"},
     "dense": {"errors", "arrays", "ufuncs", "runtime", "activations", "_core", "_dense"},
     "training": {"errors", "arrays", "runtime", "activations", "rowwise", "dense", "_core", "_training"},
+    "health": {"errors", "arrays", "activations", "rowwise", "dense", "training", "_core", "_health"},
     "evaluation": {"*"},
     "commands": {"*"},
 }

@@ -1,5 +1,4 @@
-"""The C API from C: programs linked to the shipped library, under every instruction set.
-"""
+"""The C API from C: programs linked to the shipped library, under every instruction set."""
 
 from __future__ import annotations
 
@@ -23,6 +22,7 @@ CHECKS = {
     "test_losses": 1000,
     "test_training": 1000,
     "test_network_step": 100,
+    "test_health": 500,
 }  # at least
 
 
