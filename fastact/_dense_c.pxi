@@ -61,10 +61,16 @@ cdef void find_thread_functions(str path) except *:
 
 
 cdef int find_blas() except -1:
-    """SciPy's BLAS, whose integers may have either size, and which is slow to import."""
+    """SciPy's BLAS, whose integers may have either size, and which is slow to import. Without SciPy there is none,
+    and the library's own kernels are used."""
     global blas, looked_for
-    from scipy.linalg import cython_blas
-
+    try:
+        from scipy.linalg import cython_blas
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "scipy":
+            raise
+        looked_for = True
+        return 0
     capsules = cython_blas.__pyx_capi__
     found.size = sizeof(fa_blas)
     found.sgemm = <fa_gemm_function>address_of(capsules["sgemm"])

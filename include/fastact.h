@@ -1,7 +1,8 @@
 /* fastact: neural-network activations, forward and backward, on the CPU.
  *
  * This is the whole public C API. No function allocates memory, sets errno, raises a signal or changes the caller's
- * floating-point state. Link with libfastact.a, -lm, -fopenmp, -lpthread.
+ * floating-point state. "python -m fastact config --cflags --libs" prints how to
+ * compile and link with it.
  *
  * For each activation NAME of fastact/activations.def, and for _f32 (float) and _f64 (double):
  *
@@ -35,7 +36,8 @@
 extern "C" {
 #endif
 
-#if defined(__GNUC__)
+#if defined(FA_API) /* as nothing, where the library itself is compiled to be linked statically */
+#elif defined(__GNUC__)
 #define FA_API __attribute__((visibility("default")))
 #else
 #define FA_API
@@ -87,7 +89,7 @@ enum {
 };
 
 /* What a dense layer keeps for its backward pass: nothing (inference, or f' is constant); its input x w + b; its output y;
- * or one bit per element, where f' has two values: (out + 7)/8 bytes per row, the first column in the lowest bit. */
+ * or one bit per element, where f' has two values: (n_out + 7)/8 bytes per row, the first column in the lowest bit. */
 typedef enum { FA_SAVE_NOTHING, FA_SAVE_INPUT, FA_SAVE_OUTPUT, FA_SAVE_BIT_MASK } fa_saving;
 
 /* An activation, described. The caller sets `size`; the strings and arrays belong to the library. */
@@ -166,6 +168,34 @@ FA_API int fa_nll_f64(const double *log_probabilities, const int64_t *labels, co
 #include "fastact/losses.def"
 #undef FA_LOSS
 
+/* Gated pairs ------------------------------------------------------------------------------------ */
+
+/* y = f(min(a, limit)) * (max(-limit, min(b, limit)) + offset), f an activation, for rows x n arrays.
+ *
+ * a and b may be the halves of one array, x: b = x + n, and a_row = b_row = 2 n. glu is FA_sigmoid with x + n as a;
+ * swiglu FA_silu (with alpha: FA_swish), geglu FA_gelu, geglu_tanh FA_gelu_tanh, reglu FA_relu, bilinear FA_identity. */
+typedef struct {
+    size_t size;              /* sizeof(fa_gated) */
+    int activation;           /* an id: FA_silu ... */
+    const double *parameters; /* of the activation, in its order */
+    size_t n_parameters;      /* the activation's number of them, or 0: its defaults */
+    double limit, offset;     /* a limit of 0 stands for none */
+    size_t rows, n;
+    ptrdiff_t a_row, b_row, y_row, grad_a_row,
+        grad_b_row; /* elements from one row to the next; y_row: of grad_y, too */
+} fa_gated;
+
+/* Both gradients in one pass. A result may be the same memory as an input, element for element. Gradients are 0 where
+ * the limit holds. FA_INVALID: a null pointer to an array that has elements; an unknown activation, or another number
+ * of parameters than it has; a limit that is negative or NaN; an offset that is not finite; an impossible size, or
+ * results whose rows overlap. */
+FA_API int fa_gated_f32(const fa_gated *pair, const float *a, const float *b, float *y);
+FA_API int fa_gated_f64(const fa_gated *pair, const double *a, const double *b, double *y);
+FA_API int fa_gated_backward_f32(const fa_gated *pair, const float *grad_y, const float *a, const float *b,
+                                 float *grad_a, float *grad_b);
+FA_API int fa_gated_backward_f64(const fa_gated *pair, const double *grad_y, const double *a, const double *b,
+                                 double *grad_a, double *grad_b);
+
 /* Settings --------------------------------------------------------------------------------------- */
 
 /* Instruction set: "sse2", "avx2", "avx512" or "neon". On first use the best one that this machine supports is chosen,
@@ -200,7 +230,7 @@ FA_API void fa_set_parallel_for(fa_parallel_for run, void *context);
 
 /* A dense layer: y = f(x w + b), and back.
  *
- * x is rows x in, w is in x out, b holds out elements, y is rows x out; dx, dw, db have the shapes of x, w,
+ * x is rows x n_in, w is n_in x n_out, b holds n_out elements, y is rows x n_out; dx, dw, db have the shapes of x, w,
  * b. Leading axes ("stack") make many layers of one size a single call. fa_dense_forward_f32 reads x, w, b
  * and writes y and saved. fa_dense_backward_f32 reads x, w, saved, grad_y and writes those of dx, dw, db
  * whose data is not null:
@@ -209,7 +239,7 @@ FA_API void fa_set_parallel_for(fa_parallel_for run, void *context);
  *
  * Both compute tile by tile, in a workspace that the caller owns; fa_dense_workspace_f32 returns its size in
  * bytes. No result may overlap another array, with these exceptions: saved is y where the output is saved,
- * and dx may be x, or grad_y if in == out. Results have the same bits whatever the number of threads. */
+ * and dx may be x, or grad_y if n_in == n_out. Results have the same bits whatever the number of threads. */
 
 /* sgemm and dgemm of a BLAS with Fortran's interface, cast to these types, and the size of its integers. If
  * the BLAS starts threads of its own, the last two get and set their number, and the library keeps it to one
@@ -227,7 +257,8 @@ typedef struct {
 } fa_blas;
 
 /* Arrays to read and to write. Strides count elements; those of the stack axes may be 0 to broadcast, and
- * `stack` may be null for an array that has none of these axes. Columns of results are 1 apart. */
+ * `stack` may be null for an array that has none of these axes. dx, dw and db are sums over the stack axes along
+ * which their stride is 0, and are 0 where such an axis has length 0. Columns of results are 1 apart. */
 typedef struct {
     const void *data;
     ptrdiff_t row, column;
@@ -250,7 +281,7 @@ typedef struct {
  * or larger than 4096. */
 typedef struct {
     size_t size; /* sizeof(fa_dense) */
-    size_t rows, in, out;
+    size_t rows, n_in, n_out;
     size_t stack_ndim;
     const size_t *stack_shape;
     int activation;             /* an id: FA_gelu ... */
@@ -334,6 +365,37 @@ FA_API int fa_dropout_f32(const float *x, float *y, size_t n, double p, uint64_t
 FA_API int fa_dropout_f64(const double *x, double *y, size_t n, double p, uint64_t seed, uint32_t step,
                           uint32_t layer, uint64_t first);
 
+/* Normalisation of rows x n arrays: y = h weight + bias, h = (x - mean)/sqrt(variance + eps), with the biased variance, of
+ * each row (layer norm), without a mean (RMS norm), or of each column (batch norm). The gradients are
+ *
+ *   grad_x = (g - mean(g) - h mean(g h))/sqrt(variance + eps), g = grad_y weight   (RMS norm: without mean(g))
+ *   grad_weight = sum over rows of grad_y h, grad_bias = sum over rows of grad_y
+ *
+ * weight, bias and each gradient may be null. In training batch norm replaces running statistics, unless they are null, by
+ * (1 - momentum) running + momentum of the batch, whose variance is the unbiased one; otherwise it uses them instead of
+ * the batch's. `workspace` holds 3 rows elements, of batch norm 5 n. y may be x; grad_x may be x or grad_y; other arrays
+ * must not overlap. Results have the same bits whatever the number of threads. FA_INVALID: a null pointer to an array that
+ * is needed; an impossible size; eps that is negative or not finite; in training, one row or momentum not in [0, 1]. */
+#define FA__NORMS_OF(T, dtype)                                                                              \
+    FA_API int fa_layer_norm_##dtype(const T *x, const T *weight, const T *bias, T *y, size_t rows,         \
+                                     size_t n, double eps);                                                 \
+    FA_API int fa_layer_norm_backward_##dtype(const T *grad_y, const T *x, const T *weight, T *grad_x,      \
+                                              T *grad_weight, T *grad_bias, double *workspace, size_t rows, \
+                                              size_t n, double eps);                                        \
+    FA_API int fa_rms_norm_##dtype(const T *x, const T *weight, T *y, size_t rows, size_t n, double eps);   \
+    FA_API int fa_rms_norm_backward_##dtype(const T *grad_y, const T *x, const T *weight, T *grad_x,        \
+                                            T *grad_weight, double *workspace, size_t rows, size_t n,       \
+                                            double eps);                                                    \
+    FA_API int fa_batch_norm_##dtype(const T *x, const T *weight, const T *bias, T *running_mean,           \
+                                     T *running_variance, T *y, double *workspace, size_t rows, size_t n,   \
+                                     int training, double momentum, double eps);                            \
+    FA_API int fa_batch_norm_backward_##dtype(const T *grad_y, const T *x, const T *weight,                 \
+                                              const T *running_mean, const T *running_variance, T *grad_x,  \
+                                              T *grad_weight, T *grad_bias, double *workspace, size_t rows, \
+                                              size_t n, int training, double eps);
+FA__NORMS_OF(float, f32)
+FA__NORMS_OF(double, f64)
+
 /* One step of training a classifier: forward, the softmax's cross-entropy of the last y, backward, and an optimiser's step.
  *
  * The layers are those of both passes: fa_network_forward_f32 and fa_network_backward_f32 read and write the same. The last
@@ -363,6 +425,7 @@ typedef struct {
 } fa_network_step;
 FA_API int fa_network_step_f32(const fa_network_step *step, void *workspace, size_t bytes);
 FA_API int fa_network_step_f64(const fa_network_step *step, void *workspace, size_t bytes);
+
 /* Health ----------------------------------------------------------------------------------------- */
 
 /* What the units of a layer do over a batch, by unit: sums and counts over the samples whose input and output are

@@ -60,8 +60,8 @@ static const fa_blas always = {
 
 /* largest difference from plain loops in double, of y, dx, dw, db */
 static double largest_error(const fa_dense *l, size_t size) {
-    ptrdiff_t rows = (ptrdiff_t)l->rows, in = (ptrdiff_t)l->in, out = (ptrdiff_t)l->out;
-    double *delta = calloc(l->rows * l->out + 1, sizeof(double)), worst = 0;
+    ptrdiff_t rows = (ptrdiff_t)l->rows, in = (ptrdiff_t)l->n_in, out = (ptrdiff_t)l->n_out;
+    double *delta = calloc(l->rows * l->n_out + 1, sizeof(double)), worst = 0;
     for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t o = 0; o < out; o++) {
             double z = get(l->b.data, size, o);
@@ -220,7 +220,7 @@ static void test_blas_always(void) {
         for (size_t size = sizeof(float); size <= sizeof(double); size *= 2) {
             int some = sizes[i][0] && sizes[i][1] && sizes[i][2], before = blas_calls;
             check_results(&always, i, size);
-            fa_dense l = {.rows = sizes[i][0], .in = sizes[i][1], .out = sizes[i][2]};
+            fa_dense l = {.rows = sizes[i][0], .n_in = sizes[i][1], .n_out = sizes[i][2]};
             check(blas_calls - before >= 3 * some, "y, dx and dw by the BLAS", &l);
         }
 }

@@ -141,8 +141,12 @@ def test_library_allocates_and_prints_nothing(library: Path) -> None:
 def test_header_is_plain_c_and_cpp(tmp_path: Path) -> None:
     (tmp_path / "one.c").write_text("#include <fastact.h>\nint main(void) { return fa_num_threads() < 1; }\n")
     include = f"-I{fa.get_include()}"
-    strict = ["-Wall", "-Wextra", "-Werror", include, str(tmp_path / "one.c")]
-    for language in (["cc", "-std=c99"], ["c++", "-x", "c++", "-std=c++11"]):
+    strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", include, str(tmp_path / "one.c")]
+    for language in (
+        ["cc", "-std=c99"],
+        ["c++", "-x", "c++", "-std=c++11"],
+        ["c++", "-x", "c++", "-std=c++17"],
+    ):
         subprocess.run([*language, *strict, "-c", "-o", str(tmp_path / "one.o")], check=True)
 
 
@@ -158,7 +162,7 @@ print("same")
 
 
 def test_shipped_library_from_a_shared_library(tmp_path: Path) -> None:
-    """What the package carries can be linked into another library, beside fastact's own in one process."""
+    """What the package carries can be linked to another library, which shares it with Python."""
     lines = ["#include <fastact.h>"]
     for name in fa.names():
         listed = "".join(f", {value!r}" for value in fa.get(name).parameters.values())
@@ -166,13 +170,6 @@ def test_shipped_library_from_a_shared_library(tmp_path: Path) -> None:
         lines.append(f"void call_{name}(const double *x, double *y, size_t n) {{ {body} }}")
     (tmp_path / "client.c").write_text("\n".join(lines) + "\n")
     made = str(tmp_path / "client.so")
-    command = [
-        "cc",
-        "-shared",
-        "-fPIC",
-        f"-I{fa.get_include()}",
-        str(tmp_path / "client.c"),
-        fa.get_library(),
-    ]
-    subprocess.run([*command, *LINK, "-o", made], check=True)
+    command = ["cc", "-shared", "-fPIC", *helpers.c_client(str(tmp_path / "client.c")), "-o", made]
+    subprocess.run(command, check=True)
     assert helpers.output_of(USE_ALL.format(made=made), FASTACT_ISA=fa.isa()) == "same"
