@@ -72,11 +72,13 @@ def write(path: Path, text: str) -> None:
 def write_declarations() -> None:
     """fastact.h for Cython: for clients, the functions behind that, and for the package's own modules."""
     declared = declarations.read()
-    integers = "from libc.stdint cimport int64_t, uint32_t, uint64_t"
-    extern = f'{integers}\n\ncdef extern from "fastact.h" nogil:\n{declarations.as_cython(declared)}\n'
+    extern = f'cdef extern from "fastact.h" nogil:\n{declarations.as_cython(declared)}\n'
     write(ROOT / "fastact/__init__.pxd", cython_api.as_definitions(declared))
     write(ROOT / GENERATED / "c_api.h", cython_api.as_table(declared))
-    write(ROOT / GENERATED / "fastact_header.pxd", extern)
+    write(
+        ROOT / GENERATED / "fastact_header.pxd",
+        f"from libc.stdint cimport int64_t, uint32_t, uint64_t\n\n{extern}",
+    )
 
 
 def copy_headers() -> None:

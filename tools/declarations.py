@@ -1,8 +1,8 @@
 """The declarations of fastact.h, read by the C preprocessor, for what is made from them.
 
 ``__init__.pxd`` (Cython) and ``fastact.cdef`` (cffi) are written from them when the package is built, and a
-test compares the snapshot of the ABI with them. The header keeps to a simple form: enums, structs, types
-of callbacks, and functions, one after the other.
+test compares the snapshot of the ABI with them. The header keeps to a simple form: enums, structs, functions
+and types of pointers to functions, one after the other.
 """
 
 from __future__ import annotations
@@ -127,10 +127,10 @@ def _in_c(declaration: Declaration) -> str:
     if isinstance(declaration, Struct):
         fields = " ".join(f"{field};" for field in declaration.fields)
         return f"typedef struct {{{fields}}} {declaration.name};"
-    arguments = f"({', '.join(declaration.arguments) or 'void'})"
+    arguments = ", ".join(declaration.arguments) or "void"
     if isinstance(declaration, Callback):
-        return f"typedef {declaration.result} (*{declaration.name}){arguments};"
-    return f"{declaration.result} {declaration.name}{arguments};"
+        return f"typedef {declaration.result} (*{declaration.name})({arguments});"
+    return f"{declaration.result} {declaration.name}({arguments});"
 
 
 # Cython -------------------------------------------------------------------------------------------
