@@ -1,7 +1,7 @@
 # The C library's dense layer as Cython declares it, the way to it, and SciPy's BLAS. Part of _dense.pyx.
 # Knows structs and capsules; does not know arrays.
 
-from fastact cimport fa_blas, fa_dense, fa_input, fa_network_step, fa_result
+from fastact_header cimport fa_blas, fa_dense, fa_input, fa_network_step, fa_result
 
 ctypedef void (*fa_gemm_function)() noexcept nogil
 ctypedef int (*fa_get_threads_function)() noexcept nogil
