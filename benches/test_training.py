@@ -1,6 +1,7 @@
-"""Optimisers, dropout and normalisation, with pytest-benchmark: see test_activations.py for its use."""
+"""One step of training, 64-128-10 at batch 32, gelu and softmax: fastact, NumPy, and the bare products.
 
-from __future__ import annotations
+To run and compare, see test_activations.py.
+"""
 
 from collections.abc import Callable
 
@@ -9,46 +10,64 @@ import pytest
 
 import fastact as fa
 
-SIZES = (10_000, 1_000_000)
-ARRAYS = np.random.default_rng(0).normal(size=(2, max(SIZES))).astype(np.float32)
-pytestmark = pytest.mark.benchmark(max_time=0.03, min_time=1e-4, min_rounds=5, disable_gc=True)
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(32, 64)).astype(np.float32)
+LABELS = RNG.integers(0, 10, 32)
 
 
-def numpy_adam(p: np.ndarray, g: np.ndarray) -> Callable[[], None]:
-    m, v = np.zeros_like(p), np.zeros_like(p)
+def network(optimizer: fa.optim.SGD | fa.optim.Adam) -> Callable[[], object]:
+    net = fa.Network.create([64, 128, 10], "gelu", output="softmax")
+    net.optimizer = optimizer
+    return lambda: net.step(X, LABELS)
+
+
+def numpy_step() -> Callable[[], object]:
+    """The same rule with NumPy's products and fastact's gelu."""
+    net = fa.Network.create([64, 128, 10], "gelu", output="softmax")
+    (w1, b1, _), (w2, b2, _) = net.layers
+    rows = np.arange(32)
 
     def step() -> None:
-        m[...] = 0.9 * m + 0.1 * g
-        v[...] = 0.999 * v + 0.001 * g * g
-        p[...] -= 1e-3 * m / (np.sqrt(v) + 1e-8)
+        z = X @ w1 + b1
+        h, d = fa.gelu.value_and_derivative(z)
+        logits = h @ w2 + b2
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        p[rows, LABELS] -= 1
+        p /= 32
+        back = (p @ w2.T) * d
+        w2[...] -= 1e-3 * (h.T @ p)
+        b2[...] -= 1e-3 * p.sum(axis=0)
+        w1[...] -= 1e-3 * (X.T @ back)
+        b1[...] -= 1e-3 * back.sum(axis=0)
 
     return step
 
 
-@pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize("name", ["SGD", "Adam", "Lion", "NumPy's Adam"])
-def test_optimizer(benchmark, name: str, n: int):
-    p, g = ARRAYS[0, :n].copy(), ARRAYS[1, :n]
-    if name == "NumPy's Adam":
-        benchmark(numpy_adam(p, g))
-    else:
-        optimizer = getattr(fa.optim, name)(lr=1e-6)
-        benchmark(optimizer.update, p, g)
+def products() -> Callable[[], object]:
+    """The five products of a step, in existing arrays."""
+    w1, w2, h, g = (
+        RNG.normal(size=s).astype(np.float32) for s in ((64, 128), (128, 10), (32, 128), (32, 10))
+    )
+    outs = [np.empty(s, np.float32) for s in ((32, 128), (32, 10), (32, 128), (128, 10), (64, 128))]
+    pairs = [(X, w1), (h, w2), (g, w2.T), (h.T, g), (X.T, h)]
+
+    def multiply() -> None:
+        for (a, b), out in zip(pairs, outs, strict=True):
+            np.matmul(a, b, out=out)
+
+    return multiply
 
 
-@pytest.mark.parametrize("n", SIZES)
-def test_dropout(benchmark, n: int):
-    out = np.empty_like(ARRAYS[0, :n])
-    benchmark(fa.dropout, ARRAYS[0, :n], 0.5, seed=0, out=out)
+CASES = {
+    "fastact SGD": lambda: network(fa.optim.SGD(lr=1e-3)),
+    "fastact Adam": lambda: network(fa.optim.Adam(lr=1e-3)),
+    "NumPy SGD": numpy_step,
+    "bare products": products,
+}
 
 
-@pytest.mark.parametrize("direction", ["forward", "backward"])
-@pytest.mark.parametrize("name", ["layer_norm", "rms_norm", "batch_norm"])
-def test_norm(benchmark, name: str, direction: str):
-    x, grad_y = ARRAYS[:, : 128 * 512].reshape(2, 128, 512)
-    weight = np.ones(512, np.float32)
-    norm = getattr(fa, name)
-    if direction == "forward":
-        benchmark(norm, x, weight)
-    else:
-        benchmark(norm.backward, grad_y, x, weight)
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.benchmark(group="step", min_rounds=200, disable_gc=True)
+def test_step(benchmark, name: str):
+    benchmark(CASES[name]())

@@ -15,7 +15,7 @@
  * may be the same array as an input (y == x), but may not overlap one otherwise. Arrays need the alignment of their
  * element type only. f'(x) is rounded before it is multiplied: where it overflows, grad_x is infinite. A call with a
  * null pointer, or with more elements than memory can hold, does nothing. Large calls use several threads: see
- * fa_set_num_threads.
+ * fa_set_num_threads. Threads that call need stacks of 32 KB, or more where a BLAS is passed that needs more.
  */
 #ifndef FASTACT_H
 #define FASTACT_H
@@ -198,7 +198,8 @@ typedef struct {
 } fa_blas;
 
 /* Arrays to read and to write. Strides count elements; those of the stack axes may be 0 to broadcast, and
- * `stack` may be null for an array that has none of these axes. Columns of results are 1 apart. */
+ * `stack` may be null for an array that has none of these axes. dx, dw and db are sums over the stack axes along
+ * which their stride is 0, and are 0 where such an axis has length 0. Columns of results are 1 apart. */
 typedef struct {
     const void *data;
     ptrdiff_t row, column;

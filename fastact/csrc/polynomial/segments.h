@@ -24,8 +24,8 @@
 #include "polynomial/exponential_tails.h"
 #endif
 
-#define FA__BLOCK 1024 /* elements after which the deferred inputs are computed: 4 or 8 KiB */
-#define FA__GROUP 4    /* vectors that share one test for inputs outside the table */
+#define FA__BLOCK 512 /* elements after which the deferred inputs are computed: up to 4 KiB of the stack */
+#define FA__GROUP 4                     /* vectors that share one test for inputs outside the table */
 #define FA__MANY 8 /* if one input in so many is outside, computing the tail of all is faster than packing */
 
 /* Below this, products of x are subnormal: they are rounded twice and are slow. */
@@ -283,10 +283,10 @@ FA_INLINE void fa__call_loop(fa__loop *loop, const real *x, real *y, char *const
 /* Computes the deferred inputs by another loop and stores the results where they belong. */
 static __attribute__((noinline)) void fa__compute_deferred(fa__deferred *deferred, real *y, fa__loop *outside,
                                                            char *const *params, int n_params) {
-    real found[FA__BLOCK + FA__WIDTH], *from = found;
+    const real *from = deferred->x;
     size_t padded = (deferred->count + FA__LANES - 1) / FA__LANES * FA__LANES;
     for (size_t i = deferred->count; i < padded; i++) deferred->x[i] = deferred->x[0];
-    fa__call_loop(outside, deferred->x, found, params, n_params, padded, 0);
+    fa__call_loop(outside, deferred->x, deferred->x, params, n_params, padded, 0);
     for (size_t i = 0; i < deferred->vectors; i++) {
         fa__unpack(y + deferred->at[i], deferred->mask[i], from);
         from += __builtin_popcount(deferred->mask[i]);
