@@ -44,7 +44,7 @@ def test_wrong_functions_exceed_their_bounds(name: str) -> None:
 
     wrong = list(rows.measure([name], 3, ours=little_wrong))
     assert any(not one.ok for one in wrong if one.dtype == "float32")
-    assert all(not one.ok for one in wrong if one.dtype == "float64")
+    assert all(not one.ok for one in wrong if one.dtype == "float64" and one.result == "f")
     assert all(one.ulp == np.inf for one in rows.measure([name], 1, ours=not_a_number))
 
 

@@ -19,6 +19,7 @@ from fastact.rowwise.functions import FUNCTIONS
 
 Exact = tuple[list[mpf], list[mpf]]  # values, and the terms whose ULP are the unit
 OURS = "fastact"
+_SPARSE = ("sparsemax", "entmax15", "hardmax")
 _DIGITS = 60  # beside those that exponentials of the elements take
 
 
@@ -67,6 +68,28 @@ def _of_function(name: str, x: Sequence[mpf], g: Sequence[mpf]) -> tuple[Exact, 
     return (p, p), ([sign * (a - b * dot) for a, b in zip(products, p, strict=True)], terms)
 
 
+def _of_sparse(name: str, x: Sequence[mpf], g: Sequence[mpf], digits: int) -> tuple[Exact, Exact]:
+    """Of y = max(z - t, 0)^power. An element's unit is at least 2^-digits of the largest one's."""
+    if name == "hardmax":
+        ones = [mpf(i == x.index(max(x))) for i in range(len(x))]
+        return (ones, ones), ([mpf(0)] * len(x), [mpf(0)] * len(x))
+    power = 1 if name == "sparsemax" else 2
+    z = [v / power for v in x]
+    for k in range(1, len(z) + 1):
+        first = sorted(z, reverse=True)[: k + 1]
+        mean = mp.fsum(first[:k]) / k
+        spread = mp.fsum((v - mean) ** 2 for v in first[:k])
+        threshold = mean - (mpf(1) / k if power == 1 else mp.sqrt(max(1 - spread, mpf(0)) / k))
+        if len(first) == k or threshold >= first[k]:
+            break
+    y = [max(v - threshold, mpf(0)) ** power for v in z]
+    slopes = [mpf(v > 0) if power == 1 else mp.sqrt(v) for v in y]
+    mean, largest = mp.fsum(map(mp.fmul, slopes, g)) / mp.fsum(slopes), max(map(abs, g))
+    units = [max(v, max(y) * mpf(2) ** -digits) for v in y]
+    gradient = [s * (v - mean) for s, v in zip(slopes, g, strict=True)]
+    return (y, units), (gradient, [s * largest for s in slopes])
+
+
 def _of_labels(name: str, x: Sequence[mpf], label: int) -> tuple[Exact, Exact]:
     p = _shares(x) if name == "softmax_cross_entropy" else [mpf(0)] * len(x)
     loss = [-mp.log(p[label])] if name == "softmax_cross_entropy" else [-x[label]]
@@ -96,7 +119,10 @@ def exact(name: str, x: Array, other: Array) -> tuple[Exact, Exact]:
     with mp.workdps(int(_DIGITS + np.abs(x).max())):
         row = [mpf(float(v)) for v in x]
         if name in FUNCTIONS:
-            return _of_function(name, row, [mpf(float(v)) for v in np.atleast_1d(other)])
+            grad_y = [mpf(float(v)) for v in np.atleast_1d(other)]
+            if name in _SPARSE:
+                return _of_sparse(name, row, grad_y, 24 if x.dtype == np.float32 else 40)
+            return _of_function(name, row, grad_y)
         if name in OF_LABELS:
             return _of_labels(name, row, int(other))
         both = [_of_element(name, a, mpf(float(b))) for a, b in zip(row, other, strict=True)]
