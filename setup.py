@@ -27,6 +27,7 @@ import stub  # noqa: E402
 import table  # noqa: E402
 
 CSRC = Path("fastact/csrc")
+LIBRARY = "fastact/lib/libfastact.so"
 REFERENCE = Path("fastact/evaluation/reference")
 OPENMP = os.environ.get("FASTACT_OPENMP", "1") != "0"
 CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -75,11 +76,23 @@ def copy_headers() -> None:
     shutil.copytree(ROOT / "include", ROOT / "fastact/include", dirs_exist_ok=True)
 
 
+def write_client_files() -> None:
+    """Declarations for cffi, and the files by which pkg-config and CMake find the header and the library."""
+    (ROOT / "fastact/include/fastact.cdef").write_text(declarations.as_c(declarations.read()) + "\n")
+    version = runpy.run_path(str(ROOT / "fastact/_version.py"))["__version__"]
+    for template in sorted((ROOT / "tools/clients").iterdir()):
+        folder = ROOT / "fastact/lib" / ("pkgconfig" if ".pc" in template.name else "cmake/fastact")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / template.name.removesuffix(".in")).write_text(
+            template.read_text().replace("@VERSION@", version)
+        )
+
+
 # The build ----------------------------------------------------------------------------------------
 
 
 class BuildWithLibrary(build_ext):  # type: ignore[misc]
-    """Compiles the C library into libfastact.a, ships it with the package, and links the skin to it."""
+    """Compiles the C library into libfastact.so, ships it with the package, and links _core to it."""
 
     parallel: int | None
 
@@ -94,28 +107,28 @@ class BuildWithLibrary(build_ext):  # type: ignore[misc]
             extension.extra_compile_args += self.debugging
 
     def build_extension(self, ext: Extension) -> None:
-        """Build the library first, then the extension that contains it; others reach it through that one."""
-        if ext.name != "fastact._core":
-            super().build_extension(ext)
-            return
-        library = self.build_library()
-        shipped = Path(self.build_lib, "fastact/lib")
-        shipped.mkdir(parents=True, exist_ok=True)
-        shutil.copy(library, shipped)
-        ext.extra_objects = [library]
+        """Build the library first, then the extension that is linked to it and gives others access."""
+        if ext.name == "fastact._core":
+            library = self.build_library()
+            self.mkpath(str(Path(self.build_lib, "fastact/lib")))
+            self.copy_file(str(library), str(Path(self.build_lib, LIBRARY)))
+            ext.extra_objects = [str(library)]
+            ext.extra_link_args += ["-Wl,-rpath,$ORIGIN/lib"]
         super().build_extension(ext)
 
     def copy_extensions_to_source(self) -> None:
         """For builds in place and editable installs: the library too goes where the sources are."""
-        shutil.copytree(Path(self.build_lib, "fastact/lib"), ROOT / "fastact/lib", dirs_exist_ok=True)
+        # the file is removed first: processes that use the old one keep it
+        self.copy_file(str(Path(self.build_lib, LIBRARY)), str(ROOT / LIBRARY))
         super().copy_extensions_to_source()
 
-    def build_library(self) -> str:
-        """Let make compile what has changed since the last build, and archive it."""
+    def build_library(self) -> Path:
+        """Let make compile what has changed since the last build, and link it."""
         folder = ROOT / "build" / ("c" if OPENMP else "c-serial")
-        command = ["make", "-s", f"-j{self.parallel}", "-C", str(ROOT / CSRC), f"BUILD={folder}"]
-        subprocess.run([*command, f"MACHINE={MACHINE}", f"OPENMP={int(OPENMP)}"], check=True)
-        return str(folder / "libfastact.a")
+        command = ["make", "-s", f"-j{self.parallel}", "-C", str(ROOT / CSRC), f"BUILD={folder}", "shared"]
+        stripped = [] if self.debug else ["LDFLAGS=-s"]
+        subprocess.run([*command, f"MACHINE={MACHINE}", f"OPENMP={int(OPENMP)}", *stripped], check=True)
+        return folder / "libfastact.so"
 
 
 def extension(name: str, *sources: str) -> Extension:
@@ -128,7 +141,7 @@ def extension(name: str, *sources: str) -> Extension:
         include_dirs=["include", str(CSRC), "fastact", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         extra_compile_args=["-O2", "-fvisibility=hidden", *(flags["CFLAGS_COMMON"] if sources else [])],
-        extra_link_args=flags["LIBS_OPENMP"] if OPENMP else ["-lpthread", "-lm"],
+        extra_link_args=["-lm"],
         depends=[
             str(p)
             for p in [*CSRC.rglob("*.*"), *Path("include").rglob("*.*"), *Path("fastact").rglob("*.[ph]*")]
@@ -140,6 +153,7 @@ if __name__ == "__main__":
     write_stub()
     write_pxd()
     copy_headers()
+    write_client_files()
     modules = cythonize(
         [
             extension("_core"),

@@ -197,5 +197,9 @@ def get_include() -> str:
 
 
 def get_library() -> str:
-    """Path of the static library ``libfastact.a``; link it with ``-fopenmp -lm -lpthread``."""
-    return str(Path(__file__).parent / "lib" / "libfastact.a")
+    """Path of the shared library ``libfastact.so``, which this package itself uses.
+
+    ``python -m fastact config`` prints the options with which a C compiler includes the header and links
+    to the library.
+    """
+    return str(Path(__file__).parent / "lib" / "libfastact.so")

@@ -1,7 +1,8 @@
 /* fastact: neural-network activations, forward and backward, on the CPU.
  *
  * This is the whole public C API. No function allocates memory, sets errno, raises a signal or changes the caller's
- * floating-point state. Link with libfastact.a, -lm, -fopenmp, -lpthread.
+ * floating-point state. "python -m fastact config --cflags --libs" prints how to
+ * compile and link with it.
  *
  * For each activation NAME of fastact/activations.def, and for _f32 (float) and _f64 (double):
  *
@@ -29,7 +30,8 @@
 extern "C" {
 #endif
 
-#if defined(__GNUC__)
+#if defined(FA_API) /* as nothing, where the library itself is compiled to be linked statically */
+#elif defined(__GNUC__)
 #define FA_API __attribute__((visibility("default")))
 #else
 #define FA_API
@@ -75,7 +77,7 @@ enum {
 };
 
 /* What a dense layer keeps for its backward pass: nothing (inference, or f' is constant); its input x w + b; its output y;
- * or one bit per element, where f' has two values: (out + 7)/8 bytes per row, the first column in the lowest bit. */
+ * or one bit per element, where f' has two values: (n_out + 7)/8 bytes per row, the first column in the lowest bit. */
 typedef enum { FA_SAVE_NOTHING, FA_SAVE_INPUT, FA_SAVE_OUTPUT, FA_SAVE_BIT_MASK } fa_saving;
 
 /* An activation, described. The caller sets `size`; the strings and arrays belong to the library. */
@@ -201,7 +203,7 @@ FA_API void fa_set_num_threads(int n);
 
 /* A dense layer: y = f(x w + b), and back.
  *
- * x is rows x in, w is in x out, b holds out elements, y is rows x out; dx, dw, db have the shapes of x, w,
+ * x is rows x n_in, w is n_in x n_out, b holds n_out elements, y is rows x n_out; dx, dw, db have the shapes of x, w,
  * b. Leading axes ("stack") make many layers of one size a single call. fa_dense_forward_f32 reads x, w, b
  * and writes y and saved. fa_dense_backward_f32 reads x, w, saved, grad_y and writes those of dx, dw, db
  * whose data is not null:
@@ -210,7 +212,7 @@ FA_API void fa_set_num_threads(int n);
  *
  * Both compute tile by tile, in a workspace that the caller owns; fa_dense_workspace_f32 returns its size in
  * bytes. No result may overlap another array, with these exceptions: saved is y where the output is saved,
- * and dx may be x, or grad_y if in == out. Results have the same bits whatever the number of threads. */
+ * and dx may be x, or grad_y if n_in == n_out. Results have the same bits whatever the number of threads. */
 
 /* sgemm and dgemm of a BLAS with Fortran's interface, cast to these types, and the size of its integers. If
  * the BLAS starts threads of its own, the last two get and set their number, and the library keeps it to one
@@ -226,7 +228,8 @@ typedef struct {
 } fa_blas;
 
 /* Arrays to read and to write. Strides count elements; those of the stack axes may be 0 to broadcast, and
- * `stack` may be null for an array that has none of these axes. Columns of results are 1 apart. */
+ * `stack` may be null for an array that has none of these axes. dx, dw and db are sums over the stack axes along
+ * which their stride is 0, and are 0 where such an axis has length 0. Columns of results are 1 apart. */
 typedef struct {
     const void *data;
     ptrdiff_t row, column;
@@ -249,7 +252,7 @@ typedef struct {
  * or larger than 4096. */
 typedef struct {
     size_t size; /* sizeof(fa_dense) */
-    size_t rows, in, out;
+    size_t rows, n_in, n_out;
     size_t stack_ndim;
     const size_t *stack_shape;
     int activation;             /* an id: FA_gelu ... */

@@ -1,7 +1,8 @@
 """The declarations of fastact.h, read by the C preprocessor, for what is made from them.
 
-``__init__.pxd`` (Cython) is written from them when the package is built, and a test compares the snapshot of
-the ABI with them. The header keeps to a simple form: enums, structs and functions, one after the other.
+``__init__.pxd`` (Cython) and ``fastact.cdef`` (cffi) are written from them when the package is built, and a
+test compares the snapshot of the ABI with them. The header keeps to a simple form: enums, structs and
+functions, one after the other.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-_KEYWORDS = {"in": "n_in"}  # of Python, which Cython cannot have as names
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,24 @@ def _values(text: str) -> dict[str, int]:
     return values
 
 
+# cffi ---------------------------------------------------------------------------------------------
+
+
+def as_c(declarations: list[Declaration]) -> str:
+    """The declarations in C without a preprocessor, as cffi reads them."""
+    return "\n".join(_in_c(declaration) for declaration in declarations)
+
+
+def _in_c(declaration: Declaration) -> str:
+    if isinstance(declaration, Enum):
+        values = ", ".join(f"{name} = {value}" for name, value in declaration.values.items())
+        return f"typedef enum {{{values}}} {declaration.name};" if declaration.name else f"enum {{{values}}};"
+    if isinstance(declaration, Struct):
+        fields = " ".join(f"{field};" for field in declaration.fields)
+        return f"typedef struct {{{fields}}} {declaration.name};"
+    return f"{declaration.result} {declaration.name}({', '.join(declaration.arguments) or 'void'});"
+
+
 # Cython -------------------------------------------------------------------------------------------
 
 
@@ -121,8 +139,4 @@ def _fields(field: str) -> list[str]:
         return [field.replace("(void)", "()") + " noexcept nogil"]
     first, *others = (part.strip() for part in field.split(","))
     kind, name = re.fullmatch(r"(.*?[ *])(\w+(?:\[\w+\])?)", first).groups()  # type: ignore[union-attr]
-    return [f"{kind}{_renamed(each)}" for each in (name, *others)]
-
-
-def _renamed(name: str) -> str:
-    return f'{_KEYWORDS[name]} "{name}"' if name in _KEYWORDS else name
+    return [f"{kind}{each}" for each in (name, *others)]

@@ -31,8 +31,9 @@ class Network(NetworkBase):
         Each o is the next layer's i. All arrays are float32, or all float64; they are copied.
     output : str
         What is applied to the last layer's result, and the loss: ``"softmax"`` with
-        ``softmax_cross_entropy``, ``"identity"`` with ``mse``, or the name of a loss. :meth:`forward` and
-        :meth:`predict` return what the output gives, such as probabilities.
+        ``softmax_cross_entropy``, ``"sigmoid"`` with ``sigmoid_binary_cross_entropy``, ``"identity"`` with
+        ``mse``. Or the name of a loss: ``poisson`` has the exponential, others that are not named here have
+        the identity. :meth:`forward` and :meth:`predict` return what the output gives, such as probabilities.
     seed : int or None
         Of the order of samples in :meth:`fit`. None: another one each time.
 

@@ -92,8 +92,8 @@ static void *forward(void *unused) {
     const fa_blas blas = {sizeof blas, sgemm, sgemm, 32, get_threads, set_threads};
     const fa_dense layer = {.size = sizeof layer,
                             .rows = SIDE,
-                            .in = SIDE,
-                            .out = SIDE,
+                            .n_in = SIDE,
+                            .n_out = SIDE,
                             .activation = FA_gelu,
                             .saving = FA_SAVE_INPUT,
                             .x = {x, SIDE, 1, 0},

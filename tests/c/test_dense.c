@@ -57,8 +57,8 @@ static const fa_blas blas_64 = {
 
 /* largest difference from plain loops in double, of y, dx, dw, db */
 static double largest_error(const fa_dense *l, size_t size) {
-    ptrdiff_t rows = (ptrdiff_t)l->rows, in = (ptrdiff_t)l->in, out = (ptrdiff_t)l->out;
-    double *delta = calloc(l->rows * l->out + 1, sizeof(double)), worst = 0;
+    ptrdiff_t rows = (ptrdiff_t)l->rows, in = (ptrdiff_t)l->n_in, out = (ptrdiff_t)l->n_out;
+    double *delta = calloc(l->rows * l->n_out + 1, sizeof(double)), worst = 0;
     for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t o = 0; o < out; o++) {
             double z = get(l->b.data, size, o);

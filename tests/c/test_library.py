@@ -143,8 +143,12 @@ def test_library_allocates_and_prints_nothing(library: Path) -> None:
 def test_header_is_plain_c_and_cpp(tmp_path: Path) -> None:
     (tmp_path / "one.c").write_text("#include <fastact.h>\nint main(void) { return fa_num_threads() < 1; }\n")
     include = f"-I{fa.get_include()}"
-    strict = ["-Wall", "-Wextra", "-Werror", include, str(tmp_path / "one.c")]
-    for language in (["cc", "-std=c99"], ["c++", "-x", "c++", "-std=c++11"]):
+    strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", include, str(tmp_path / "one.c")]
+    for language in (
+        ["cc", "-std=c99"],
+        ["c++", "-x", "c++", "-std=c++11"],
+        ["c++", "-x", "c++", "-std=c++17"],
+    ):
         subprocess.run([*language, *strict, "-c", "-o", str(tmp_path / "one.o")], check=True)
 
 
@@ -160,7 +164,7 @@ print("same")
 
 
 def test_shipped_library_from_a_shared_library(tmp_path: Path) -> None:
-    """What the package carries can be linked into another library, beside fastact's own in one process."""
+    """What the package carries can be linked to another library, which shares it with Python."""
     lines = ["#include <fastact.h>"]
     for name in fa.names():
         listed = "".join(f", {value!r}" for value in fa.get(name).parameters.values())
@@ -168,15 +172,8 @@ def test_shipped_library_from_a_shared_library(tmp_path: Path) -> None:
         lines.append(f"void call_{name}(const double *x, double *y, size_t n) {{ {body} }}")
     (tmp_path / "client.c").write_text("\n".join(lines) + "\n")
     made = str(tmp_path / "client.so")
-    command = [
-        "cc",
-        "-shared",
-        "-fPIC",
-        f"-I{fa.get_include()}",
-        str(tmp_path / "client.c"),
-        fa.get_library(),
-    ]
-    subprocess.run([*command, *LINK, "-o", made], check=True)
+    command = ["cc", "-shared", "-fPIC", *helpers.c_client(str(tmp_path / "client.c")), "-o", made]
+    subprocess.run(command, check=True)
     assert helpers.output_of(USE_ALL.format(made=made), FASTACT_ISA=fa.isa()) == "same"
 
 
@@ -200,8 +197,8 @@ def test_cython_client(tmp_path: Path) -> None:
     folder = str(helpers.ROOT)
     subprocess.run([sys.executable, "-m", "cython", "-I", folder, "client.pyx"], cwd=tmp_path, check=True)
     python_include = sysconfig.get_path("include")
-    command = ["cc", "-shared", "-fPIC", f"-I{python_include}", f"-I{fa.get_include()}", "client.c"]
-    subprocess.run([*command, fa.get_library(), *LINK, "-o", "client.so"], cwd=tmp_path, check=True)
+    command = ["cc", "-shared", "-fPIC", f"-I{python_include}", *helpers.c_client("client.c")]
+    subprocess.run([*command, "-o", "client.so"], cwd=tmp_path, check=True)
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport client, numpy as np, fastact as fa\n"
         f"x, y = np.linspace(-9, 9, 1001), np.zeros(1001)\nclient.call(x, y)\nassert client.threads() >= 1\n"

@@ -14,7 +14,6 @@ import fastact as fa
 
 pytestmark = pytest.mark.once
 
-LINK = ["-fopenmp", "-lm", "-lpthread"]
 CHECKS = {
     "test_dense": 1000,
     "test_dense_arguments": 300,
@@ -31,8 +30,8 @@ CHECKS = {
 def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("program") / request.param
     source = Path(__file__).parent / f"{request.param}.c"
-    command = ["cc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{fa.get_include()}", str(source)]
-    subprocess.run([*command, fa.get_library(), *LINK, "-o", str(made)], check=True)
+    command = ["cc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", *helpers.c_client(str(source))]
+    subprocess.run([*command, "-lm", "-o", str(made)], check=True)
     return made
 
 

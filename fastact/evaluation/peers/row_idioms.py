@@ -38,6 +38,40 @@ def _quiet_softmax(x: Any) -> Any:
     return e / (np.exp(-most) + e.sum(-1, keepdims=True))
 
 
+def _sparsemax(x: Any) -> Any:
+    """By sorting: Martins and Astudillo (2016), algorithm 1."""
+    z = -np.sort(-x, -1)
+    k = np.arange(1, x.shape[-1] + 1)
+    thresholds = (np.cumsum(z, -1) - 1) / k
+    count = (z > thresholds).sum(-1, keepdims=True)
+    return np.maximum(x - np.take_along_axis(thresholds, count - 1, -1), 0).astype(x.dtype)
+
+
+def _entmax15(x: Any) -> Any:
+    """By sorting: Peters, Niculae and Martins (2019), algorithm 2."""
+    x = (x - x.max(-1, keepdims=True)) / 2
+    z = -np.sort(-x, -1)
+    k = np.arange(1, x.shape[-1] + 1)
+    mean, squares = np.cumsum(z, -1) / k, np.cumsum(z * z, -1) / k
+    thresholds = mean - np.sqrt(np.maximum(1 / k - (squares - mean * mean), 0))
+    count = (z > thresholds).sum(-1, keepdims=True)
+    return (np.maximum(x - np.take_along_axis(thresholds, count - 1, -1), 0) ** 2).astype(x.dtype)
+
+
+def _from_slopes(g: Any, s: Any) -> Any:
+    return s * (g - (g * s).sum(-1, keepdims=True) / s.sum(-1, keepdims=True))
+
+
+def _support(y: Any) -> Any:
+    return (y > 0).astype(y.dtype)
+
+
+def _hardmax(x: Any) -> Any:
+    y = np.zeros_like(x)
+    np.put_along_axis(y, x.argmax(-1, keepdims=True), 1, -1)
+    return y
+
+
 def _softmax_cross_entropy(x: Any, labels: Any) -> Any:
     p, rows = _softmax(x), np.arange(len(x))
     loss = -np.log(p[rows, labels]).mean()
@@ -96,6 +130,15 @@ NUMPY: dict[tuple[str, str], Callable[..., Any]] = {
     ("log_softmax", "backward_from_output"): lambda g, y: g - np.exp(y) * g.sum(-1, keepdims=True),
     ("logsumexp", "forward"): _logsumexp,
     ("logsumexp", "backward"): lambda g, x: g[:, np.newaxis] * _softmax(x),
+    ("sparsemax", "forward"): _sparsemax,
+    ("sparsemax", "backward"): lambda g, x: _from_slopes(g, _support(_sparsemax(x))),
+    ("sparsemax", "backward_from_output"): lambda g, y: _from_slopes(g, _support(y)),
+    ("entmax15", "forward"): _entmax15,
+    ("entmax15", "backward"): lambda g, x: _from_slopes(g, np.sqrt(_entmax15(x))),
+    ("entmax15", "backward_from_output"): lambda g, y: _from_slopes(g, np.sqrt(y)),
+    ("hardmax", "forward"): _hardmax,
+    ("hardmax", "backward"): lambda g, x: np.zeros_like(x),
+    ("hardmax", "backward_from_output"): lambda g, y: np.zeros_like(y),
     ("softmax_cross_entropy", "value_and_gradient"): _softmax_cross_entropy,
     ("nll", "value_and_gradient"): _nll,
     ("sigmoid_binary_cross_entropy", "value_and_gradient"): _binary,
