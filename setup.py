@@ -22,6 +22,7 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "tools"))
+import cython_api  # noqa: E402
 import declarations  # noqa: E402
 import stub  # noqa: E402
 import table  # noqa: E402
@@ -31,11 +32,7 @@ LIBRARY = "fastact/lib/libfastact.so"
 REFERENCE = Path("fastact/evaluation/reference")
 OPENMP = os.environ.get("FASTACT_OPENMP", "1") != "0"
 CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-PXD_HEAD = """# The C API for Cython, made from fastact.h when the package is built.
-
-from libc.stdint cimport int64_t, uint32_t, uint64_t
-
-"""
+GENERATED = Path("build/generated")  # what only the build reads
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
 
 
@@ -65,10 +62,23 @@ def write_stub() -> None:
     (ROOT / "fastact/__init__.pyi").write_text(made)
 
 
-def write_pxd() -> None:
-    """fastact/__init__.pxd: the declarations of fastact.h as Cython writes them."""
-    found = declarations.as_cython(declarations.read())
-    (ROOT / "fastact/__init__.pxd").write_text(f'{PXD_HEAD}cdef extern from "fastact.h" nogil:\n{found}\n')
+def write(path: Path, text: str) -> None:
+    """A file, if it is not there yet with this text: what depends on it is not built again in vain."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def write_declarations() -> None:
+    """fastact.h for Cython: for clients, the functions behind that, and for the package's own modules."""
+    declared = declarations.read()
+    extern = f'cdef extern from "fastact.h" nogil:\n{declarations.as_cython(declared)}\n'
+    write(ROOT / "fastact/__init__.pxd", cython_api.as_definitions(declared))
+    write(ROOT / GENERATED / "c_api.h", cython_api.as_table(declared))
+    write(
+        ROOT / GENERATED / "fastact_header.pxd",
+        f"from libc.stdint cimport int64_t, uint32_t, uint64_t\n\n{extern}",
+    )
 
 
 def copy_headers() -> None:
@@ -138,7 +148,7 @@ def extension(name: str, *sources: str) -> Extension:
     return Extension(
         f"fastact.{name}",
         [f"fastact/{path}.pyx", *sources],
-        include_dirs=["include", str(CSRC), "fastact", numpy.get_include()],
+        include_dirs=["include", str(CSRC), "fastact", str(GENERATED), numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         extra_compile_args=["-O2", "-fvisibility=hidden", *(flags["CFLAGS_COMMON"] if sources else [])],
         extra_link_args=["-lm"],
@@ -151,7 +161,7 @@ def extension(name: str, *sources: str) -> Extension:
 
 if __name__ == "__main__":
     write_stub()
-    write_pxd()
+    write_declarations()
     copy_headers()
     write_client_files()
     modules = cythonize(
@@ -164,6 +174,7 @@ if __name__ == "__main__":
             extension("_health"),
             extension("evaluation._measure", "fastact/evaluation/measure.c"),
             extension("evaluation._reference", *sorted(map(str, REFERENCE.glob("*.c")))),
-        ]
+        ],
+        include_path=[str(GENERATED)],
     )  # type: ignore[no-untyped-call]
     setup(ext_modules=modules, cmdclass={"build_ext": BuildWithLibrary})

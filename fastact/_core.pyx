@@ -28,6 +28,15 @@ health_functions = PyCapsule_New(<void *>library.health, "fastact._core.health_f
 dense_entries = PyCapsule_New(<void *>library.dense, "fastact._core.dense_entries", NULL)
 parallel_for = PyCapsule_New(<void *>library.parallel_for, "fastact._core.parallel_for", NULL)
 
+def c_functions():
+    """The functions of the C API as Cython, SciPy and numba look them up: name -> capsule named by its signature."""
+    found = {}
+    for i in range(EXPORTED_BYTES // sizeof(exported_function)):
+        exported = &fa__exported[i]
+        found[exported.name.decode()] = PyCapsule_New(exported.function, exported.signature, NULL)
+    return found
+
+
 cdef class DefaultEnvironment:
     """A context with the default floating-point environment, as C kernels run in: round to nearest, subnormal
     numbers kept. Exception flags raised within are lost."""

@@ -13,6 +13,14 @@ cdef extern from "fastact.h" nogil:
     int fa_num_threads()
     void fa_set_num_threads(int n)
 
+cdef extern from "c_api.h" nogil:
+    ctypedef struct exported_function "struct fa__exported":
+        const char *name
+        const char *signature
+        void *function
+    const exported_function fa__exported[1]
+    enum: EXPORTED_BYTES "sizeof fa__exported"
+
 cdef extern from "elementwise/call.h" nogil:
     enum: FA__ENTRIES, FA__MAX_OPERANDS, FA__MAX_DIMS, FA__MAX_PARAMS
     enum: FA__F32, FA__F64, FA__F16
@@ -55,7 +63,7 @@ cdef extern from "elementwise/call.h" nogil:
 
 cdef extern from "platform/thread_limits.h" nogil:
     ctypedef struct fa__thread_limits:
-        int set, environment, openmp, affinity, cgroup
+        int set, here, environment, openmp, affinity, cgroup
 
 cdef extern from "platform/fenv.h" nogil:
     ctypedef struct fa__fenv:

@@ -29,7 +29,8 @@ def thread_limits():
     """The bounds on the number of threads by source, 0 where a source sets none."""
     apply_thread_limit()
     limits = library.get_thread_limits()
-    return {"num_threads": library.thread_limit(), "set_num_threads": limits.set,
+    return {"num_threads": library.thread_limit(), "fa_set_num_threads_here": limits.here,
+            "set_num_threads": limits.set,
             "FASTACT_NUM_THREADS": limits.environment, "OpenMP": limits.openmp,
             "CPU affinity": limits.affinity, "cgroup quota": limits.cgroup}
 

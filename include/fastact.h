@@ -11,12 +11,19 @@
  *   fa_NAME_backward_f32             (grad_y, x, grad_x, n, ...)  grad_x = grad_y * f'(x); 0 where f'(x) is 0
  *   fa_NAME_value_and_derivative_f32 (x, y, d, n, ...)            both in one pass
  *   fa_NAME_backward_from_output_f32 (grad_y, y, grad_x, n, ...)  where f'(x) follows from y = f(x)
+ *   fa_NAME_scalar_f32               (x)                          f(x) of one number, with the default parameters
+ *   fa_NAME_derivative_scalar_f32    (x)                          f'(x), likewise
+ *   fa_NAME_scalar_with_f64          (x, parameters)              with the numbers at `parameters`; null: the defaults
+ *   fa_NAME_derivative_scalar_with_f64
  *
  * n is the number of elements; "..." are the activation's own parameters, by value, in the order of its entry. An output
  * may be the same array as an input (y == x), but may not overlap one otherwise. Arrays need the alignment of their
  * element type only. f'(x) is rounded before it is multiplied: where it overflows, grad_x is infinite. A call with a
  * null pointer, or with more elements than memory can hold, does nothing. Large calls use several threads: see
  * fa_set_num_threads. Threads that call need stacks of 32 KB, or more where a BLAS is passed that needs more.
+ *
+ * Functions of one number give the same bits as those of arrays; the forms with parameters, in double
+ * only, are what callbacks with user data have to be.
  */
 #ifndef FASTACT_H
 #define FASTACT_H
@@ -63,7 +70,13 @@ enum {
     FA_API void fa_##name##_value_and_derivative_##dtype(const T *x, T *y, T *d, size_t n args);         \
     FA_IF_OUTPUT(from, FA_API void fa_##name##_backward_from_output_##dtype(const T *grad_y, const T *y, \
                                                                             T *grad_x, size_t n args);)
+#define FA__SCALAR_PROTOTYPES(function)                \
+    FA_API float fa_##function##scalar_f32(float x);   \
+    FA_API double fa_##function##scalar_f64(double x); \
+    FA_API double fa_##function##scalar_with_f64(double x, void *parameters);
 #define FA_ACT(id, name, params, f, df, kinks, from, ...)                            \
+    FA__SCALAR_PROTOTYPES(name##_)                                                   \
+    FA__SCALAR_PROTOTYPES(name##_derivative_)                                        \
     FA__PROTOTYPES(name, float, f32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params), from) \
     FA__PROTOTYPES(name, double, f64, FA_EACH_PARAM(FA__DECLARE_DOUBLE, params), from)
 #include "fastact/activations.def"
@@ -199,6 +212,21 @@ FA_API int fa_set_isa(const char *name);
 FA_API int fa_num_threads(void);
 FA_API void fa_set_num_threads(int n);
 
+/* The same for calls of the calling thread only, in place of fa_set_num_threads; 0 ends it. */
+FA_API void fa_set_num_threads_here(int n);
+
+/* Threads of the client's own. run(context, task, data, count) has to call task(data) `count` times, on any threads, at
+ * once or one after the other, and to return when these calls have. It then takes the place of OpenMP's threads in the
+ * process, whose limit no longer counts; null restores them. What run leaves undone is done by the thread that calls the
+ * library, so run may return at once where its threads are busy; calls beyond `count` do nothing. Results have the same
+ * bits in any case.
+ *
+ * Threads that call the library at the same time call run at the same time. A task never calls run. Calls in progress end
+ * as they began, so `context` has to live as long as they do. A forked child has no run until it sets one. */
+typedef void (*fa_task)(void *data);
+typedef void (*fa_parallel_for)(void *context, fa_task task, void *data, size_t count);
+FA_API void fa_set_parallel_for(fa_parallel_for run, void *context);
+
 /* Dense layers ----------------------------------------------------------------------------------- */
 
 /* A dense layer: y = f(x w + b), and back.
@@ -216,8 +244,9 @@ FA_API void fa_set_num_threads(int n);
 
 /* sgemm and dgemm of a BLAS with Fortran's interface, cast to these types, and the size of its integers. If
  * the BLAS starts threads of its own, the last two get and set their number, and the library keeps it to one
- * during a call; they may be null. Where the library's own kernels are faster, they are used instead; without
- * a BLAS, always. */
+ * during a call; they may be null. Where the library's own kernels are faster, they are used instead, unless
+ * `always` is not 0; without a BLAS, and for strides that a BLAS cannot take, they are used in any case. A
+ * struct whose size ends before `always` has 0 there. */
 typedef struct {
     size_t size; /* sizeof(fa_blas) */
     void (*sgemm)(void);
@@ -225,6 +254,7 @@ typedef struct {
     int integer_bits; /* 32 or 64 */
     int (*get_threads)(void);
     void (*set_threads)(int);
+    size_t always;
 } fa_blas;
 
 /* Arrays to read and to write. Strides count elements; those of the stack axes may be 0 to broadcast, and
@@ -336,6 +366,37 @@ FA_API int fa_dropout_f32(const float *x, float *y, size_t n, double p, uint64_t
 FA_API int fa_dropout_f64(const double *x, double *y, size_t n, double p, uint64_t seed, uint32_t step,
                           uint32_t layer, uint64_t first);
 
+/* Normalisation of rows x n arrays: y = h weight + bias, h = (x - mean)/sqrt(variance + eps), with the biased variance, of
+ * each row (layer norm), without a mean (RMS norm), or of each column (batch norm). The gradients are
+ *
+ *   grad_x = (g - mean(g) - h mean(g h))/sqrt(variance + eps), g = grad_y weight   (RMS norm: without mean(g))
+ *   grad_weight = sum over rows of grad_y h, grad_bias = sum over rows of grad_y
+ *
+ * weight, bias and each gradient may be null. In training batch norm replaces running statistics, unless they are null, by
+ * (1 - momentum) running + momentum of the batch, whose variance is the unbiased one; otherwise it uses them instead of
+ * the batch's. `workspace` holds 3 rows elements, of batch norm 5 n. y may be x; grad_x may be x or grad_y; other arrays
+ * must not overlap. Results have the same bits whatever the number of threads. FA_INVALID: a null pointer to an array that
+ * is needed; an impossible size; eps that is negative or not finite; in training, one row or momentum not in [0, 1]. */
+#define FA__NORMS_OF(T, dtype)                                                                              \
+    FA_API int fa_layer_norm_##dtype(const T *x, const T *weight, const T *bias, T *y, size_t rows,         \
+                                     size_t n, double eps);                                                 \
+    FA_API int fa_layer_norm_backward_##dtype(const T *grad_y, const T *x, const T *weight, T *grad_x,      \
+                                              T *grad_weight, T *grad_bias, double *workspace, size_t rows, \
+                                              size_t n, double eps);                                        \
+    FA_API int fa_rms_norm_##dtype(const T *x, const T *weight, T *y, size_t rows, size_t n, double eps);   \
+    FA_API int fa_rms_norm_backward_##dtype(const T *grad_y, const T *x, const T *weight, T *grad_x,        \
+                                            T *grad_weight, double *workspace, size_t rows, size_t n,       \
+                                            double eps);                                                    \
+    FA_API int fa_batch_norm_##dtype(const T *x, const T *weight, const T *bias, T *running_mean,           \
+                                     T *running_variance, T *y, double *workspace, size_t rows, size_t n,   \
+                                     int training, double momentum, double eps);                            \
+    FA_API int fa_batch_norm_backward_##dtype(const T *grad_y, const T *x, const T *weight,                 \
+                                              const T *running_mean, const T *running_variance, T *grad_x,  \
+                                              T *grad_weight, T *grad_bias, double *workspace, size_t rows, \
+                                              size_t n, int training, double eps);
+FA__NORMS_OF(float, f32)
+FA__NORMS_OF(double, f64)
+
 /* One step of training a classifier: forward, the softmax's cross-entropy of the last y, backward, and an optimiser's step.
  *
  * The layers are those of both passes: fa_network_forward_f32 and fa_network_backward_f32 read and write the same. The last
@@ -365,6 +426,7 @@ typedef struct {
 } fa_network_step;
 FA_API int fa_network_step_f32(const fa_network_step *step, void *workspace, size_t bytes);
 FA_API int fa_network_step_f64(const fa_network_step *step, void *workspace, size_t bytes);
+
 /* Health ----------------------------------------------------------------------------------------- */
 
 /* What the units of a layer do over a batch, by unit: sums and counts over the samples whose input and output are

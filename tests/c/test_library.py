@@ -1,5 +1,5 @@
 """The C library by itself: built by make without Python, tested by a plain C program under every
-instruction set, and linked into C++, a shared library and a Cython module by others.
+instruction set, and linked into C++ and a shared library by others.
 
 Knows how a user would build; does not know any activation.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import helpers
@@ -175,33 +173,3 @@ def test_shipped_library_from_a_shared_library(tmp_path: Path) -> None:
     command = ["cc", "-shared", "-fPIC", *helpers.c_client(str(tmp_path / "client.c")), "-o", made]
     subprocess.run(command, check=True)
     assert helpers.output_of(USE_ALL.format(made=made), FASTACT_ISA=fa.isa()) == "same"
-
-
-CLIENT = """
-# cython: language_level=3
-cimport fastact
-
-def call(const double[::1] x, double[::1] y):
-    fastact.fa_{name}_f64(&x[0], &y[0], <size_t>x.shape[0]{parameters})
-
-def threads():
-    return fastact.fa_num_threads()
-"""
-
-
-def test_cython_client(tmp_path: Path) -> None:
-    """`cimport fastact` finds the generated declarations, and the shipped library satisfies them."""
-    name = max(fa.names(), key=lambda n: len(fa.get(n).parameters))
-    parameters = "".join(f", {value!r}" for value in fa.get(name).parameters.values())
-    (tmp_path / "client.pyx").write_text(CLIENT.format(name=name, parameters=parameters))
-    folder = str(helpers.ROOT)
-    subprocess.run([sys.executable, "-m", "cython", "-I", folder, "client.pyx"], cwd=tmp_path, check=True)
-    python_include = sysconfig.get_path("include")
-    command = ["cc", "-shared", "-fPIC", f"-I{python_include}", *helpers.c_client("client.c")]
-    subprocess.run([*command, "-o", "client.so"], cwd=tmp_path, check=True)
-    code = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport client, numpy as np, fastact as fa\n"
-        f"x, y = np.linspace(-9, 9, 1001), np.zeros(1001)\nclient.call(x, y)\nassert client.threads() >= 1\n"
-        f"assert y.tobytes() == fa.{name}(x).tobytes()"
-    )
-    helpers.output_of(code)

@@ -1,6 +1,4 @@
-"""Dense layers, row-wise functions and training from C: C programs linked to the shipped library,
-under every instruction set.
-"""
+"""The C API from C: programs linked to the shipped library, under every instruction set."""
 
 from __future__ import annotations
 
@@ -17,7 +15,9 @@ pytestmark = pytest.mark.once
 CHECKS = {
     "test_dense": 1000,
     "test_dense_arguments": 300,
+    "test_parallel_for": 0,  # most need two threads
     "test_rowwise": 300,
+    "test_scalars": 8000,
     "test_losses": 1000,
     "test_gated": 300,
     "test_training": 1000,

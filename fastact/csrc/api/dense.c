@@ -17,7 +17,8 @@ _Static_assert(sizeof(size_t) == 8, "sums of sizes that are within the limit bel
 #define MOST_STRUCT 4096
 #define FIRST_DENSE (offsetof(fa_dense, blas) + sizeof(const fa_blas *))
 #define FIRST_BLAS (offsetof(fa_blas, set_threads) + sizeof(void (*)(int)))
-_Static_assert(FIRST_DENSE == sizeof(fa_dense) && FIRST_BLAS == sizeof(fa_blas),
+_Static_assert(FIRST_DENSE == sizeof(fa_dense) && FIRST_BLAS == offsetof(fa_blas, always) &&
+                   offsetof(fa_blas, always) + sizeof(size_t) == sizeof(fa_blas),
                "a field was added: it must be read as 0 from structs whose size does not reach it");
 
 /* A struct's size: at least that of its first version. Fields of a later version must be 0, the value that

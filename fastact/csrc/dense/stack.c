@@ -237,7 +237,7 @@ int fa__run_stack(const fa_dense *layer, fa__dtype dtype, int backward, void *wo
     /* the limit on threads may have been raised since the workspace was made */
     if (r.slot_bytes > 0) r.slots = fa__smaller(r.slots, (bytes - skip) / r.slot_bytes);
     fa__blas_limit limit;
-    fa__limit_blas(&limit, r.first.kernel->prefer_blas ? layer->blas : 0);
+    fa__limit_blas(&limit, fa__wants_blas(r.first.kernel, layer->blas) ? layer->blas : 0);
     if (r.slots > 1)
         fa__parallel_for(run_slots, &r, r.slots, 1, 1);
     else

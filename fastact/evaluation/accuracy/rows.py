@@ -19,6 +19,7 @@ from fastact.rowwise.functions import FUNCTIONS
 
 Exact = tuple[list[mpf], list[mpf]]  # values, and the terms whose ULP are the unit
 OURS = "fastact"
+_SPARSE = ("sparsemax", "entmax15", "hardmax")
 _DIGITS = 60  # beside those that exponentials of the elements take
 
 
@@ -48,37 +49,8 @@ def _shares(x: Sequence[mpf], sign: int = 1, quiet: bool = False) -> list[mpf]:
     return [v / total for v in e]
 
 
-def _threshold(z: Sequence[mpf], power: int) -> mpf:
-    """tau for which max(z - tau, 0)**power sums to 1: that of the largest k elements, if these exceed it."""
-    descending, found = sorted(z, reverse=True), mpf(0)
-    for k in range(1, len(z) + 1):
-        mean = mp.fsum(descending[:k]) / k
-        room = 1 if power == 1 else 1 - mp.fsum((v - mean) ** 2 for v in descending[:k])
-        if room < 0 or descending[k - 1] <= (one := mean - mp.root(room / mpf(k), power)):
-            break
-        found = one
-    return found
-
-
-def _of_sparse(name: str, x: Sequence[mpf], g: Sequence[mpf]) -> tuple[Exact, Exact]:
-    """The value and the gradient of sparsemax, entmax15 and hardmax."""
-    if name == "hardmax":
-        first = [mpf(i == max(range(len(x)), key=x.__getitem__)) for i in range(len(x))]
-        return (first, first), ([mpf(0)] * len(x), [mpf(0)] * len(x))
-    power = 2 if name == "entmax15" else 1
-    z = [v / power for v in x]
-    tau = _threshold(z, power)
-    excess = [max(v - tau, mpf(0)) for v in z]
-    y, s = [v**power for v in excess], [v ** (power - 1) if v else v for v in excess]
-    mean = mp.fsum(a * b for a, b in zip(s, g, strict=True)) / mp.fsum(s)
-    gradient = [a * (b - mean) for a, b in zip(s, g, strict=True)]
-    return (y, y), (gradient, [a * max(map(abs, g)) for a in s])
-
-
 def _of_function(name: str, x: Sequence[mpf], g: Sequence[mpf]) -> tuple[Exact, Exact]:
     """The value and the gradient."""
-    if name in ("sparsemax", "entmax15", "hardmax"):
-        return _of_sparse(name, x, g)
     if name in ("log_softmax", "logsumexp"):
         p, log_sum = _shares(x), mp.log(mp.fsum(map(mp.exp, x)))
         if name == "logsumexp":
@@ -94,6 +66,28 @@ def _of_function(name: str, x: Sequence[mpf], g: Sequence[mpf]) -> tuple[Exact, 
     dot, largest = mp.fsum(products), max(map(abs, products))
     terms = [max(abs(a), b * largest) for a, b in zip(products, p, strict=True)]
     return (p, p), ([sign * (a - b * dot) for a, b in zip(products, p, strict=True)], terms)
+
+
+def _of_sparse(name: str, x: Sequence[mpf], g: Sequence[mpf], digits: int) -> tuple[Exact, Exact]:
+    """Of y = max(z - t, 0)^power. An element's unit is at least 2^-digits of the largest one's."""
+    if name == "hardmax":
+        ones = [mpf(i == x.index(max(x))) for i in range(len(x))]
+        return (ones, ones), ([mpf(0)] * len(x), [mpf(0)] * len(x))
+    power = 1 if name == "sparsemax" else 2
+    z = [v / power for v in x]
+    for k in range(1, len(z) + 1):
+        first = sorted(z, reverse=True)[: k + 1]
+        mean = mp.fsum(first[:k]) / k
+        spread = mp.fsum((v - mean) ** 2 for v in first[:k])
+        threshold = mean - (mpf(1) / k if power == 1 else mp.sqrt(max(1 - spread, mpf(0)) / k))
+        if len(first) == k or threshold >= first[k]:
+            break
+    y = [max(v - threshold, mpf(0)) ** power for v in z]
+    slopes = [mpf(v > 0) if power == 1 else mp.sqrt(v) for v in y]
+    mean, largest = mp.fsum(map(mp.fmul, slopes, g)) / mp.fsum(slopes), max(map(abs, g))
+    units = [max(v, max(y) * mpf(2) ** -digits) for v in y]
+    gradient = [s * (v - mean) for s, v in zip(slopes, g, strict=True)]
+    return (y, units), (gradient, [s * largest for s in slopes])
 
 
 def _of_labels(name: str, x: Sequence[mpf], label: int) -> tuple[Exact, Exact]:
@@ -125,7 +119,10 @@ def exact(name: str, x: Array, other: Array) -> tuple[Exact, Exact]:
     with mp.workdps(int(_DIGITS + np.abs(x).max())):
         row = [mpf(float(v)) for v in x]
         if name in FUNCTIONS:
-            return _of_function(name, row, [mpf(float(v)) for v in np.atleast_1d(other)])
+            grad_y = [mpf(float(v)) for v in np.atleast_1d(other)]
+            if name in _SPARSE:
+                return _of_sparse(name, row, grad_y, 24 if x.dtype == np.float32 else 40)
+            return _of_function(name, row, grad_y)
         if name in OF_LABELS:
             return _of_labels(name, row, int(other))
         both = [_of_element(name, a, mpf(float(b))) for a, b in zip(row, other, strict=True)]

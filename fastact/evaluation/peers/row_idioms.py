@@ -39,36 +39,35 @@ def _quiet_softmax(x: Any) -> Any:
 
 
 def _sparsemax(x: Any) -> Any:
-    """By sorting: Martins and Astudillo (2016), algorithm 1."""
     z = -np.sort(-x, -1)
-    k = np.arange(1, x.shape[-1] + 1)
-    thresholds = (np.cumsum(z, -1) - 1) / k
-    count = (z > thresholds).sum(-1, keepdims=True)
-    return np.maximum(x - np.take_along_axis(thresholds, count - 1, -1), 0).astype(x.dtype)
+    sums, k = np.cumsum(z, -1), np.arange(1, x.shape[-1] + 1)
+    count = (1 + k * z > sums).sum(-1, keepdims=True)
+    return np.maximum(x - (np.take_along_axis(sums, count - 1, -1) - 1) / count, 0)
+
+
+def _sparsemax_from_output(g: Any, y: Any) -> Any:
+    support = y > 0
+    return np.where(support, g - (g * support).sum(-1, keepdims=True) / support.sum(-1, keepdims=True), 0)
 
 
 def _entmax15(x: Any) -> Any:
-    """By sorting: Peters, Niculae and Martins (2019), algorithm 2."""
-    x = (x - x.max(-1, keepdims=True)) / 2
-    z = -np.sort(-x, -1)
-    k = np.arange(1, x.shape[-1] + 1)
-    mean, squares = np.cumsum(z, -1) / k, np.cumsum(z * z, -1) / k
-    thresholds = mean - np.sqrt(np.maximum(1 / k - (squares - mean * mean), 0))
-    count = (z > thresholds).sum(-1, keepdims=True)
-    return (np.maximum(x - np.take_along_axis(thresholds, count - 1, -1), 0) ** 2).astype(x.dtype)
+    z = (x - x.max(-1, keepdims=True)) / 2
+    falling, k = -np.sort(-z, -1), np.arange(1, x.shape[-1] + 1)
+    mean = np.cumsum(falling, -1) / k
+    spread = np.cumsum(falling**2, -1) - k * mean**2
+    threshold = mean - np.sqrt(np.maximum((1 - spread) / k, 0))
+    count = (threshold <= falling).sum(-1, keepdims=True)
+    return np.maximum(z - np.take_along_axis(threshold, count - 1, -1), 0) ** 2
 
 
-def _from_slopes(g: Any, s: Any) -> Any:
+def _entmax15_from_output(g: Any, y: Any) -> Any:
+    s = np.sqrt(y)
     return s * (g - (g * s).sum(-1, keepdims=True) / s.sum(-1, keepdims=True))
-
-
-def _support(y: Any) -> Any:
-    return (y > 0).astype(y.dtype)
 
 
 def _hardmax(x: Any) -> Any:
     y = np.zeros_like(x)
-    np.put_along_axis(y, x.argmax(-1, keepdims=True), 1, -1)
+    np.put_along_axis(y, x.argmax(-1)[..., np.newaxis], 1, -1)
     return y
 
 
@@ -131,11 +130,11 @@ NUMPY: dict[tuple[str, str], Callable[..., Any]] = {
     ("logsumexp", "forward"): _logsumexp,
     ("logsumexp", "backward"): lambda g, x: g[:, np.newaxis] * _softmax(x),
     ("sparsemax", "forward"): _sparsemax,
-    ("sparsemax", "backward"): lambda g, x: _from_slopes(g, _support(_sparsemax(x))),
-    ("sparsemax", "backward_from_output"): lambda g, y: _from_slopes(g, _support(y)),
+    ("sparsemax", "backward"): lambda g, x: _sparsemax_from_output(g, _sparsemax(x)),
+    ("sparsemax", "backward_from_output"): _sparsemax_from_output,
     ("entmax15", "forward"): _entmax15,
-    ("entmax15", "backward"): lambda g, x: _from_slopes(g, np.sqrt(_entmax15(x))),
-    ("entmax15", "backward_from_output"): lambda g, y: _from_slopes(g, np.sqrt(y)),
+    ("entmax15", "backward"): lambda g, x: _entmax15_from_output(g, _entmax15(x)),
+    ("entmax15", "backward_from_output"): _entmax15_from_output,
     ("hardmax", "forward"): _hardmax,
     ("hardmax", "backward"): lambda g, x: np.zeros_like(x),
     ("hardmax", "backward_from_output"): lambda g, y: np.zeros_like(y),
