@@ -16,6 +16,7 @@ COMMANDS = {
     "info": "show version, CPU, instruction set, threads and BLAS",
     "accuracy": "measure errors in ULP",
     "experiments": "put popular claims about activations to the test",
+    "config": "print how to compile and link with the C library",
     "plot": "draw activations and their derivatives",
 }
 

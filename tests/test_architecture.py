@@ -42,7 +42,7 @@ PYTHON_MAY = {
     "runtime": {"errors", "_core"},
     "arrays": {"errors", "_core"},
     "activations": {"errors", "ufuncs", "runtime", "_core"},
-    "rowwise": {"errors", "arrays", "_core", "_rowwise"},
+    "rowwise": {"errors", "arrays", "activations", "_core", "_rowwise", "_gated"},
     "dense": {"errors", "arrays", "ufuncs", "runtime", "activations", "_core", "_dense"},
     "health": {"errors", "arrays", "activations", "rowwise", "dense", "_core", "_health"},
     "training": {

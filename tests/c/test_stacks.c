@@ -173,6 +173,27 @@ static void test_dense(void) {
         }
 }
 
+/* Rows and losses --------------------------------------------------------------------------------- */
+
+static void *run_rows(void *answer) {
+    double total;
+    void *const *m = (void *const *)memory;
+    static int64_t labels[ROWS];
+    *(int *)answer = fa_softmax_f32(m[0], m[1], ROWS, COLUMNS, 1) |
+                     fa_log_softmax_backward_f64(m[0], m[1], m[2], ROWS, COLUMNS, 1) |
+                     fa_softmax_cross_entropy_f64(m[0], labels, 0, 0, m[3], m[1], ROWS, COLUMNS) |
+                     fa_nll_f32(m[0], labels, 0, m[3], m[1], ROWS, COLUMNS) |
+                     fa_sigmoid_binary_cross_entropy_f32(m[0], m[1], m[2], m[3], &total, m[4], 1, LONG, 1) |
+                     fa_kl_divergence_f64(m[0], m[1], m[2], m[3], &total, m[4], 1, STREAMED / 2);
+    return 0;
+}
+
+static void test_rows(void) {
+    int answer = 1;
+    check_stack(run_rows, &answer, "rows", "losses");
+    check(answer == FA_OK, "rows run", "losses", 0);
+}
+
 /* Health ------------------------------------------------------------------------------------------- */
 
 static void *run_health(void *argument) {
@@ -206,6 +227,7 @@ int main(void) {
     test_activations();
     test_streamed();
     test_dense();
+    test_rows();
     test_health();
     return report();
 }
