@@ -60,7 +60,8 @@ def test_every_direct_kernel_is_vectorised(build: ModuleType, tmp_path: Path) ->
     options = [*flags["CFLAGS_COMMON"], *flags["CFLAGS_GCC"], *flags[f"CFLAGS_{isa}"]]
     (tmp_path / "direct.c").write_text(
         "#include <math.h>\n#define FA_REAL double\n#define FA_ISA test\n#define FA_COMPENSATE 1\n"
-        '#define FA_HAVE_FMA\n#include "platform/kernel.h"\n#include "formulas/direct.h"\n'
+        '#define FA_HAVE_FMA\n#include "platform/kernel.h"\n#include "formulas/direct_periodic.h"\n'
+        '#include "formulas/direct_others.h"\n'
         "#define FA_DIRECT(name, direction, ...) \\\n"
         " void loop_##name##_##direction(const double *x, double *y, long n) { \\\n"
         '  _Pragma("omp simd") for (long k = 0; k < n; k++) y[k] = name##_##direction##_direct(x[k]); }\n'

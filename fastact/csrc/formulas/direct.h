@@ -224,14 +224,24 @@ FA_INLINE double gelu_tanh_derivative_direct(double x) {
 
 /* tanh ------------------------------------------------------------------------------------------- */
 
-/* m/(2 + m), m = exp(-2 abs x) - 1, negative; from 22 on tanh is 1 */
-FA_INLINE double tanh_forward_direct(double x) {
-    fa__direct_accurate e = fa__direct_exp_accurate(-2 * fa__min(fa__abs(x), 22));
+/* e^z - 1 as a pair, for z <= 0 */
+FA_INLINE fa__pair fa__direct_m(fa__direct_accurate e) {
     double whole = e.power - 1;
-    fa__pair m = fa__direct_sum_of(whole, e), bottom = fa__fast_sum(2, m.h);
+    fa__pair m = fa__direct_sum_of(whole, e);
     m.l += e.power - (whole + 1);
+    return m;
+}
+
+/* -tanh(abs x) = m/(2 + m), m = exp(-2 abs x) - 1; from 22 on tanh is 1 */
+FA_INLINE fa__direct_sum fa__direct_tanh(double x) {
+    fa__pair m = fa__direct_m(fa__direct_exp_accurate(-2 * fa__min(fa__abs(x), 22)));
+    fa__pair bottom = fa__fast_sum(2, m.h);
     bottom.l += m.l;
-    fa__direct_sum t = fa__direct_quotient(m, bottom);
+    return fa__direct_quotient(m, bottom);
+}
+
+FA_INLINE double tanh_forward_direct(double x) {
+    fa__direct_sum t = fa__direct_tanh(x);
     return fa__copysign(t.y + t.rest, x);
 }
 

@@ -5,6 +5,8 @@
 #include <math.h>
 
 #include "formulas/direct.h"
+#include "formulas/direct_others.h"
+#include "formulas/direct_periodic.h"
 #include "polynomial/blocks.h"
 
 /* Which inputs a direct formula covers: abs x <= limit, abs(x - root) >= width */
