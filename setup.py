@@ -32,7 +32,7 @@ OPENMP = os.environ.get("FASTACT_OPENMP", "1") != "0"
 CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 PXD_HEAD = """# The C API for Cython, made from fastact.h when the package is built.
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 """
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
@@ -145,6 +145,8 @@ if __name__ == "__main__":
             extension("_core"),
             extension("_dense"),
             extension("_rowwise"),
+            extension("_training"),
+            extension("_health"),
             extension("evaluation._measure", "fastact/evaluation/measure.c"),
             extension("evaluation._reference", *sorted(map(str, REFERENCE.glob("*.c")))),
         ]

@@ -22,11 +22,20 @@ Activations
     ufuncs         the NumPy ufuncs behind them
 Over whole rows (an axis)
     softmax, softmin, quiet_softmax, log_softmax, logsumexp    f(x), f.backward(grad_y, x)
-    softmax_cross_entropy    the loss of a classifier, and its gradient
+Losses
+    f(x, target), f.value_and_gradient(x, target)
+    softmax_cross_entropy, nll    of classifiers, over an axis
+    sigmoid_binary_cross_entropy, mse, huber, hinge, kl_divergence, poisson    of elements
 Dense layers
     dense, dense_forward, dense_backward, Network
 Training
+    Network.create, Network.step, Network.fit    networks with weights, and their training
     init           initial weights that fit the activation
+    optim          optimisers: SGD, Adam, AdamW, RMSProp, Adagrad, Lion
+    dropout        with masks that follow from seed and step
+Health
+    health         what the units of a layer do: active, saturated, dead
+    Health         the same for the layers of a network, with findings and advice
 Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
@@ -48,9 +57,12 @@ from fastact.activations.surrogate import surrogate as surrogate
 from fastact.dense.functions import dense as dense
 from fastact.dense.functions import dense_backward as dense_backward
 from fastact.dense.functions import dense_forward as dense_forward
-from fastact.dense.network import Network as Network
+from fastact.health.monitor import Health as Health
+from fastact.health.statistics import health as health
 from fastact.rowwise.cross_entropy import softmax_cross_entropy as softmax_cross_entropy
 from fastact.rowwise.functions import FUNCTIONS as _ROWWISE
+from fastact.rowwise.losses import LOSSES as _LOSSES
+from fastact.rowwise.nll import nll as nll
 from fastact.runtime import check_environment as _check_environment
 from fastact.runtime import get_include as get_include
 from fastact.runtime import get_library as get_library
@@ -61,6 +73,9 @@ from fastact.runtime import num_threads as num_threads
 from fastact.runtime import set_isa as set_isa
 from fastact.runtime import set_num_threads as set_num_threads
 from fastact.training import init as init
+from fastact.training import optim as optim
+from fastact.training.dropout import dropout as dropout
+from fastact.training.network import Network as Network
 
 _check_environment()
 
@@ -70,33 +85,40 @@ __all__: list[str] = []
 
 _PUBLIC = [
     "Activation",
+    "Health",
     "Network",
     "Saved",
     "aliases",
     "dense",
     "dense_backward",
     "dense_forward",
+    "dropout",
     "get",
     "get_include",
     "get_library",
     "get_num_threads",
+    "health",
     "init",
     "isa",
     "isas",
     "mixed",
     "names",
     "num_threads",
+    "optim",
     "set_isa",
     "set_num_threads",
     "surrogate",
     "ufuncs",
+    "nll",
     "softmax_cross_entropy",
     *names(),
     *aliases(),
     *_ROWWISE,
+    *_LOSSES,
 ]
 globals().update({name: get(name) for name in (*names(), *aliases())})
 globals().update(_ROWWISE)
+globals().update(_LOSSES)
 
 
 def __dir__() -> list[str]:

@@ -12,6 +12,8 @@ BACKWARD_FROM_OUTPUT: int
 BY_PARAMETER: int
 dense_entries: Any
 rowwise_functions: Any
+training_functions: Any
+health_functions: Any
 parallel_for: Any
 
 def entries() -> list[dict[str, Any]]: ...

@@ -23,6 +23,9 @@ include "_core_arrays.pxi"
 
 # Other extension modules use the copy of the C library, and its settings, that this module contains
 rowwise_functions = PyCapsule_New(<void *>&fa__rowwise_functions_for_python, "fastact._core.rowwise_functions", NULL)
+training_functions = PyCapsule_New(
+    <void *>&fa__training_functions_for_python, "fastact._core.training_functions", NULL)
+health_functions = PyCapsule_New(<void *>&fa__health_functions_for_python, "fastact._core.health_functions", NULL)
 dense_entries = PyCapsule_New(<void *>&fa__dense_entries, "fastact._core.dense_entries", NULL)
 parallel_for = PyCapsule_New(<void *>&fa__parallel_for, "fastact._core.parallel_for", NULL)
 

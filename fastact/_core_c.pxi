@@ -82,6 +82,15 @@ cdef extern from "api/rowwise.h" nogil:
         pass
     const fa__rowwise_functions fa__rowwise_functions_for_python
 
+cdef extern from "api/training.h" nogil:
+    ctypedef struct fa__training_functions:
+        pass
+    const fa__training_functions fa__training_functions_for_python
+cdef extern from "api/health.h" nogil:
+    ctypedef struct fa__health_functions:
+        pass
+    const fa__health_functions fa__health_functions_for_python
+
 cdef extern from "platform/fenv.h" nogil:
     ctypedef struct fa__fenv:
         pass

@@ -92,3 +92,6 @@ class Passes:
         need_dx: bool,
         accumulate: bool = False,
     ) -> tuple[Any, ...] | None: ...
+    def cross_entropy(
+        self, x: Any, labels: Any, weights: Array | None, gradients: tuple[Any, ...]
+    ) -> float | None: ...

@@ -8,6 +8,7 @@ fastact.dense, except by the direct functions below, which take plain arrays tha
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.ref cimport PyObject
+from libc.stdint cimport int64_t
 from libc.string cimport memset
 cimport numpy as cnp
 

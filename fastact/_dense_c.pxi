@@ -1,7 +1,7 @@
 # The C library's dense layer as Cython declares it, the way to it, and SciPy's BLAS. Part of _dense.pyx.
 # Knows structs and capsules; does not know arrays.
 
-from fastact cimport fa_blas, fa_dense, fa_input, fa_result
+from fastact cimport fa_blas, fa_dense, fa_input, fa_network_step, fa_result
 
 ctypedef void (*fa_gemm_function)() noexcept nogil
 ctypedef int (*fa_get_threads_function)() noexcept nogil
@@ -13,10 +13,12 @@ cdef extern from "elementwise/call.h" nogil:
 cdef extern from "api/dense.h" nogil:
     ctypedef int (*run_function)(const fa_dense *, size_t, int, void *, size_t) noexcept nogil
     ctypedef size_t (*size_function)(const fa_dense *, size_t, int) noexcept nogil
+    ctypedef int (*step_function)(const fa_network_step *, void *, size_t) noexcept nogil
     ctypedef int (*prefers_function)() noexcept nogil
     ctypedef struct fa__dense_functions:
         run_function run[2]
         size_function workspace[2]
+        step_function step[2]
         prefers_function prefers_blas
 
 cdef const fa__dense_functions *library = <const fa__dense_functions *>PyCapsule_GetPointer(

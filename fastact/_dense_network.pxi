@@ -202,9 +202,17 @@ cdef class Passes:
     cdef void set_backward(self, Block block, Kept kept, cnp.ndarray grad_y, dx, tuple dw, tuple db,
                            Block zeros) noexcept:
         cdef fa_dense *layers = <fa_dense *>block.data
-        cdef size_t i
         self.lay_out(kept.rows, kept.block.data, layers)
         self.connect(layers)
+        self.connect_gradients(block, kept.rows, dw, db, zeros)
+        set_input(&layers[self.count - 1].grad_y, grad_y, 2)
+        if dx is not None:
+            set_result(&layers[0].dx, <cnp.ndarray>dx, 2)
+
+    cdef void connect_gradients(self, Block block, size_t rows, tuple dw, tuple db, Block zeros) noexcept:
+        """Each layer reads the dx of the one after it."""
+        cdef fa_dense *layers = <fa_dense *>block.data
+        cdef size_t i
         for i in range(self.count):
             layers[i].accumulate = zeros is not None
             set_result(&layers[i].dw, <cnp.ndarray>dw[i], 2)
@@ -212,16 +220,75 @@ cdef class Passes:
                 layers[i].db.data = cnp.PyArray_DATA(<cnp.ndarray>db[i])
             if i > 0:
                 if zeros is None:
-                    layers[i].dx.data = block.data + self.header() + (i % 2) * self.between(kept.rows)
+                    layers[i].dx.data = block.data + self.header() + (i % 2) * self.between(rows)
                 else:
-                    layers[i].dx.data = zeros.data + i * self.between(kept.rows)
+                    layers[i].dx.data = zeros.data + i * self.between(rows)
                 layers[i].dx.row = self.width(i)
                 layers[i - 1].grad_y.data = layers[i].dx.data
                 layers[i - 1].grad_y.row = layers[i].dx.row
                 layers[i - 1].grad_y.column = 1
-        set_input(&layers[self.count - 1].grad_y, grad_y, 2)
-        if dx is not None:
-            set_result(&layers[0].dx, <cnp.ndarray>dx, 2)
+
+    # Training -------------------------------------------------------------------------------------
+
+    def cross_entropy(self, x, labels, weights, tuple gradients):
+        """The loss of softmax_cross_entropy, whose gradients are stored in `gradients`, (dw, db), of contiguous arrays;
+        None for arguments that are not plain arrays that fit. `weights` is of float64, or None: a mean."""
+        cdef Block block, kept
+        cdef size_t workspace = 0, rows, i
+        cdef double loss = 0
+        cdef double *losses
+        if not is_plain(x, 2, self.number) or not is_plain(labels, 1, cnp.NPY_INT64):
+            return None
+        rows = <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, 0)
+        if rows == 0 or not self.takes(x, rows, 0) or <size_t>cnp.PyArray_DIM(<cnp.ndarray>labels, 0) != rows:
+            return None
+        kept = take(self.free, self.places(rows, NULL, NULL, &losses) + rows * sizeof(double))
+        while True:
+            block = self.begin(rows, <cnp.ndarray>x, None, workspace)
+            self.places(rows, kept.data, <fa_dense *>block.data, &losses)
+            self.connect(<fa_dense *>block.data)
+            self.connect_gradients(block, rows, <tuple>gradients[0], <tuple>gradients[1], None)
+            answer = self.execute_step(block, rows, <cnp.ndarray>labels, weights, losses)
+            if answer != FA_TOO_SMALL:
+                break
+            workspace = max(self.workspace(block, False), self.workspace(block, True))
+        for i in range(rows):
+            loss += losses[i]
+        give_back(self.scratch, block)
+        give_back(self.free, kept)
+        return loss if answer == 0 else None  # a label that is not a class
+
+    cdef size_t places(self, size_t rows, char *data, fa_dense *layers, double **losses) noexcept:
+        """As lay_out, with places for the last layer's result, which its gradient replaces, and for losses and weights
+        of rows."""
+        cdef fa_dense *last = NULL if layers == NULL else &layers[self.count - 1]
+        cdef size_t columns = self.width(self.count), used = self.lay_out(rows, data, layers)
+        if last != NULL:
+            last.y.data, last.y.row = data + used, columns
+            last.grad_y.data, last.grad_y.row, last.grad_y.column = last.y.data, columns, 1
+        used += padded(rows * columns * self.size)
+        losses[0] = <double *>(data + used)
+        return used + padded(rows * sizeof(double))
+
+    cdef int execute_step(self, Block block, size_t rows, cnp.ndarray labels, weights, double *losses) except? -9:
+        """C's answer, without an update. The weights of a mean are stored after the losses."""
+        cdef size_t used = self.header() + 2 * self.between(rows), i
+        cdef int answer, dtype = self.number == cnp.NPY_DOUBLE
+        cdef double *equal = losses + padded(rows * sizeof(double)) // sizeof(double)
+        cdef fa_network_step step
+        memset(&step, 0, sizeof(step))
+        step.size, step.layers, step.count = sizeof(step), <fa_dense *>block.data, self.count
+        step.labels, step.losses = <int64_t *>cnp.PyArray_DATA(labels), losses
+        if weights is None:
+            for i in range(rows):
+                equal[i] = 1.0 / rows
+            step.weights = equal
+        else:
+            step.weights = <double *>cnp.PyArray_DATA(<cnp.ndarray>weights)
+        _core.apply_thread_limit()
+        with nogil:
+            answer = library.step[dtype](&step, block.data + used, block.bytes_ - used)
+        return answer
 
 
 cdef object like(object array, int number):

@@ -8,6 +8,8 @@ Array = NDArray[Any]
 FORWARD: int
 BACKWARD: int
 BACKWARD_FROM_OUTPUT: int
+CROSS_ENTROPY: int
+NLL: int
 
 def entries() -> list[dict[str, Any]]: ...
 def run(
@@ -20,16 +22,40 @@ def run(
     n: int,
     temperature: float,
 ) -> None: ...
-def cross_entropy(
+def run_labels(
+    loss: int,
     x: Array,
     labels: Array | None,
     probabilities: Array | None,
     weights: Array | None,
-    loss: Array,
+    losses: Array,
     grad_x: Array | None,
     rows: int,
     n: int,
 ) -> None: ...
+def sum_of(losses: Array) -> float: ...
+def has_default_options(
+    axis: Any, reduction: Any, label_smoothing: Any, ignore_index: Any, weight: Any
+) -> bool: ...
+def run_plain_labels(
+    loss: int, x: Any, labels: Any, wants_gradient: bool, out: Any
+) -> tuple[Any, Array | None] | None: ...
 def run_plain(number: int, direction: int, grad_y: Any, x: Any, out: Any) -> Array | None: ...
+def run_plain_one(number: int, direction: int, grad_y: Any, x: Any, out: Any) -> Array | None: ...
 def can_hold(array: Any, x: Array) -> bool: ...
 def overlaps_unsafely(out: Array, array: Array) -> bool: ...
+def losses() -> list[dict[str, Any]]: ...
+def run_loss(
+    number: int,
+    x: Array,
+    target: Array,
+    weights: Array | None,
+    parameter: Array | None,
+    each: Array | None,
+    grad_x: Array | None,
+    factor: float,
+) -> float: ...
+def are_signs(target: Any) -> bool: ...
+def run_plain_loss(
+    number: int, x: Any, target: Any, parameter: Array | None, wants_gradient: bool, out: Any
+) -> tuple[Any, Array | None] | None: ...

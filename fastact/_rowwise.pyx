@@ -5,7 +5,8 @@ Which shapes and dtypes belong together is checked in fastact.rowwise.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.stdint cimport int64_t
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.stdint cimport int64_t, uint64_t
 cimport numpy as cnp
 
 from fastact import _core
@@ -13,10 +14,7 @@ from fastact import _core
 cnp.import_array()
 
 include "_overlap.pxi"
-
-cdef extern from "platform/dtype.h" nogil:
-    ctypedef enum dtype_t "fa__dtype":
-        FA__F32, FA__F64
+include "_plain.pxi"
 
 cdef extern from "api/rowwise.h" nogil:
     ctypedef enum direction_t "fa__row_direction":
@@ -48,11 +46,41 @@ cdef extern from "api/rowwise.h" nogil:
         const double *weights
         double *loss
         void *grad_x
+    ctypedef struct fa__loss_sum:
+        double high, low
+    ctypedef struct fa__loss_call:
+        int entry
+        dtype_t dtype
+        size_t n
+        const void *x
+        const void *target
+        const double *weights
+        const double *parameter
+        size_t period
+        double factor
+        void *losses
+        void *grad_x
+        fa__loss_sum *total
+    ctypedef struct fa__loss_entry:
+        const char *name
+        const char *parameter
+        bint has_parameter, is_positive, has_signs, mean_of_weights
+        double default_value
+        const char *x
+        const char *formula
+        const char *gradient
+        const char *terms
+        double bounds[2]
+        const char *about
     ctypedef struct fa__rowwise_functions:
         const fa__rowwise_entry *entries
         int n_entries
         void (*run_rows)(const fa__rows_call *) noexcept nogil
         void (*run_cross_entropy)(const fa__cross_entropy_call *) noexcept nogil
+        void (*run_nll)(const fa__cross_entropy_call *) noexcept nogil
+        const fa__loss_entry *losses
+        int n_losses
+        void (*run_loss)(const fa__loss_call *) noexcept nogil
 
 cdef const fa__rowwise_functions *library = <const fa__rowwise_functions *>PyCapsule_GetPointer(
     _core.rowwise_functions, "fastact._core.rowwise_functions")
@@ -78,14 +106,6 @@ def entries():
     return found
 
 
-cdef inline void *data_of(array) noexcept:
-    return NULL if array is None else cnp.PyArray_DATA(<cnp.ndarray>array)
-
-
-cdef inline dtype_t dtype_of(array) noexcept:
-    return FA__F64 if cnp.PyArray_TYPE(<cnp.ndarray>array) == cnp.NPY_DOUBLE else FA__F32
-
-
 def run(int number, direction_t direction, grad_y, x, out, size_t rows, size_t n, double temperature):
     """One call on contiguous arrays of one float dtype, whose sizes have been checked."""
     cdef fa__rows_call call
@@ -100,37 +120,6 @@ def run(int number, direction_t direction, grad_y, x, out, size_t rows, size_t n
         library.run_rows(&call)
 
 
-def cross_entropy(x, labels, probabilities, weights, loss, grad_x, size_t rows, size_t n):
-    """Losses and, unless grad_x is None, gradients, on contiguous arrays that have been checked."""
-    cdef fa__cross_entropy_call call
-    call.dtype, call.rows, call.n = dtype_of(x), rows, n
-    call.x, call.q, call.labels = data_of(x), data_of(probabilities), <int64_t *>data_of(labels)
-    call.weights, call.loss, call.grad_x = <double *>data_of(weights), <double *>data_of(loss), data_of(grad_x)
-    if rows * n < RELEASE_GIL_ABOVE:
-        library.run_cross_entropy(&call)
-        return
-    _core.apply_thread_limit()
-    with nogil:
-        library.run_cross_entropy(&call)
-
-
-cdef inline bint is_plain(array) noexcept:
-    """Whether this is a C-contiguous native array of float32 or float64 with at least one axis."""
-    if not cnp.PyArray_CheckExact(array) or cnp.PyArray_NDIM(<cnp.ndarray>array) == 0:
-        return False
-    cdef int number = cnp.PyArray_TYPE(<cnp.ndarray>array)
-    return (number == cnp.NPY_FLOAT or number == cnp.NPY_DOUBLE) and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array)
-
-
-cdef inline bint is_like(array, cnp.ndarray other) noexcept:
-    """Whether this is a plain array of the same type and shape."""
-    cdef int d
-    if not is_plain(array) or cnp.PyArray_NDIM(<cnp.ndarray>array) != cnp.PyArray_NDIM(other):
-        return False
-    for d in range(cnp.PyArray_NDIM(other)):
-        if cnp.PyArray_DIM(<cnp.ndarray>array, d) != cnp.PyArray_DIM(other, d):
-            return False
-    return cnp.PyArray_TYPE(<cnp.ndarray>array) == cnp.PyArray_TYPE(other)
 
 
 def run_plain(int number, direction_t direction, grad_y, x, out):
@@ -152,6 +141,40 @@ def run_plain(int number, direction_t direction, grad_y, x, out):
     return out
 
 
+cdef inline bint has_one_each(array, cnp.ndarray x) noexcept:
+    """Whether this is a plain array of the type of x and of its shape without the last axis."""
+    cdef int d, ndim = cnp.PyArray_NDIM(x) - 1
+    if not is_plain(array) or cnp.PyArray_NDIM(<cnp.ndarray>array) != ndim:
+        return False
+    for d in range(ndim):
+        if cnp.PyArray_DIM(<cnp.ndarray>array, d) != cnp.PyArray_DIM(x, d):
+            return False
+    return cnp.PyArray_TYPE(<cnp.ndarray>array) == cnp.PyArray_TYPE(x)
+
+
+def run_plain_one(int number, direction_t direction, grad_y, x, out):
+    """As run_plain, where a row has one result; x has two axes or more."""
+    if not is_plain(x) or cnp.PyArray_NDIM(<cnp.ndarray>x) < 2:
+        return None
+    cdef cnp.ndarray array = x
+    cdef bint backward = grad_y is not None
+    cdef int ndim = cnp.PyArray_NDIM(array) - (0 if backward else 1)
+    if backward and not has_one_each(grad_y, array):
+        return None
+    if out is None:
+        out = cnp.PyArray_EMPTY(ndim, cnp.PyArray_DIMS(array), cnp.PyArray_TYPE(array), 0)
+    elif not (is_like(out, array) if backward else has_one_each(out, array)):
+        return None
+    elif (not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out) or unsafe_overlap(<cnp.ndarray>out, array)
+          or (backward and may_overlap(<cnp.ndarray>out, <cnp.ndarray>grad_y))):
+        return None
+    cdef size_t n = <size_t>cnp.PyArray_DIM(array, cnp.PyArray_NDIM(array) - 1)
+    if n == 0:
+        return None
+    run(number, direction, grad_y, x, out, <size_t>cnp.PyArray_SIZE(array) // n, n, 1.0)
+    return out
+
+
 def can_hold(array, cnp.ndarray x):
     """Whether C can write a result of the shape of x to an array, which is x or apart from it."""
     return (is_like(array, x) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>array)
@@ -161,3 +184,7 @@ def can_hold(array, cnp.ndarray x):
 def overlaps_unsafely(cnp.ndarray out, cnp.ndarray array):
     """Whether writing to `out` could change an element of the array that is read later."""
     return unsafe_overlap(out, array)
+
+
+include "_rowwise_losses.pxi"
+include "_rowwise_labels.pxi"

@@ -15,7 +15,7 @@
  * may be the same array as an input (y == x), but may not overlap one otherwise. Arrays need the alignment of their
  * element type only. f'(x) is rounded before it is multiplied: where it overflows, grad_x is infinite. A call with a
  * null pointer, or with more elements than memory can hold, does nothing. Large calls use several threads: see
- * fa_set_num_threads.
+ * fa_set_num_threads. Threads that call need stacks of 32 KB, or more where a BLAS is passed that needs more.
  */
 #ifndef FASTACT_H
 #define FASTACT_H
@@ -129,6 +129,31 @@ FA_API int fa_softmax_cross_entropy_f64(const double *logits, const int64_t *lab
                                         const double *probabilities, const double *weights, double *loss,
                                         double *grad_logits, size_t rows, size_t n);
 
+/* loss[i] = -weights[i] x[i][labels[i]], x rows of log-probabilities; otherwise as softmax_cross_entropy. */
+FA_API int fa_nll_f32(const float *log_probabilities, const int64_t *labels, const double *weights,
+                      double *loss, float *grad, size_t rows, size_t n);
+FA_API int fa_nll_f64(const double *log_probabilities, const int64_t *labels, const double *weights,
+                      double *loss, double *grad, size_t rows, size_t n);
+
+/* Element-wise losses ---------------------------------------------------------------------------- */
+
+/* For each loss NAME of fastact/losses.def, of n elements of x and of their targets; "..." are its own parameters:
+ *
+ *   fa_NAME_f32(x, target, weights, losses, total, grad_x, factor, n, ...)
+ *
+ * losses[i] = weights[i] f(x[i], target[i]), total is their sum, and grad_x[i] = factor weights[i] df/dx. weights may be
+ * null, which is 1, and so may each result. An element whose weight is 0 does not count, and may hold anything. A result
+ * may be the same array as an input. The sum is compensated, in an order that depends on n alone. FA_INVALID: a null pointer
+ * to x or target with n > 0; an impossible n; a delta that is not positive and finite. */
+#define FA__LOSS_PROTOTYPE(name, T, dtype, args)                                                  \
+    FA_API int fa_##name##_##dtype(const T *x, const T *target, const double *weights, T *losses, \
+                                   double *total, T *grad_x, double factor, size_t n args);
+#define FA_LOSS(id, name, params, ...)                                             \
+    FA__LOSS_PROTOTYPE(name, float, f32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params)) \
+    FA__LOSS_PROTOTYPE(name, double, f64, FA_EACH_PARAM(FA__DECLARE_DOUBLE, params))
+#include "fastact/losses.def"
+#undef FA_LOSS
+
 /* Settings --------------------------------------------------------------------------------------- */
 
 /* Instruction set: "sse2", "avx2", "avx512" or "neon". On first use the best one that this machine supports is chosen,
@@ -228,6 +253,129 @@ FA_API int fa_network_backward_f32(const fa_dense *layers, size_t count, void *w
 FA_API int fa_network_backward_f64(const fa_dense *layers, size_t count, void *workspace, size_t bytes);
 FA_API size_t fa_network_workspace_f32(const fa_dense *layers, size_t count, int backward);
 FA_API size_t fa_network_workspace_f64(const fa_dense *layers, size_t count, int backward);
+
+/* Training --------------------------------------------------------------------------------------- */
+
+/* The numbers of one step of an optimiser. Fields that an optimiser does not have are 0, and so may those be that are not
+ * wanted. */
+typedef struct {
+    size_t size;  /* sizeof(fa_step) */
+    int64_t step; /* the number of the step, from 1 */
+    double lr;
+    double weight_decay;
+    double momentum, dampening; /* sgd, rmsprop: momentum */
+    double beta1, beta2;        /* adam, lion: in [0, 1) */
+    double alpha;               /* rmsprop: in [0, 1) */
+    double lr_decay;            /* adagrad */
+    double eps;                 /* adam, rmsprop, adagrad: added to the root */
+    double gradient_factor;     /* what gradients are multiplied by; 0: 1 */
+    double clip_value;          /* the largest absolute value of these products; 0: none */
+    int nesterov;               /* sgd */
+    int decoupled;              /* adam: p *= 1 - lr weight_decay first, instead of g += weight_decay p */
+    int eps_hat;                /* adam: eps is added to the root before the correction of its bias */
+    int centered;               /* rmsprop */
+} fa_step;
+
+/* One step on n parameters, in place and in one pass: PyTorch's rules; lion's are those of its authors, with decoupled
+ * decay. Arrays of states are 0 before the first step (adagrad's may be larger) and belong to the caller. velocity may be
+ * null where momentum is 0, and rmsprop's mean unless `centered`. No array may overlap another. Results have the same
+ * bits whatever the number of threads. FA_INVALID: a null pointer; a number that is impossible. */
+#define FA__OPTIMIZERS_OF(T, dtype)                                                                          \
+    FA_API int fa_sgd_##dtype(const fa_step *step, T *parameters, const T *gradients, T *velocity,           \
+                              size_t n);                                                                     \
+    FA_API int fa_adam_##dtype(const fa_step *step, T *parameters, const T *gradients, T *mean, T *square,   \
+                               size_t n);                                                                    \
+    FA_API int fa_rmsprop_##dtype(const fa_step *step, T *parameters, const T *gradients, T *square,         \
+                                  T *velocity, T *mean, size_t n);                                           \
+    FA_API int fa_adagrad_##dtype(const fa_step *step, T *parameters, const T *gradients, T *sum, size_t n); \
+    FA_API int fa_lion_##dtype(const fa_step *step, T *parameters, const T *gradients, T *mean, size_t n);
+FA__OPTIMIZERS_OF(float, f32)
+FA__OPTIMIZERS_OF(double, f64)
+
+/* The sum of the squares of n elements, in float64 and in a fixed order: for gradient_factor, which limits their norm */
+FA_API int fa_sum_of_squares_f32(const float *x, size_t n, double *sum);
+FA_API int fa_sum_of_squares_f64(const double *x, size_t n, double *sum);
+
+/* Dropout: y = x/(1 - p) for elements that are kept, and 0 for a share p of them. y may be x. Element i is dropped if its
+ * random word is below floor(2^32 p): word i % 4 of Philox4x32-10, whose key is the seed (low half first), and whose
+ * counter is i/4 (low half first), layer, step. The first element of x is element `first`, so that parts of an array can be
+ * computed apart. The backward pass is the same function of the gradient. FA_INVALID: a null pointer; p not in [0, 1]. */
+FA_API int fa_dropout_f32(const float *x, float *y, size_t n, double p, uint64_t seed, uint32_t step,
+                          uint32_t layer, uint64_t first);
+FA_API int fa_dropout_f64(const double *x, double *y, size_t n, double p, uint64_t seed, uint32_t step,
+                          uint32_t layer, uint64_t first);
+
+/* One step of training a classifier: forward, the softmax's cross-entropy of the last y, backward, and an optimiser's step.
+ *
+ * The layers are those of both passes: fa_network_forward_f32 and fa_network_backward_f32 read and write the same. The last
+ * layer has no stack axes, rows of y are contiguous, and its grad_y is its y: the gradient takes the place of the logits,
+ * so that FA_SAVE_OUTPUT is not possible there.
+ * Targets, weights and losses are those of fa_softmax_cross_entropy_f32; weights of 1/rows make the loss a mean. The
+ * workspace is as large as the larger one of both passes.
+ *
+ * FA_NO_OPTIMIZER leaves the parameters alone: the gradients are in dw and db. Other optimisers change n parameters, by
+ * gradients in an array to which the caller made dw and db point. FA_INVALID, FA_TOO_SMALL and FA_UNSUPPORTED leave the
+ * parameters as they were; the results of the passes may have been written. */
+typedef enum { FA_NO_OPTIMIZER, FA_SGD, FA_ADAM, FA_RMSPROP, FA_ADAGRAD, FA_LION } fa_optimizer;
+typedef struct {
+    size_t size; /* sizeof(fa_network_step) */
+    const fa_dense *layers;
+    size_t count;
+    const int64_t *labels; /* or */
+    const void *probabilities;
+    const double *weights;
+    double *losses;
+    int optimizer; /* an fa_optimizer; the fields below may hold anything without one */
+    const fa_step *step;
+    void *parameters;
+    const void *gradients;
+    void *states[3]; /* in the order of the arguments of the optimiser's own function */
+    size_t n;
+} fa_network_step;
+FA_API int fa_network_step_f32(const fa_network_step *step, void *workspace, size_t bytes);
+FA_API int fa_network_step_f64(const fa_network_step *step, void *workspace, size_t bytes);
+/* Health ----------------------------------------------------------------------------------------- */
+
+/* What the units of a layer do over a batch, by unit: sums and counts over the samples whose input and output are
+ * finite. A unit is active where f' is not 0. */
+enum {
+    FA_HEALTH_ACTIVE,
+    FA_HEALTH_SATURATED, /* z <= low or z >= high */
+    FA_HEALTH_ZEROS,     /* of y */
+    FA_HEALTH_NON_FINITE,
+    FA_HEALTH_ZERO_GRADIENTS, /* the last two of grad_y f'(z), where grad_y is given */
+    FA_HEALTH_NON_FINITE_GRADIENTS,
+    FA_HEALTH_COUNTS
+};
+enum {
+    FA_HEALTH_SUM,
+    FA_HEALTH_SUM_OF_MAGNITUDES,
+    FA_HEALTH_SUM_OF_SQUARES,
+    FA_HEALTH_SUM_OF_GRADIENT_MAGNITUDES, /* the last two as above */
+    FA_HEALTH_SUM_OF_GRADIENT_SQUARES,
+    FA_HEALTH_SUMS
+};
+
+/* A call adds to counters: counts[k * units + u]; sums[2 k * units + u], with their rounding error, to be added, at
+ * sums[(2 k + 1) * units + u]; extremes[u], the least y so far, and extremes[units + u], the greatest one. The caller
+ * begins with zeros, and with extremes of +INFINITY and -INFINITY. z, y, derivative and grad_y are rows x units, with
+ * columns 1 apart. Results have the same bits whatever the number of threads.
+ *
+ * FA_INVALID: a null pointer, y, derivative and grad_y excepted, where there are rows and units; an unknown activation;
+ * another number of parameters than it has; columns that are not 1 apart; an impossible size. */
+typedef struct {
+    size_t size; /* sizeof(fa_health) */
+    size_t rows, units;
+    int activation;                    /* an id: FA_gelu ... */
+    const double *parameters;          /* in the activation's order */
+    size_t n_parameters;               /* the activation's number of them, or 0: its defaults */
+    fa_input z, y, derivative, grad_y; /* y = f(z) and f'(z) are computed where their data is null */
+    const double *low, *high;          /* one for each unit */
+    int64_t *counts;
+    double *sums, *extremes;
+} fa_health;
+FA_API int fa_health_f32(const fa_health *call);
+FA_API int fa_health_f64(const fa_health *call);
 
 #ifdef __cplusplus
 }

@@ -25,10 +25,12 @@ C_ORDER = [
     "formulas",
     "polynomial",
     "elementwise",
+    "losses",
     "rowwise",
     "gemm",
     "dense",
     "training",
+    "health",
     "api",
 ]
 C_PAIRS_APART = {("gemm", "rowwise"), ("math", "platform")}  # beside each other
@@ -42,7 +44,8 @@ PYTHON_MAY = {
     "activations": {"errors", "ufuncs", "runtime", "_core"},
     "rowwise": {"errors", "arrays", "_core", "_rowwise"},
     "dense": {"errors", "arrays", "ufuncs", "runtime", "activations", "_core", "_dense"},
-    "training": {"errors", "arrays", "runtime", "activations", "rowwise", "dense", "_core"},
+    "training": {"errors", "arrays", "runtime", "activations", "rowwise", "dense", "_core", "_training"},
+    "health": {"errors", "arrays", "activations", "rowwise", "dense", "training", "_core", "_health"},
     "evaluation": {"*"},
     "commands": {"*"},
 }

@@ -5,8 +5,8 @@
 
 One digest for each instruction set of this machine, activation, direction and dtype: of 2^16 inputs spread
 over bit space, of kinks and their neighbours, of lengths 1 to 70, in place and strided, and of other
-parameters, as numbers and as arrays; and one for each dense layer, on instruction sets whose products are
-computed by the library's own kernels. NaNs count as equal. It uses the public API only.
+parameters, as numbers and as arrays; one for each row-wise function and loss; and one for each dense layer,
+on instruction sets whose products are computed by the library's own kernels. NaNs count as equal.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastact as fa
+from fastact.rowwise.functions import FUNCTIONS
+from fastact.rowwise.losses import LOSSES
 
 Array = NDArray[Any]
 BITS = {"float16": np.uint16, "float32": np.uint32, "float64": np.uint64}
 DIRECTIONS = ("forward", "derivative", "backward", "value_and_derivative", "backward_from_output")
 SHAPES = ((1, 1, 1), (3, 5, 2), (17, 33, 9), (64, 64, 64), (130, 300, 70), (513, 257, 129))  # n, i, o
+OF_LABELS = ("softmax_cross_entropy", "nll")
 LAYERS = ("identity", "relu", "leaky_relu", "gelu", "tanh", "elu")
 
 
@@ -129,12 +132,58 @@ def of_layers() -> Iterator[tuple[str, str]]:
             yield f"dense {name} {dtype}", digest.hexdigest()[:16]
 
 
+def arrays_of_rows(dtype: str) -> Iterator[Array]:
+    """Rows of many lengths and sizes of numbers, some with infinities and NaN."""
+    rng = np.random.default_rng(7)
+    for n in (*range(1, 36), 64, 100, 257, 1000):
+        x = rng.normal(0, 1, (9, n)) * np.array([1e-3, 0.1, 1, 1, 3, 10, 30, 100, 3])[:, np.newaxis]
+        x[8, rng.random(n) < 0.1] = rng.choice([np.inf, -np.inf, np.nan])
+        yield x.astype(dtype)
+
+
+def of_row(f: Any, dtype: str) -> Iterator[Any]:
+    """All results of a row-wise function."""
+    for x in arrays_of_rows(dtype):
+        y = f(x)
+        grad = np.random.default_rng(x.size).normal(size=y.shape).astype(dtype)
+        yield y
+        yield f.backward(grad, x)
+        yield f(x, axis=0)
+        if y.shape == x.shape:
+            yield f.backward_from_output(grad, y)
+            yield f(x, temperature=0.7)
+
+
+def of_loss(name: str, dtype: str) -> Iterator[Any]:
+    """All results of a loss, and of its reductions."""
+    f = getattr(fa, name)
+    for x in arrays_of_rows(dtype):
+        rng = np.random.default_rng(x.size)
+        target = rng.choice([-1.0, 1.0], x.shape) if name == "hinge" else rng.random(x.shape)
+        target = target.astype(dtype)
+        if name in OF_LABELS:
+            target = rng.integers(0, x.shape[1], len(x))
+        for reduction in ("mean", "none"):
+            yield f.value_and_gradient(x, target, reduction=reduction)
+
+
+def of_rows() -> Iterator[tuple[str, str]]:
+    """Keys and digests of row-wise functions and losses on the instruction set in use."""
+    for name in (*FUNCTIONS, *LOSSES, *OF_LABELS):
+        for dtype in ("float32", "float64"):
+            digest = hashlib.sha256()
+            made = of_row(FUNCTIONS[name], dtype) if name in FUNCTIONS else of_loss(name, dtype)
+            for result in made:
+                update(digest, result)
+            yield f"{name} {dtype}", digest.hexdigest()[:16]
+
+
 def digests() -> dict[str, dict[str, str]]:
     """All digests, by instruction set."""
     found = {}
     for isa in fa.isas():
         fa.set_isa(isa)
-        found[isa] = dict(of_activations())
+        found[isa] = dict(of_activations()) | dict(of_rows())
         if isa != "sse2":  # where a BLAS computes the products
             found[isa].update(of_layers())
     return found

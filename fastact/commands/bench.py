@@ -1,6 +1,6 @@
 """Time fastact against pure Python and NumPy, by activation, direction, dtype and size; then train a small
 network on handwritten digits with NumPy's activations and with fastact's. With --peers, also time other
-libraries; with --dense, time dense layers and networks instead.
+libraries; with --dense, time dense layers and networks instead, with --rows row-wise functions and losses.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fastact.commands.arguments import activation_name, command_line, count, output_file, thread_count
-from fastact.evaluation import cases, peers
+from fastact.evaluation import cases, peers, row_cases
 from fastact.evaluation.extras import install_hint
 from fastact.evaluation.speed import cells, digits, layouts, notes, sections
 from fastact.evaluation.speed.cells import Cell, mean_speed_ups, usual
@@ -22,6 +22,7 @@ from fastact.evaluation.speed.implementations import (
     Implementation,
     dense_implementations,
     elementwise_implementations,
+    row_implementations,
 )
 from fastact.evaluation.speed.run import Run, progress
 
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="numbers of threads, one run each; default: all, with --peers also 1",
     )
     add("--dense", action="store_true", help="time dense layers and networks instead, forward and backward")
+    add("--rows", action="store_true", help="time row-wise functions and losses instead")
     add("--peers", action="store_true", help=f"also time {', '.join(peers.MODULES)}")
     add(
         "--activation",
@@ -78,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         return _fail(str(error))
     except ModuleNotFoundError as error:
         return _fail(f"--plot needs {install_hint(error.name)}")
-    (_run_dense if options.dense else _run_elementwise)(started)
+    (_run_dense if options.dense else _run_rows if options.rows else _run_elementwise)(started)
     return int(started.failed)
 
 
@@ -156,6 +158,23 @@ def _train(started: Run) -> dict[str, Any]:
     print(f"\n{notes.digits(trained, activation, epochs)}")
     networks = {name: asdict(training) for name, training in trained.items()}
     return {"activation": activation, "epochs": epochs, "networks": networks}
+
+
+# Rows ----------------------------------------------------------------------------------------------
+
+
+def _run_rows(started: Run) -> None:
+    options = started.options
+    found = _peers(started)
+    dtypes = cases.DTYPES[:1] if options.quick else cases.DTYPES
+    shapes = row_cases.SHAPES[:2] if options.quick else row_cases.SHAPES
+    chosen = row_cases.row_cases(None, dtypes, shapes)
+    measured = _measure(chosen, row_implementations(found), started, started.threads)
+    versions = {peer.name: peer.version for peer in found if peer.name not in peers.ALWAYS}
+    tables = sections.row_tables(measured)
+    started.report(measured, tables)
+    started.write_json(measured, {"peers": versions, "geometric_means": mean_speed_ups(measured)})
+    started.write_document(measured, tables, versions)
 
 
 # Dense layers --------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""Networks: dense layers one after the other, with their weights in one array.
+"""The passes of networks: dense layers one after the other, with their weights in one array.
 
-How layers follow each other. A pass is one C call where C has every activation (_dense.Passes), and
-otherwise goes layer by layer through fastact.dense.functions.
+A pass is one C call where C has every activation (_dense.Passes), and otherwise goes layer by layer through
+fastact.dense.functions. Must not depend on losses or training.
 """
 
 from __future__ import annotations
@@ -38,12 +38,13 @@ class NetworkSaved:
     Its memory returns to the network when the last reference to it goes; `x` is kept by reference.
     """
 
-    __slots__ = ("_kept", "_network", "_x", "shape")
+    __slots__ = ("_kept", "_last", "_network", "_x", "shape")
 
-    _network: Network
+    _network: NetworkBase
     _x: Any
     shape: tuple[int, ...]
     _kept: Any
+    _last: Any  # the last layer's result, where something is applied to it
 
     def __init__(self) -> None:
         raise TypeError("fastact.NetworkSaved is made by Network.forward only")
@@ -60,71 +61,29 @@ class NetworkSaved:
         return f"<what a network saved for a result of shape {self.shape}>"
 
 
-def _saved(network: Network, x: Any, shape: tuple[int, ...], kept: Any) -> NetworkSaved:
+def _saved(network: NetworkBase, x: Any, shape: tuple[int, ...], kept: Any) -> NetworkSaved:
     made = object.__new__(NetworkSaved)
     for name, value in (("_network", network), ("_x", x), ("shape", shape), ("_kept", kept)):
         object.__setattr__(made, name, value)
     return made
 
 
-class Network:
-    """Dense layers one after the other: h_i = f_i(h_(i-1) @ w_i + b_i), and all their gradients.
+class NetworkBase:
+    """The passes of :class:`fastact.Network`, and its parameters.
 
     Parameters
     ----------
     layers : sequence of (w, b, activation)
-        `w` of shape (i, o), `b` of shape (o,) or (1, o) or None, and an activation as for :func:`dense`.
-        Each o is the next layer's i. All arrays are float32, or all float64; they are copied.
-
-    Attributes
-    ----------
-    parameters : ndarray, shape (number of parameters,)
-        All weights and biases in one array, layer by layer, w before b.
-    layers : tuple of NetworkLayer
-        Each has `w`, `b` and `activation`. `w` and `b` are views of `parameters`: ``net.layers[0].w -= step``
-        and ``net.layers[0].w = array`` store values in place.
-
-    Raises
-    ------
-    ValueError
-        For shapes that do not fit, and an unknown activation.
-    TypeError
-        For arrays that are not all of one float dtype, and what is not an activation.
-
-    Notes
-    -----
-    Results belong to the caller. What a pass needs otherwise is taken from a pool of the network's own, so
-    that in the steady state a pass allocates its results only. Several threads may use one network at once,
-    as long as none changes its parameters meanwhile. A pass is one C call, during which the GIL is released,
-    unless an activation is composite, an object of your own, or has parameters that vary along the batch;
-    then it goes layer by layer, with the same results.
-
-    ``copy.copy`` and ``copy.deepcopy`` copy the parameters. A shallow copy shares the activations, and with
-    them arrays that are bound to these.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import fastact as fa
-    >>> w1, w2 = np.full((3, 4), 0.5), np.full((4, 1), 0.25)
-    >>> net = fa.Network([(w1, None, "relu"), (w2, np.zeros(1), None)])
-    >>> y, saved = net.forward(np.ones((2, 3)))
-    >>> y
-    array([[1.5],
-           [1.5]])
-    >>> dx, dw, db = net.backward(np.ones((2, 1)), saved)
-    >>> dx[0], dw[1].T, db[1]
-    (array([0.5, 0.5, 0.5]), array([[3., 3., 3., 3.]]), array([2.]))
-    >>> net.layers[1].w -= 0.1 * dw[1]
-    >>> net.predict(np.ones((2, 3)))
-    array([[-0.3],
-           [-0.3]])
+        As for :class:`fastact.Network`.
+    output : RowFunction or Activation, optional
+        What is applied to the last layer's result.
     """
 
-    __slots__ = ("__weakref__", "_layers", "_parameters", "_passes", "_prepared", "_uniform")
+    __slots__ = ("__weakref__", "_layers", "_output", "_parameters", "_passes", "_prepared", "_uniform")
 
-    def __init__(self, layers: Sequence[tuple[Any, Any, Any]]) -> None:
+    def __init__(self, layers: Sequence[tuple[Any, Any, Any]], output: Any = None) -> None:
         self._parameters, self._layers = make_layers(layers)
+        self._output = output
         found = [prepared(layer.activation) for layer in self._layers]
         self._prepared = tuple(f[1] for f in found if f is not None)
         self._passes: _dense.Passes | None = None
@@ -172,17 +131,20 @@ class Network:
             For another number of columns, and for what is not real numbers.
         """
         direct = self._passes.forward(x, None, False) if self._passes and self._uniform else None
-        if direct is not None:
-            return direct[0]
+        y = self._predict_any(x) if direct is None else direct[0]
+        return y if self._output is None else self._output(y)
+
+    __call__ = predict
+
+    def _predict_any(self, x: Any) -> Any:
+        """The last layer's result for any x."""
         batch = self._batch("predict", x)
         found = self._forward_in_c(batch, False)
         if found is not None:
             return found[0]
         for layer in self._layers:
             batch = dense(batch, layer._w, biases_for(layer, batch), activation=layer.activation)
-        return batch  # type: ignore[no-any-return]
-
-    __call__ = predict
+        return batch
 
     def forward(self, x: Any) -> tuple[NDArray[Any], NetworkSaved]:
         """The result, and what :meth:`backward` needs.
@@ -205,6 +167,14 @@ class Network:
         ValueError, TypeError
             As :meth:`predict`.
         """
+        y, saved = self._forward_last(x)
+        if self._output is None:
+            return y, saved
+        object.__setattr__(saved, "_last", y)
+        return self._output(y), saved
+
+    def _forward_last(self, x: Any) -> tuple[Any, NetworkSaved]:
+        """The last layer's result, and what is saved."""
         direct = self._passes.forward(x, None, True) if self._passes and self._uniform else None
         if direct is not None:
             return direct[0], _saved(self, x, direct[0].shape, direct[1])
@@ -274,6 +244,20 @@ class Network:
         TypeError
             For what is not real numbers, and what is not a `saved`.
         """
+        if self._output is not None:
+            grad_y = self._output.backward(self._checked(grad_y, saved), saved._last)
+        return self._backward_last(grad_y, saved, need_dx, out, accumulate, need_parameters)
+
+    def _backward_last(
+        self,
+        grad_y: Any,
+        saved: NetworkSaved,
+        need_dx: bool,
+        out: Any = None,
+        accumulate: bool = False,
+        need_parameters: bool = False,
+    ) -> Gradients:
+        """The same, for a gradient with respect to the last layer's result."""
         plain = out is None and type(saved) is NetworkSaved and not (accumulate or need_parameters)
         if plain and self._passes and self._uniform:
             direct = self._passes.backward(saved._kept, saved._x, grad_y, None, None, need_dx)
@@ -418,19 +402,13 @@ class Network:
                 raise TypeError(f"{_BACKWARD}: accumulate=True, but out has no array for {name}")
         return listed
 
-    # As a sequence, and copies -------------------------------------------------------------------------
+    # As a sequence -------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[NetworkLayer]:
         return iter(self._layers)
 
     def __len__(self) -> int:
         return len(self._layers)
-
-    def __repr__(self) -> str:
-        return f"fastact.Network([{', '.join(map(repr, self._layers))}], {self.dtype})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), ([tuple(layer) for layer in self._layers],)
 
 
 def _matrix(batch: Array) -> Array:

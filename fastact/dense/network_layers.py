@@ -95,11 +95,7 @@ def make_layers(layers: Any) -> tuple[Array, tuple[NetworkLayer, ...]]:
     _check_shapes(arrays)
     present = [a for a in arrays if a is not None]
     parameters = np.empty(sum(a.size for a in present), _dtype(present))
-    ends = list(accumulate((0 if a is None else a.size for a in arrays), initial=0))
-    views = [
-        None if a is None else parameters[start:stop].reshape(a.shape)
-        for a, start, stop in zip(arrays, ends, ends[1:], strict=False)
-    ]
+    views = _consecutive(parameters, arrays)
     for view, array in zip(views, arrays, strict=True):
         if view is not None and array is not None:
             view[...] = array
@@ -109,6 +105,21 @@ def make_layers(layers: Any) -> tuple[Array, tuple[NetworkLayer, ...]]:
         assert w is not None
         made.append(NetworkLayer(name, w, b, arguments.resolve(name, activation)))
     return parameters, tuple(made)
+
+
+def views_of(flat: Array, layers: Sequence[NetworkLayer]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """All w and all b of an array that is laid out as the parameters of these layers; None for absent b."""
+    found = _consecutive(flat, [array for layer in layers for array in (layer._w, layer._b)])
+    return tuple(found[::2]), tuple(found[1::2])
+
+
+def _consecutive(flat: Array, arrays: Sequence[Array | None]) -> list[Array | None]:
+    """Views of parts of `flat`, one after the other, of these shapes."""
+    ends = list(accumulate((0 if a is None else a.size for a in arrays), initial=0))
+    return [
+        None if a is None else flat[start:stop].reshape(a.shape)
+        for a, start, stop in zip(arrays, ends, ends[1:], strict=False)
+    ]
 
 
 def _listed(layers: Any) -> list[Any]:

@@ -15,6 +15,7 @@ import numpy as np
 
 import fastact
 from fastact.evaluation.expressions import ARGUMENTS
+from fastact.evaluation.row_cases import RowCase
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -326,4 +327,4 @@ def growth(activation: str) -> dict[str, list[tuple[int, DenseCase]]]:
     }
 
 
-Case: TypeAlias = ElementwiseCase | DenseCase
+Case: TypeAlias = ElementwiseCase | DenseCase | RowCase

@@ -71,9 +71,10 @@ class RowFunction:
         self, direction: int, grad_y: Any, x: Any, keywords: dict[str, Any]
     ) -> NDArray[Any] | None:
         """The result for plain arrays without other keywords than out; else None."""
-        if self._entry["has_one_result"] or len(keywords) > 1 or (keywords and "out" not in keywords):
+        if len(keywords) > 1 or (keywords and "out" not in keywords):
             return None
-        return _rowwise.run_plain(self._entry["number"], direction, grad_y, x, keywords.get("out"))
+        call = _rowwise.run_plain_one if self._entry["has_one_result"] else _rowwise.run_plain
+        return call(self._entry["number"], direction, grad_y, x, keywords.get("out"))
 
     def backward(self, grad_y: Any, x: Any, /, **keywords: Any) -> NDArray[Any]:
         """The gradient with respect to x, from that with respect to the result.
@@ -119,7 +120,7 @@ class _Call:
 
     def __init__(self, entry: dict[str, Any], method: str, keywords: dict[str, Any]) -> None:
         self.entry, self.function = entry, f"fastact.{entry['name']}{method}"
-        known = [name for name in help_text.signature(entry).parameters if name != "x"]
+        known = help_text.keywords_of(entry)
         for name in keywords:
             if name not in known:
                 message = f"{self.function}: unexpected keyword {name!r}"

@@ -6,6 +6,7 @@ Must not name any function.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _ENTRY = """{name}{signature}
@@ -56,9 +57,54 @@ Examples
 ({shape}, dtype('float32'))
 """
 
+_LOSS = """{name}{signature}
 
-def signature(entry: dict[str, Any]) -> inspect.Signature:
-    """The signature of a function."""
+{about}
+
+    loss = {formula}
+    gradient with respect to x = {gradient}
+
+where x is an element of `{x}` and t its target.
+
+Parameters
+----------
+{x}, target : array_like
+    Real numbers of the same shape.{targets} Integer targets are converted to the dtype of `{x}`.
+{parameter}weight : array_like, optional
+    A factor for each loss, of a shape that broadcasts to that of `{x}`. Where it is 0 the element does not
+    count, and may hold anything.
+reduction : {{"mean", "sum", "none"}}
+    What is returned of all losses. "mean" divides by {divisor}, as PyTorch does.
+
+Returns
+-------
+ndarray or scalar
+    The loss; float32 stays float32. ``{name}.value_and_gradient({x}, target)`` returns the gradient, too.
+
+Raises
+------
+ValueError, TypeError
+    For shapes that differ, dtypes other than real numbers, masked, lazy and labelled arrays, and unknown
+    keywords.
+
+Notes
+-----
+Error of the loss of an element and of its gradient: at most {float32} ULP in float32 and {float64} ULP in
+float64{terms}. Sums are compensated, in an order that depends on the number of elements alone: they have
+the same bits for any number of threads. The gradient at a kink is the one nearest to 0. NaN gives NaN.
+
+Examples
+--------
+>>> import numpy as np
+>>> import fastact as fa
+>>> loss, gradient = fa.{name}.value_and_gradient(np.float32([-1, 0.5]), [1, 1])
+>>> loss.dtype, gradient.shape
+(dtype('float32'), (2,))
+"""
+
+
+def keywords_of(entry: dict[str, Any]) -> dict[str, Any]:
+    """The keywords of a function, with their defaults."""
     keywords: dict[str, Any] = {"axis": -1}
     if entry["has_temperature"]:
         keywords["temperature"] = 1.0
@@ -66,9 +112,20 @@ def signature(entry: dict[str, Any]) -> inspect.Signature:
     if entry["has_one_result"]:
         keywords["keepdims"] = False
     keywords["out"] = None
+    return keywords
+
+
+def signature(entry: dict[str, Any]) -> inspect.Signature:
+    """The signature of a function."""
+    return _signature(["x"], keywords_of(entry))
+
+
+def _signature(arrays: Sequence[str], keywords: Mapping[str, Any]) -> inspect.Signature:
     kind = inspect.Parameter.KEYWORD_ONLY
-    x = inspect.Parameter("x", inspect.Parameter.POSITIONAL_ONLY)
-    return inspect.Signature([x, *(inspect.Parameter(n, kind, default=d) for n, d in keywords.items())])
+    positional = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in arrays]
+    return inspect.Signature(
+        [*positional, *(inspect.Parameter(n, kind, default=d) for n, d in keywords.items())]
+    )
 
 
 def of_entry(entry: dict[str, Any]) -> str:
@@ -95,4 +152,45 @@ def of_entry(entry: dict[str, Any]) -> str:
             else "Where one element is +inf the result\nis the limit; with several of them it is NaN."
         ),
         shape="(2,)" if one else "(2, 4)",
+    )
+
+
+# Losses -------------------------------------------------------------------------------------------
+
+
+def keywords_of_loss(entry: dict[str, Any]) -> dict[str, Any]:
+    """The keywords of an element-wise loss, with their defaults."""
+    own = {} if entry["parameter"] is None else {entry["parameter"]: entry["default"]}
+    return {**own, "weight": None, "reduction": "mean"}
+
+
+def signature_of_loss(entry: dict[str, Any]) -> inspect.Signature:
+    """The signature of an element-wise loss."""
+    return _signature([entry["x"], "target"], keywords_of_loss(entry))
+
+
+def of_loss(entry: dict[str, Any]) -> str:
+    """The docstring of an element-wise loss."""
+    parameter = ""
+    if entry["is_positive"]:
+        parameter = f"{entry['parameter']} : float\n    Positive.\n"
+    elif entry["parameter"] is not None:
+        parameter = f"{entry['parameter']} : float or array_like\n    Of a shape that broadcasts to that of "
+        parameter += f"`{entry['x']}`.\n"
+    float32, float64 = entry["max_ulp"]
+    return _LOSS.format(
+        name=entry["name"],
+        signature=signature_of_loss(entry),
+        about=entry["about"],
+        formula=entry["formula"],
+        gradient=entry["gradient"],
+        x=entry["x"],
+        targets=" Targets are -1 or 1." if entry["has_signs"] else "",
+        parameter=parameter,
+        divisor="the sum of the weights"
+        if entry["mean_of_weights"]
+        else "the number of elements, whatever their weights",
+        float32=f"{float32:g}",
+        float64=f"{float64:g}",
+        terms=f", of the largest of the terms {entry['terms']}" if entry["terms"] else "",
     )

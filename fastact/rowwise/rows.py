@@ -72,6 +72,14 @@ def check_temperature(function: str, temperature: Any, dtype: np.dtype[Any]) -> 
         raise ValueError(f"{blame}; expected a positive finite {dtype}")
 
 
+def check_reduction(function: str, reduction: Any) -> None:
+    """Raise unless this says what is returned of many losses."""
+    known = ("mean", "sum", "none")
+    if not isinstance(reduction, str) or reduction not in known:
+        listed = ", ".join(map(repr, known))
+        raise ValueError(f"{function}: reduction is {reduction!r}; expected one of {listed}")
+
+
 # Calls --------------------------------------------------------------------------------------------
 
 Call = Callable[[list[Array], Array, int, int], None]  # inputs, out, rows, n

@@ -95,6 +95,13 @@ def test_threads_that_cannot_be_started(library: Path, most: int) -> None:
     assert helpers.checks_passed(str(made), str(most), **unlimited) >= 1280
 
 
+@pytest.mark.parametrize("isa", fa.isas())
+def test_small_stacks(library: Path, isa: str) -> None:
+    """Functions are looked up at once, since that takes stack of the dynamic linker."""
+    made = compiled("test_stacks", library)
+    assert helpers.checks_passed(str(made), FASTACT_ISA=isa, LD_BIND_NOW="1", FASTACT_NUM_THREADS="1") > 500
+
+
 def test_affinity(library: Path) -> None:
     made = compiled("test_affinity", library)
     passed = helpers.checks_passed(

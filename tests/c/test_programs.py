@@ -1,4 +1,4 @@
-"""Dense layers and row-wise functions from C, without Python: plain C programs linked to the shipped library,
+"""Dense layers, row-wise functions and training from C: C programs linked to the shipped library,
 under every instruction set.
 """
 
@@ -15,7 +15,15 @@ import fastact as fa
 pytestmark = pytest.mark.once
 
 LINK = ["-fopenmp", "-lm", "-lpthread"]
-CHECKS = {"test_dense": 1000, "test_dense_arguments": 300, "test_rowwise": 300}  # at least
+CHECKS = {
+    "test_dense": 1000,
+    "test_dense_arguments": 300,
+    "test_rowwise": 300,
+    "test_losses": 1000,
+    "test_training": 1000,
+    "test_network_step": 100,
+    "test_health": 500,
+}  # at least
 
 
 @pytest.fixture(scope="module", params=CHECKS)

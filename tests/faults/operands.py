@@ -140,6 +140,7 @@ class Operands:
     shared: Memory = field(default_factory=lambda: Memory.of(2 * HALF))
     owned: list[Memory] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)  # of what lies in shared memory
+    parameter_starts: list[int] = field(default_factory=list)  # of these, parameters
 
     def _place(
         self, choices: Choices, shape: Shape, dtype: np.dtype[Any], region: range | None, repeated: bool
@@ -167,7 +168,9 @@ class Operands:
             region = range(HALF) if is_parameter else range(HALF, 2 * HALF)
         swap = region is None and dtype.itemsize > 1 and choices.often(16)
         stored = dtype.newbyteorder("S") if swap else dtype
-        array, _ = self._place(choices, shape, stored, region, repeated=True)
+        array, memory = self._place(choices, shape, stored, region, repeated=True)
+        if is_parameter and memory is self.shared:
+            self.parameter_starts.append(self.starts[-1])
         array[...] = values(choices.integer(0, 2**16), shape, dtype, **like)
         if choices.often(8):
             array.flags.writeable = False
@@ -176,7 +179,8 @@ class Operands:
     def result(self, shape: Shape, dtype: Any) -> np.ndarray:
         """An array to write to, over whatever lies in shared memory."""
         choices = self.choices.again()
-        near = [range(start, 2 * HALF) for start in self.starts]  # over an operand or another result
+        starts = self.parameter_starts if self.parameter_starts and choices.often(2) else self.starts
+        near = [range(start, 2 * HALF) for start in starts]  # over an operand or another result
         region = choices.of([None, *3 * [choices.of([range(2 * HALF), *near])]])
         array, memory = self._place(choices, shape, np.dtype(dtype), region, repeated=False)
         if memory is not self.shared:

@@ -138,6 +138,23 @@ def test_errors(
         assert word in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["nll", "softmax_cross_entropy"])
+def test_a_mean_of_nothing_is_not_a_number(name: str, dtype: type) -> None:
+    """As in PyTorch; rows that are ignored have no gradient, those whose weights are 0 have 0/0."""
+    f, x = getattr(fa, name), logits(dtype)
+    loss, gradient = f.value_and_gradient(x, LABELS * 0 + 3, ignore_index=3)
+    assert np.isnan(loss)
+    assert not gradient.any()
+    weight = [1, 1, 1, 0, 1, 1]
+    loss, gradient = f.value_and_gradient(x, LABELS * 0 + 3, weight=weight)
+    assert np.isnan(loss)
+    assert np.isnan(gradient[:, 3]).all()
+    assert np.isnan(f(x[:0], LABELS[:0]))
+    assert f(x[:0], LABELS[:0], reduction="sum") == 0
+    if name == "softmax_cross_entropy":
+        assert np.isnan(f(x[:0], x[:0]))
+
+
 @pytest.mark.once
 def test_a_small_classifier_learns() -> None:
     """README's example."""
@@ -158,3 +175,13 @@ def test_a_small_classifier_learns() -> None:
             layer.w -= 0.5 * a
             layer.b -= 0.5 * b
     assert (net.predict(x).argmax(-1) == labels).mean() > 0.95
+
+
+def test_one_row_without_leading_axes(dtype: type) -> None:
+    """Its labels, weights and loss are arrays without axes."""
+    x = np.array([1, 2, 4], dtype)
+    for target in (1, np.array(1, np.int32), np.array([0, 1, 0], dtype)):
+        loss, gradient = fa.softmax_cross_entropy.value_and_gradient(x, target)
+        want, rows = fa.softmax_cross_entropy.value_and_gradient(x[None], np.asarray(target)[None])
+        assert loss == want
+        assert np.array_equal(gradient, rows[0])

@@ -97,3 +97,28 @@ def test_large_arrays_of_other_layouts(dtype: type) -> None:
     """More than one block of rows."""
     x = np.random.default_rng(5).normal(size=(3, 700, 150)).astype(dtype)
     assert np.array_equal(fa.softmax(x, axis=1), np.moveaxis(fa.softmax(np.moveaxis(x, 1, 2).copy()), 2, 1))
+
+
+def test_one_result_of_plain_arrays(dtype: type) -> None:
+    """The way of plain arrays gives what that of others does, also into arrays that share memory."""
+    x = np.random.default_rng(8).normal(size=(3, 4, 5)).astype(dtype)
+    g = np.random.default_rng(9).normal(size=(3, 4)).astype(dtype)
+    want, slopes = fa.logsumexp(x.tolist()).astype(dtype), fa.logsumexp.backward(g, x, axis=(2,))
+    assert np.allclose(fa.logsumexp(x), want, rtol=1e-6)
+    assert np.array_equal(fa.logsumexp(x), fa.logsumexp(np.asfortranarray(x)))
+    assert np.array_equal(fa.logsumexp.backward(g, x), slopes)
+    out = np.empty((3, 4), dtype)
+    assert fa.logsumexp(x, out=out) is out
+    assert np.array_equal(out, fa.logsumexp(x))
+    shared = np.concatenate([x.ravel(), np.zeros(3, dtype)])
+    inner, begin = shared[:60].reshape(x.shape), shared[:12].reshape(3, 4)
+    assert np.array_equal(fa.logsumexp(inner, out=begin), out)
+    grad = np.concatenate([g.ravel(), np.zeros(48, dtype)])
+    given = grad.reshape(x.shape)
+    assert np.array_equal(fa.logsumexp.backward(grad[:12].reshape(3, 4), x, out=given), slopes)
+    with pytest.raises(ValueError, match="out has shape"):
+        fa.logsumexp(x, out=np.empty((4, 3), dtype))
+    with pytest.raises(ValueError, match="grad_y has shape"):
+        fa.logsumexp.backward(g.T, x)
+    assert fa.logsumexp(x[:, :, :0]).tolist() == [[-np.inf] * 4] * 3
+    assert fa.logsumexp(x[:0]).shape == (0, 4)

@@ -12,6 +12,7 @@ import pytest
 
 import fastact as fa
 from fastact.rowwise.functions import FUNCTIONS
+from fastact.rowwise.losses import LOSSES
 
 pytestmark = pytest.mark.once
 X = np.zeros((3, 4))
@@ -33,12 +34,27 @@ def test_help(name: str) -> None:
     assert name in dir(fa)
 
 
-def test_the_loss_as_an_object() -> None:
-    assert pickle.loads(pickle.dumps(fa.softmax_cross_entropy)) is fa.softmax_cross_entropy
-    parsed = doctest.DocTestParser().get_doctest(
-        type(fa.softmax_cross_entropy).__doc__ or "", {}, "x", None, None
-    )
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "nll"])
+def test_losses_of_labels(name: str) -> None:
+    f = getattr(fa, name)
+    assert pickle.loads(pickle.dumps(f)) is f
+    assert repr(f) == f"<fastact.{name}>"
+    parsed = doctest.DocTestParser().get_doctest(type(f).__doc__ or "", {}, "x", None, None)
     assert doctest.DocTestRunner().run(parsed).failed == 0
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_of_elements(name: str) -> None:
+    f = getattr(fa, name)
+    text = inspect.getdoc(f)
+    assert text is not None
+    for part in (f.formula, f.gradient_formula, "Parameters", "Raises", f"{f.max_ulp['float64']:g} ULP"):
+        assert part in text
+    assert str(inspect.signature(f)) in text
+    parsed = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
+    assert doctest.DocTestRunner().run(parsed).failed == 0
+    assert pickle.loads(pickle.dumps(f)) is f
+    assert name in dir(fa)
 
 
 @pytest.mark.parametrize(

@@ -249,5 +249,6 @@ static int prefers_blas(void) {
 const fa__dense_functions fa__dense_entries = {
     .run = {run_f32, run_f64},
     .workspace = {fa_network_workspace_f32, fa_network_workspace_f64},
+    .step = {fa_network_step_f32, fa_network_step_f64},
     .prefers_blas = prefers_blas,
 };

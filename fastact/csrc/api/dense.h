@@ -8,6 +8,7 @@
 typedef struct {
     int (*run[2])(const fa_dense *layers, size_t count, int backward, void *workspace, size_t bytes);
     size_t (*workspace[2])(const fa_dense *layers, size_t count, int backward);
+    int (*step[2])(const fa_network_step *step, void *workspace, size_t bytes);
     int (*prefers_blas)(void); /* whether a BLAS would be used */
 } fa__dense_functions;
 extern const fa__dense_functions fa__dense_entries;

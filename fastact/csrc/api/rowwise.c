@@ -47,7 +47,7 @@ enum { temperature = 1 };
 #include "fastact/rowwise.def"
 #undef FA_ROWWISE
 
-/* Cross-entropy ------------------------------------------------------------------------------------ */
+/* Losses of labels --------------------------------------------------------------------------------- */
 
 static int has_valid_labels(const fa__cross_entropy_call *c) {
     for (size_t i = 0; i < c->rows; i++)
@@ -55,12 +55,12 @@ static int has_valid_labels(const fa__cross_entropy_call *c) {
     return 1;
 }
 
-static int run_cross_entropy(const fa__cross_entropy_call *c) {
+static int run_with_labels(void (*run)(const fa__cross_entropy_call *), const fa__cross_entropy_call *c) {
     if (!is_possible(c->rows, c->n)) return FA_INVALID;
     if (c->rows == 0) return FA_OK;
     if (!c->x || !c->loss || !c->labels == !c->q) return FA_INVALID;
     if (c->labels && !has_valid_labels(c)) return FA_INVALID;
-    fa__run_cross_entropy(c);
+    run(c);
     return FA_OK;
 }
 
@@ -68,8 +68,15 @@ static int run_cross_entropy(const fa__cross_entropy_call *c) {
     int fa_softmax_cross_entropy_##dtype(const T *logits, const int64_t *labels, const T *probabilities,   \
                                          const double *weights, double *loss, T *grad_logits, size_t rows, \
                                          size_t n) {                                                       \
-        return run_cross_entropy(&(fa__cross_entropy_call){FA__##suffix, rows, n, logits, probabilities,   \
-                                                           labels, weights, loss, grad_logits});           \
+        return run_with_labels(fa__run_cross_entropy,                                                      \
+                               &(fa__cross_entropy_call){FA__##suffix, rows, n, logits, probabilities,     \
+                                                         labels, weights, loss, grad_logits});             \
+    }                                                                                                      \
+    int fa_nll_##dtype(const T *log_probabilities, const int64_t *labels, const double *weights,           \
+                       double *loss, T *grad, size_t rows, size_t n) {                                     \
+        return run_with_labels(fa__run_nll,                                                                \
+                               &(fa__cross_entropy_call){FA__##suffix, rows, n, log_probabilities, 0,      \
+                                                         labels, weights, loss, grad});                    \
     }
 CROSS_ENTROPY(float, f32, F32)
 CROSS_ENTROPY(double, f64, F64)
@@ -79,4 +86,8 @@ const fa__rowwise_functions fa__rowwise_functions_for_python = {
     .n_entries = FA__ROWWISE_ENTRIES,
     .run_rows = fa__run_rows,
     .run_cross_entropy = fa__run_cross_entropy,
+    .run_nll = fa__run_nll,
+    .losses = fa__loss_entries,
+    .n_losses = FA__LOSS_ENTRIES,
+    .run_loss = fa__run_loss,
 };

@@ -85,7 +85,7 @@ static const fa_result *pre_activation(const fa_dense *l) {
     return l->saving == FA_SAVE_INPUT ? &l->saved : &l->y;
 }
 
-#define MASK_BLOCK 512 /* elements at a time, a multiple of 8 */
+#define MASK_BLOCK 256 /* elements at a time, a multiple of 8 */
 
 /* whether rows of a bit mask follow each other without unused bits */
 static int is_contiguous_mask(const fa_dense *l) {

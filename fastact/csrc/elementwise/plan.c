@@ -11,11 +11,10 @@
 #include "platform/overlap.h"
 #include "platform/parallel.h"
 
-/* Elements of a tile that needs no buffer: few compared with the work of a thread */
-#define PACKED FA__SHORT
-_Static_assert(PACKED <= FA__BUFFERED, "streamed results of a tile go through buffers of so many elements");
+/* Most elements of a tile: few compared with the work of a thread */
+#define LARGEST FA__SHORT
 /* Fewest elements of which a sample is timed, to see whether threads pay: of fewer, the timing itself takes a tenth */
-#define TIMED (16 * PACKED)
+#define TIMED (16 * LARGEST)
 /* Nanoseconds of work that are worth a thread: to start and end a team of two that still spin takes about a thousand */
 #define WORTH_A_THREAD 2000
 /* Shortest span along the last axis that needs no buffer: of shorter ones, the start of a kernel takes too long */
@@ -107,6 +106,18 @@ static int faster_axis(const fa__plan *p, int operand) {
     return found;
 }
 
+/* Most elements of a tile, of which the buffers hold as many as these */
+static size_t largest_tile(const fa__plan *p, int buffers) {
+    size_t room = FA__BUFFER_BYTES / ((size_t)buffers * p->computed) / FA__LANES * FA__LANES;
+    return room < LARGEST ? room : LARGEST;
+}
+
+static size_t largest_buffered_tile(const fa__plan *p) {
+    int buffers = 0;
+    for (int i = 0; i < p->operands; i++) buffers += !p->uniform[i];
+    return largest_tile(p, buffers);
+}
+
 /* Tiles of spans that need no buffer; square tiles, where operands are contiguous along different axes; or else tiles of
  * as many of the last axes as fit a buffer */
 static void choose_tiles(fa__plan *p) {
@@ -114,6 +125,7 @@ static void choose_tiles(fa__plan *p) {
     p->spans = spans_are_packed(p);
     int uniform = params_are_uniform(p, p->spans);
     for (int i = 0; i < p->operands; i++) p->uniform[i] = (char)(uniform && fa__is_param(p, i));
+    size_t room = p->spans ? largest_tile(p, FA__STREAM_BUFFERS * p->results) : largest_buffered_tile(p);
     for (int d = 0; d < p->ndim; d++) p->tile[d] = 1;
     p->across = last;
     for (int i = 0; i < p->operands; i++) {
@@ -122,15 +134,15 @@ static void choose_tiles(fa__plan *p) {
     }
     for (int i = 0; i < p->operands; i++) p->transposed[i] = faster[i] < last && faster[i] == p->across;
     if (p->spans) {
-        p->tile[last] = part_of(p->shape[last], PACKED, FA__STEP);
+        p->tile[last] = part_of(p->shape[last], room, FA__STEP);
         if (last && p->tile[last] == p->shape[last])
-            p->tile[last - 1] = part_of(p->shape[last - 1], PACKED / p->tile[last], 1);
+            p->tile[last - 1] = part_of(p->shape[last - 1], room / p->tile[last], 1);
     } else if (p->across < last) {
         p->tile[last] = part_of(p->shape[last], SIDE, FA__LANES);
-        p->tile[p->across] = part_of(p->shape[p->across], FA__BUFFERED / SIDE, 1);
+        p->tile[p->across] = part_of(p->shape[p->across], room / SIDE, 1);
     } else {
-        p->tile[last] = part_of(p->shape[last], FA__BUFFERED, FA__LANES);
-        size_t room = FA__BUFFERED / p->tile[last];
+        p->tile[last] = part_of(p->shape[last], room, FA__LANES);
+        room /= p->tile[last];
         for (int d = last; d > 0 && p->tile[d] == p->shape[d] && room > 1; d--) {
             p->tile[d - 1] = part_of(p->shape[d - 1], room, 1);
             room /= p->tile[d - 1];
@@ -214,7 +226,7 @@ void fa__run_plan(fa__plan *p, int entry, fa__direction direction) {
     choose_lines(p, n);
     p->loop = fa__loop_for(p, entry, direction, p->params && !p->uniform[p->inputs]);
     for (int d = 0; d < p->ndim; d++) tiles *= fa__tiles_along(p, d);
-    size_t sample = tiles * PACKED / n + 1; /* tiles of some PACKED elements */
+    size_t sample = tiles * LARGEST / n + 1; /* tiles of some LARGEST elements */
     if (n < TIMED || tiles < 4 * sample)
         fa__run_tiles(p, 0, tiles);
     else

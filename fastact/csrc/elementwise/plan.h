@@ -10,9 +10,9 @@
 #include "elementwise/call.h"
 #include "elementwise/kernels.h"
 
-/* Most elements of a tile that goes through buffers: in usual calls all of them fit half of a first-level cache. With
- * half as many, the start of a tile costs half as much again (reversed float32: 0.15 ns instead of 0.12). */
-#define FA__BUFFERED 1024
+/* Bytes of the buffers that a thread has on its stack for the operands of a tile. Kernels take up to 10 KiB more. */
+#define FA__BUFFER_BYTES (6 << 10)
+#define FA__STREAM_BUFFERS 2 /* of each streamed result: one is filled while the other one is sent */
 #define FA__SHORT 1024 /* elements of a contiguous call that is not worth a plan */
 
 /* What is prefetched of the next tile's inputs. The hardware prefetches by itself, up to the next page. From a cache,

@@ -66,10 +66,23 @@ static void store_tile(const fa__plan *p, int operand, char *memory, const size_
 
 /* What buffers hold: a broadcast operand need not be loaded again for each tile */
 typedef struct {
-    _Alignas(FA__LINE) char buffer[FA__MAX_OPERANDS][FA__BUFFERED * sizeof(double)];
+    char *of[FA__MAX_OPERANDS]; /* of each operand that needs one */
     char *held[FA__MAX_OPERANDS];
     size_t extent[FA__MAX_DIMS]; /* of the tile that they hold */
+    _Alignas(FA__LINE) char memory[FA__BUFFER_BYTES];
 } buffers;
+
+static void place_buffers(const fa__plan *p, buffers *b) {
+    size_t bytes = p->computed;
+    char *next = b->memory;
+    for (int d = 0; d < p->ndim; d++) bytes *= p->tile[d];
+    for (int i = 0; i < FA__MAX_OPERANDS; i++) {
+        int needed = p->streams ? i < FA__STREAM_BUFFERS * p->results
+                                : i < p->operands && !p->spans && !p->packed[i] && !p->uniform[i];
+        b->of[i] = next;
+        next += needed ? (bytes + FA__LINE - 1) / FA__LINE * FA__LINE : 0;
+    }
+}
 
 /* Streaming: results that are stored past the caches --------------------------------------------- */
 
@@ -105,7 +118,7 @@ static void run_streamed(const fa__plan *p, char *const *operand, size_t count, 
     size_t bytes = count * p->stored;
     char *at[FA__MAX_OPERANDS];
     for (int i = 0; i < p->operands; i++)
-        at[i] = fa__is_result(p, i) ? b->buffer[2 * s->turn + i - first] : operand[i];
+        at[i] = fa__is_result(p, i) ? b->of[s->turn * p->results + i - first] : operand[i];
     expect_next_tile(p, &s->traffic, operand, bytes);
     fa__run_span(p, at, count, &s->traffic);
     p->kernels->stream(&s->traffic);
@@ -140,7 +153,7 @@ static void run_tile(const fa__plan *p, char **memory, const size_t *extent, buf
     for (int i = 0; i < p->operands; i++) {
         operand[i] = memory[i];
         if (p->packed[i]) continue;
-        operand[i] = b->buffer[i];
+        operand[i] = b->of[i];
         if (fa__is_result(p, i)) continue;
         if (p->uniform[i]) {
             operand[i] = (char *)&param[i - p->inputs];
@@ -236,6 +249,7 @@ void fa__run_tiles(const void *context, size_t begin, size_t end) {
     tile found[2];
     size_t index[FA__MAX_DIMS], along[FA__MAX_DIMS], rest = begin;
     int last = p->ndim - 1;
+    place_buffers(p, &b);
     for (int i = 0; i < p->operands; i++) b.held[i] = 0;
     for (int d = last; d >= 0; d--) {
         along[d] = fa__tiles_along(p, d); /* which takes a division */

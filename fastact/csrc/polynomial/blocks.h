@@ -8,7 +8,7 @@
 
 #include "platform/loop.h"
 
-#define FA__BLOCK 1024 /* elements after which the deferred inputs are computed: 4 or 8 KiB */
+#define FA__BLOCK 512 /* elements after which the deferred inputs are computed: up to 4 KiB of the stack */
 
 /* Calls a loop of one input and one result. */
 FA_INLINE void fa__call_loop(fa__loop *loop, const real *x, real *y, char *const *params, int n_params,
@@ -50,10 +50,11 @@ FA_INLINE void fa__value_and_derivative_blocks(fa__loop *forward, fa__loop *deri
  * whatever its neighbours are. `fast` takes one value per parameter, `formula` one per element. */
 FA_INLINE void fa__per_element_blocks(fa__loop *fast, fa__loop *formula, const real *defaults, int inputs,
                                       int n_params, int results, char *const *operands, size_t n) {
-    real from_table[2][FA__BLOCK];
-    for (size_t done = 0; done < n; done += FA__BLOCK) {
-        size_t count = n - done < FA__BLOCK ? n - done : FA__BLOCK, defaulted = 0;
-        char *at[FA__MAX_OPERANDS], *fixed[FA__MAX_OPERANDS], is_default[FA__BLOCK];
+    enum { MOST = FA__BLOCK / 4 };
+    real from_table[2][MOST];
+    for (size_t done = 0; done < n; done += MOST) {
+        size_t count = n - done < MOST ? n - done : MOST, defaulted = 0;
+        char *at[FA__MAX_OPERANDS], *fixed[FA__MAX_OPERANDS], is_default[MOST];
         for (int i = 0; i < inputs + n_params + results; i++)
             at[i] = fixed[i] = operands[i] + done * sizeof(real);
         for (int i = 0; i < n_params; i++) fixed[inputs + i] = (char *)(uintptr_t)&defaults[i];

@@ -47,11 +47,10 @@ FA_INLINE void fa__set_apart(const fa__domain *domain, const double *x, size_t n
 
 static __attribute__((noinline)) void fa__compute_apart(fa__apart *apart, double *y, fa__loop *formula,
                                                         char *const *params, int n_params) {
-    double found[FA__BLOCK + FA__LANES];
     size_t padded = (apart->count + FA__LANES - 1) / FA__LANES * FA__LANES;
     for (size_t i = apart->count; i < padded; i++) apart->x[i] = apart->x[0];
-    fa__call_loop(formula, apart->x, found, params, n_params, padded, 0);
-    for (size_t i = 0; i < apart->count; i++) y[apart->at[i]] = found[i];
+    fa__call_loop(formula, apart->x, apart->x, params, n_params, padded, 0);
+    for (size_t i = 0; i < apart->count; i++) y[apart->at[i]] = apart->x[i];
 }
 
 /* f of n elements, a multiple of FA__LANES; y may be x. `formula` computes what is outside the domain. */

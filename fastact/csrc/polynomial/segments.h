@@ -273,10 +273,10 @@ FA_INLINE void fa__segment_group(const fa__table *t, const fa__table *tail, cons
 /* Computes the deferred inputs by another loop and stores the results where they belong. */
 static __attribute__((noinline)) void fa__compute_deferred(fa__deferred *deferred, real *y, fa__loop *outside,
                                                            char *const *params, int n_params) {
-    real found[FA__BLOCK + FA__WIDTH], *from = found;
+    const real *from = deferred->x;
     size_t padded = (deferred->count + FA__LANES - 1) / FA__LANES * FA__LANES;
     for (size_t i = deferred->count; i < padded; i++) deferred->x[i] = deferred->x[0];
-    fa__call_loop(outside, deferred->x, found, params, n_params, padded, 0);
+    fa__call_loop(outside, deferred->x, deferred->x, params, n_params, padded, 0);
     for (size_t i = 0; i < deferred->vectors; i++) {
         fa__unpack(y + deferred->at[i], deferred->mask[i], from);
         from += __builtin_popcount(deferred->mask[i]);

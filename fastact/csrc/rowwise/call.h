@@ -84,5 +84,7 @@ typedef struct {
     void *grad_x;          /* rows x n, or null */
 } fa__cross_entropy_call;
 void fa__run_cross_entropy(const fa__cross_entropy_call *call);
+/* loss = -weight x[label], of labels only */
+void fa__run_nll(const fa__cross_entropy_call *call);
 
 #endif

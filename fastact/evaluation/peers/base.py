@@ -15,6 +15,7 @@ import numpy as np
 import fastact
 from fastact.activations.base import Activation
 from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
+from fastact.evaluation.row_cases import RowCase
 
 Call = Callable[[], Any]  # does the work of a case
 Function = Callable[[Array, Array], object]  # of x and of the array to write to
@@ -37,6 +38,10 @@ class Peer:
 
     def elementwise(self, case: ElementwiseCase) -> Call | None:
         """A call with its arguments and, where possible, results bound; None where the library has none."""
+        return None
+
+    def rows(self, case: RowCase) -> Call | None:
+        """The same for a call on rows."""
         return None
 
     def function(self, activation: Activation, direction: str) -> Function | None:

@@ -13,6 +13,8 @@ from fastact.activations.base import Activation
 from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
 from fastact.evaluation.expressions import expression
 from fastact.evaluation.peers import base
+from fastact.evaluation.peers.row_idioms import NUMPY
+from fastact.evaluation.row_cases import RowCase
 
 
 class Peer(base.Peer):
@@ -24,6 +26,11 @@ class Peer(base.Peer):
     def elementwise(self, case: ElementwiseCase) -> base.Call:
         """The array expression, arguments bound to it."""
         return partial(expression(case.function, case.direction, "numpy", case.dtype), *case.arguments)
+
+    def rows(self, case: RowCase) -> base.Call | None:
+        """The array expressions."""
+        idiom = NUMPY.get((case.name, case.direction))
+        return partial(idiom, *case.arguments) if idiom else None
 
     def function(self, activation: Activation, direction: str) -> base.Function:
         """The expression in float32."""

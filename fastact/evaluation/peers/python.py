@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import platform
 from functools import partial
+from typing import Any
 
 from fastact.evaluation.cases import ElementwiseCase
 from fastact.evaluation.expressions import expression
 from fastact.evaluation.peers import base
+from fastact.evaluation.peers.row_idioms import PYTHON
+from fastact.evaluation.row_cases import RowCase
+
+_MOST = 100_000  # elements of rows
 
 
 class Peer(base.Peer):
@@ -20,6 +25,18 @@ class Peer(base.Peer):
         """The expression, mapped over lists."""
         over_lists = expression(case.function, case.direction, "python", case.dtype)
         return partial(over_lists, *(array.tolist() for array in case.arguments))
+
+    def rows(self, case: RowCase) -> base.Call | None:
+        """A loop over lists of rows; None for large arrays."""
+        idiom = PYTHON.get((case.name, case.direction))
+        if idiom is None or case.elements > _MOST:
+            return None
+        of_row, lists = idiom, [array.tolist() for array in case.arguments]
+
+        def call() -> list[Any]:
+            return [of_row(*one) for one in zip(*lists, strict=True)]
+
+        return call
 
     @property
     def version(self) -> str:

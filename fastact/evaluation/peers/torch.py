@@ -13,6 +13,7 @@ import torch
 from fastact.activations.base import Activation
 from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
 from fastact.evaluation.peers import base
+from fastact.evaluation.row_cases import RowCase
 
 
 class _Parameter(NamedTuple):
@@ -186,6 +187,10 @@ class Peer(base.Peer):
 
         return forward if direction == "f" else derivative
 
+    def rows(self, case: RowCase) -> base.Call | None:
+        """Operators on rows; losses with autograd, as they are trained with."""
+        return _on_rows(case)
+
     def dense(self) -> Mapping[str, Callable[[DenseCase], base.Call | None]]:
         """By autograd, by operators below autograd, and these compiled."""
         return {"PyTorch": _autograd, "PyTorch aten": _by_operators, "torch.compile": _compiled}
@@ -196,6 +201,46 @@ def _shared(array: Array) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return torch.from_numpy(array)
+
+
+# Rows ---------------------------------------------------------------------------------------------
+
+_LOSSES: dict[str, Callable[[Any, Any], Any]] = {
+    "softmax_cross_entropy": torch.nn.functional.cross_entropy,
+    "nll": torch.nn.functional.nll_loss,
+    "sigmoid_binary_cross_entropy": torch.nn.functional.binary_cross_entropy_with_logits,
+    "mse": torch.nn.functional.mse_loss,
+    "huber": torch.nn.functional.huber_loss,
+    "kl_divergence": torch.nn.functional.kl_div,
+    "poisson": torch.nn.functional.poisson_nll_loss,
+}
+
+
+def _on_rows(case: RowCase) -> base.Call | None:
+    tensors = [_shared(array) for array in case.arguments]
+    if case.name in _LOSSES:
+        x, target = tensors[0].clone().requires_grad_(), tensors[1]
+        loss = _LOSSES[case.name]
+
+        def value_and_gradient() -> Any:
+            value = loss(x, target)
+            return value, torch.autograd.grad(value, x)[0]
+
+        return value_and_gradient
+    softmax, log_softmax = torch.ops.aten._softmax, torch.ops.aten._log_softmax
+    by_softmax, by_log = torch.ops.aten._softmax_backward_data, torch.ops.aten._log_softmax_backward_data
+    dtype = tensors[0].dtype
+    calls: dict[tuple[str, str], Callable[..., Any]] = {
+        ("softmax", "forward"): lambda x: softmax(x, -1, False),
+        ("softmax", "backward"): lambda g, x: by_softmax(g, softmax(x, -1, False), -1, dtype),
+        ("softmax", "backward_from_output"): lambda g, y: by_softmax(g, y, -1, dtype),
+        ("log_softmax", "forward"): lambda x: log_softmax(x, -1, False),
+        ("log_softmax", "backward"): lambda g, x: by_log(g, log_softmax(x, -1, False), -1, dtype),
+        ("log_softmax", "backward_from_output"): lambda g, y: by_log(g, y, -1, dtype),
+        ("logsumexp", "forward"): lambda x: torch.logsumexp(x, -1),
+    }
+    call = calls.get((case.name, case.direction))
+    return partial(call, *tensors) if call else None
 
 
 # Dense layers --------------------------------------------------------------------------------------

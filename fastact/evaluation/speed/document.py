@@ -25,11 +25,16 @@ from fastact.evaluation.speed.cells import (
 )
 
 TITLE = "Benchmarks, measured"
-NAMES = {"cells": "Activations", "dense": "Dense layers"}  # of the sections, by kind of cells
+NAMES = {
+    "cells": "Activations",
+    "dense": "Dense layers",
+    "rows": "Rows and losses",
+}  # of the sections, by kind of cells
 
 _CELL = {
     "cells": "a combination of activation, direction, dtype, number of elements and number of threads",
     "dense": "one forward and one backward pass through dense layers, by size, activation, dtype and threads",
+    "rows": "a combination of function, direction, dtype, shape and number of threads",
 }
 
 

@@ -19,6 +19,7 @@ from fastact.evaluation import _measure
 from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
 from fastact.evaluation.peers.base import Call, Peer
 from fastact.evaluation.peers.numpy import blas_threads
+from fastact.evaluation.row_cases import RowCase
 
 OURS = "fastact"
 MEMORY = "memory alone"
@@ -58,6 +59,18 @@ def dense_implementations(peers: Iterable[Peer]) -> list[Implementation]:
     for peer in peers:
         listed += [Implementation(name, call, peer.dense_threads) for name, call in peer.dense().items()]
     return listed
+
+
+def row_implementations(peers: Iterable[Peer]) -> list[Implementation]:
+    """fastact and the peers' calls on rows."""
+    ours = Implementation(OURS, _fastact_on_rows, fastact.num_threads)
+    return [ours, *(Implementation(peer.name, peer.rows, peer.threads) for peer in peers)]
+
+
+def _fastact_on_rows(case: RowCase) -> Call:
+    function = case.function
+    method: Any = function if case.direction == "forward" else getattr(function, case.direction)
+    return partial(method, *case.arguments, out=case.result)
 
 
 # Element-wise --------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Run:
         """
         self.options = options
         self._command = command
-        self.kind = "dense" if options.dense else "cells"
+        self.kind = "dense" if options.dense else "rows" if options.rows else "cells"
         self._old = None if options.compare is None else comparison.read(options.compare, self.kind)
         self._check_files()
         most = fastact.get_num_threads()

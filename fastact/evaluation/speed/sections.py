@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from fastact.evaluation.cases import INPUTS, DenseCase, ElementwiseCase
 from fastact.evaluation.files import markdown_table, paragraph
+from fastact.evaluation.row_cases import RowCase
 from fastact.evaluation.speed import document
 from fastact.evaluation.speed.cells import FASTEST, Cell, call_overheads, counted_threads, others, usual
 from fastact.evaluation.speed.document import factor, grouped, kind_of_case, speed_up
@@ -27,6 +28,13 @@ and their derivatives are compiled; numba's and numexpr's are compiled from the 
 is compared with a peer's forward and backward. An implementation that is several times slower than the three
 fastest at 1,000,000 elements is not timed on more: its time per element is scaled, and counts in means only.
 Inputs are normal with standard deviation 2 unless stated otherwise.
+
+In the tables, a cell holds fastact's nanoseconds per element, the speed-up over the fastest other
+implementation, and its name.""",
+    "rows": f"""{_METHOD}\
+"NumPy" is the usual array expressions, "Python" a loop over lists, up to 100,000 elements. PyTorch's
+operators are called below autograd, its losses with autograd. A loss is the mean, with its gradient.
+Elements are normal with standard deviation 2.
 
 In the tables, a cell holds fastact's nanoseconds per element, the speed-up over the fastest other
 implementation, and its name.""",
@@ -75,6 +83,18 @@ def _figures(cell: Cell) -> dict[str, str]:
     }
 
 
+# Rows ----------------------------------------------------------------------------------------------
+
+
+def row_tables(cells: Sequence[Cell]) -> str:
+    """The tables of row-wise functions and losses: one column for each shape."""
+    parts = _common(cells)
+    for (threads, dtype), chosen in grouped(cells, lambda cell: (cell.threads, cell.case.dtype)):
+        heading = f"### {dtype}, {counted_threads(threads)}"
+        parts += [heading, _grid(chosen, lambda cell: cell.case.group, _content)]
+    return "\n\n".join(parts)
+
+
 # Activations ---------------------------------------------------------------------------------------
 
 
@@ -89,6 +109,8 @@ def elementwise_tables(cells: Sequence[Cell], shapes: Sequence[LayoutTimes] = ()
 
 
 def _n(cell: Cell) -> int:
+    if isinstance(cell.case, RowCase):
+        return cell.case.elements
     return cell.case.n if isinstance(cell.case, ElementwiseCase) else 1
 
 

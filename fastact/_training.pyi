@@ -1,0 +1,24 @@
+# Types of the compiled module _training.pyx.
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+SGD: int
+ADAM: int
+RMSPROP: int
+ADAGRAD: int
+LION: int
+
+class Steps:
+    count: int
+    def __init__(self, optimizer: int, numbers: list[dict[str, float]]) -> None: ...
+    def set_factors(self, factors: Sequence[float]) -> None: ...
+    def run(self, number: int, parameters: Array, gradients: Array, states: list[Array | None]) -> None: ...
+    def run_plain(self, number: int, parameters: Any, gradients: Any, states: list[Array | None]) -> bool: ...
+
+def sum_of_squares(array: Array) -> float: ...
+def may_share_bytes(a: Array, b: Array) -> bool: ...
+def dropout(x: Array, out: Array, p: float, seed: int, step: int, layer: int) -> None: ...

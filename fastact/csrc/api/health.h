@@ -1,0 +1,13 @@
+/* What the Python extension uses of health counters, by a capsule. */
+#ifndef FA_API_HEALTH_H
+#define FA_API_HEALTH_H
+
+#include "fastact.h"
+
+typedef struct {
+    int (*f32)(const fa_health *call);
+    int (*f64)(const fa_health *call);
+} fa__health_functions;
+extern const fa__health_functions fa__health_functions_for_python;
+
+#endif

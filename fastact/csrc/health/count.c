@@ -1,0 +1,219 @@
+/* Counters of units over a tile: a panel of LANES columns at a time, its rows in order, so that a unit's sums do not
+ * depend on the width of vectors. Compiled for each instruction set and element type. */
+#include "health/count.h"
+
+#include <math.h>
+
+#include "fastact.h"
+#include "platform/vectors.h"
+
+/* One panel ---------------------------------------------------------------------------------------- */
+
+/* a true comparison is -1 in its lane */
+typedef struct {
+    lane_numbers counts[FA_HEALTH_COUNTS];
+    sums added[FA_HEALTH_SUMS];
+    vector least, greatest;
+} panel;
+
+INLINE vector magnitude(vector v) {
+    return (vector)((lane_numbers)v & ~(lane_numbers)all((real)-0.0));
+}
+
+INLINE lane_numbers is_finite(vector v) {
+    return v - v == 0;
+}
+
+/* The smaller and the larger of numbers */
+#if defined(__AVX512F__) && FA__REAL_IS_DOUBLE
+#define LESSER(a, b) ((vector)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
+#define GREATER(a, b) ((vector)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
+#elif defined(__AVX512F__)
+#define LESSER(a, b) ((vector)_mm512_min_ps((__m512)(a), (__m512)(b)))
+#define GREATER(a, b) ((vector)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#elif defined(__AVX2__) && FA__REAL_IS_DOUBLE
+#define LESSER(a, b) ((vector)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
+#define GREATER(a, b) ((vector)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
+#elif defined(__AVX2__)
+#define LESSER(a, b) ((vector)_mm256_min_ps((__m256)(a), (__m256)(b)))
+#define GREATER(a, b) ((vector)_mm256_max_ps((__m256)(a), (__m256)(b)))
+#else
+#define LESSER(a, b) choose((a) < (b), a, b)
+#define GREATER(a, b) choose((a) > (b), a, b)
+#endif
+
+/* Sums of v, unless null, of its magnitudes and of its squares; those of float32 are exact in float64 */
+#if FA__REAL_IS_DOUBLE
+INLINE void add_powers(sums *sum, sums *magnitudes, sums *squares, vector v) {
+    if (sum) add_to_sums(sum, v);
+    add_to_sums(magnitudes, magnitude(v));
+    add_to_sums(squares, v * v);
+}
+#else
+typedef int64_t wide_bits __attribute__((vector_size(VECTOR_BYTES), may_alias));
+
+INLINE wide widened(half v) {
+#if defined(__AVX512F__)
+    return (wide)_mm512_cvtps_pd((__m256)v);
+#else
+    return __builtin_convertvector(v, wide);
+#endif
+}
+INLINE wide wide_magnitude(wide v) {
+    return (wide)((wide_bits)v & INT64_MAX);
+}
+INLINE void add_powers(sums *sum, sums *magnitudes, sums *squares, vector v) {
+    half halves[2];
+    memcpy(halves, &v, sizeof halves);
+    const wide low = widened(halves[0]), high = widened(halves[1]);
+    if (sum) {
+        sum->low += low;
+        sum->high += high;
+    }
+    magnitudes->low += wide_magnitude(low);
+    magnitudes->high += wide_magnitude(high);
+    squares->low += low * low;
+    squares->high += high * high;
+}
+#endif
+
+/* A sample counts where its input and output are `finite`; p->counts of samples that do not are the caller's */
+INLINE void count_outputs(panel *p, lane_numbers finite, vector z, vector y, vector d, vector low,
+                          vector high) {
+    p->counts[FA_HEALTH_ACTIVE] -= finite & (d != 0);
+    p->counts[FA_HEALTH_SATURATED] -= finite & ((z <= low) | (z >= high));
+    p->counts[FA_HEALTH_ZEROS] -= finite & (y == 0);
+    p->least = LESSER(choose(finite, y, p->least), p->least);
+    p->greatest = GREATER(choose(finite, y, p->greatest), p->greatest);
+    add_powers(&p->added[FA_HEALTH_SUM], &p->added[FA_HEALTH_SUM_OF_MAGNITUDES],
+               &p->added[FA_HEALTH_SUM_OF_SQUARES], choose(finite, y, all(0)));
+}
+
+/* grad_y f'(z), which is 0 where f' is 0 */
+INLINE void count_gradients(panel *p, lane_numbers counted, vector grad, vector d) {
+    vector g = choose(d == 0, all(0), grad * d);
+    const lane_numbers finite = is_finite(g);
+    p->counts[FA_HEALTH_ZERO_GRADIENTS] -= counted & (g == 0);
+    p->counts[FA_HEALTH_NON_FINITE_GRADIENTS] -= counted & ~finite;
+    g = choose(counted & finite, g, all(0));
+    add_powers(0, &p->added[FA_HEALTH_SUM_OF_GRADIENT_MAGNITUDES],
+               &p->added[FA_HEALTH_SUM_OF_GRADIENT_SQUARES], g);
+}
+
+/* Totals ------------------------------------------------------------------------------------------- */
+
+/* TwoSum (Knuth, The Art of Computer Programming, volume 2, 4.2.2) of each total, whose rounding errors are beside it */
+static void add_to_totals(double *total, double *error, const double *sum, const double *sum_error,
+                          size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        double new = total[i] + sum[i], added = new - total[i];
+        error[i] += (total[i] - (new - added)) + (sum[i] - added) + sum_error[i];
+        total[i] = new;
+    }
+}
+
+static void store_sums(const fa__health_tile *t, const panel *p, int end, size_t column, size_t count) {
+    for (int k = 0; k < end; k++) {
+        double sum[LANES], error[LANES] = {0};
+#if FA__REAL_IS_DOUBLE
+        memcpy(sum, &p->added[k].sum, sizeof sum);
+        memcpy(error, &p->added[k].error, sizeof error);
+#else
+        memcpy(sum, &p->added[k], sizeof sum);
+#endif
+        double *total = t->sums + (size_t)(2 * k) * t->units + column;
+        add_to_totals(total, total + t->units, sum, error, count);
+    }
+}
+
+static void store_counts(const fa__health_tile *t, const panel *p, int end, size_t column, size_t count) {
+    for (int k = 0; k < end; k++) {
+        int64_t *total = t->counts + (size_t)k * t->units + column;
+        lane_number counts[LANES];
+        memcpy(counts, &p->counts[k], sizeof counts);
+        for (size_t i = 0; i < count; i++) total[i] += counts[i];
+    }
+}
+
+static void store_extremes(const fa__health_tile *t, const panel *p, size_t column, size_t count) {
+    double *least = t->extremes + column, *greatest = least + t->units;
+    real low[LANES], high[LANES];
+    memcpy(low, &p->least, sizeof low);
+    memcpy(high, &p->greatest, sizeof high);
+    for (size_t i = 0; i < count; i++) {
+        if ((double)low[i] < least[i]) least[i] = (double)low[i];
+        if ((double)high[i] > greatest[i]) greatest[i] = (double)high[i];
+    }
+}
+
+/* Tiles -------------------------------------------------------------------------------------------- */
+
+/* Limits in the element type, rounded away from the inputs between them: the same inputs lie beyond */
+static void load_limits(const fa__health_tile *t, size_t column, size_t count, real *low, real *high) {
+    for (size_t i = 0; i < LANES; i++) {
+        double below = i < count ? t->low[column + i] : -INFINITY;
+        double above = i < count ? t->high[column + i] : INFINITY;
+        low[i] = (real)below;
+        high[i] = (real)above;
+#if !FA__REAL_IS_DOUBLE
+        if ((double)low[i] > below) low[i] = nextafterf(low[i], -INFINITY);
+        if ((double)high[i] < above) high[i] = nextafterf(high[i], INFINITY);
+#endif
+    }
+}
+
+INLINE vector load(const void *array, ptrdiff_t index, size_t count) {
+    const real *from = (const real *)array + index;
+    return count == LANES ? *(const vector *)from : load_first(from, count);
+}
+
+/* Whether all inputs and outputs of a panel are finite: v - v is 0, or else NaN */
+INLINE int are_finite(const fa__health_tile *t, ptrdiff_t column, size_t count) {
+    vector differences = all(0);
+    for (ptrdiff_t r = 0; r < (ptrdiff_t)t->rows; r++) {
+        const vector z = load(t->z, r * t->z_row + column, count);
+        const vector y = load(t->y, r * t->y_row + column, count);
+        differences += (z - z) + (y - y);
+    }
+    real sum = 0;
+    for (int i = 0; i < LANES; i++) sum += differences[i];
+    return sum == 0;
+}
+
+INLINE void count_panel(const fa__health_tile *t, size_t column, size_t count, int finite, int gradients) {
+    panel p = {.least = all(INFINITY), .greatest = all(-INFINITY)};
+    real limits[2][LANES];
+    load_limits(t, column, count, limits[0], limits[1]);
+    const vector low = *(const vector *)limits[0], high = *(const vector *)limits[1];
+    for (ptrdiff_t r = 0; r < (ptrdiff_t)t->rows; r++) {
+        const ptrdiff_t c = (ptrdiff_t)column;
+        const vector z = load(t->z, r * t->z_row + c, count), y = load(t->y, r * t->y_row + c, count);
+        const vector d = load(t->d, r * t->d_row + c, count);
+        lane_numbers counted = ~(lane_numbers){0};
+        if (!finite) {
+            counted = is_finite(z) & is_finite(y);
+            p.counts[FA_HEALTH_NON_FINITE] -= ~counted;
+        }
+        count_outputs(&p, counted, z, y, d, low, high);
+        if (gradients) count_gradients(&p, counted, load(t->grad, r * t->grad_row + c, count), d);
+    }
+    const panel done = p; /* in memory, so that the loop's can stay in registers */
+    const int counts = gradients ? FA_HEALTH_COUNTS : FA_HEALTH_ZERO_GRADIENTS;
+    const int added = gradients ? FA_HEALTH_SUMS : FA_HEALTH_SUM_OF_GRADIENT_MAGNITUDES;
+    store_counts(t, &done, counts, column, count);
+    store_sums(t, &done, added, column, count);
+    store_extremes(t, &done, column, count);
+}
+
+fa__health_kernel FA__KERNEL_NAME(fa__health);
+void FA__KERNEL_NAME(fa__health)(const fa__health_tile *t) {
+    for (size_t column = 0; column < t->columns; column += LANES) {
+        const size_t left = t->columns - column;
+        if (left < LANES)
+            count_panel(t, column, left, 0, t->grad != 0);
+        else if (t->grad || !are_finite(t, (ptrdiff_t)column, LANES))
+            count_panel(t, column, LANES, 0, t->grad != 0);
+        else
+            count_panel(t, column, LANES, 1, 0);
+    }
+}

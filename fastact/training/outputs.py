@@ -1,0 +1,120 @@
+"""What a network ends in: the function that is applied to its last layer's result, and the loss.
+
+Losses are found by name. Must not depend on layers or networks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastact.activations.registry import get
+from fastact.arrays import Array, as_real, converted, is_container
+from fastact.errors import nearest
+from fastact.rowwise.cross_entropy import softmax_cross_entropy
+from fastact.rowwise.functions import FUNCTIONS
+
+_OF_CLASSES = ("softmax_cross_entropy", "nll")  # one loss for each row
+_LOSS_OF = {"softmax": "softmax_cross_entropy", "sigmoid": "sigmoid_binary_cross_entropy", "identity": "mse"}
+
+
+class _MeanSquare:
+    """The mean of (x - target)^2."""
+
+    def value_and_gradient(
+        self, x: Array, target: Array, /, *, reduction: str = "mean", out: Array | None = None
+    ) -> tuple[Any, Array]:
+        difference = np.subtract(x, target, out=out)
+        losses = np.square(difference)
+        difference *= x.dtype.type(2 / x.size if reduction == "mean" else 2)
+        return losses if reduction == "none" else losses.mean(dtype=np.float64).astype(x.dtype), difference
+
+
+def losses() -> dict[str, Any]:
+    """All losses by name."""
+    return {"softmax_cross_entropy": softmax_cross_entropy, "mse": _MeanSquare()}
+
+
+class Output(NamedTuple):
+    """An output of a network.
+
+    Attributes
+    ----------
+    name : str
+        As the caller gave it.
+    function : RowFunction, Activation or None
+        What is applied to the last layer's result; None is the identity.
+    loss : object
+        With ``value_and_gradient``, on the last layer's result: the function is part of it.
+    of_classes : bool
+        Whether the loss has one value for each row, not one for each element.
+    """
+
+    name: str
+    function: Any
+    loss: Any
+    of_classes: bool
+
+    def value_and_gradient(self, blame: str, z: Array, target: Any, sample_weight: Any) -> tuple[Any, Array]:
+        """The loss, and its gradient with respect to z, which is stored there."""
+        if not self.of_classes:
+            target = self._fitting(blame, target, z)
+        if sample_weight is None:
+            loss, gradient = self.loss.value_and_gradient(z, target, out=z)
+            return loss, gradient
+        weights = _checked_weights(blame, sample_weight, z.shape[:-1])
+        each, gradient = self.loss.value_and_gradient(z, target, reduction="none", out=z)
+        with np.errstate(all="ignore"):
+            factors = weights / weights.sum()
+            if not self.of_classes:
+                each = each.mean(axis=-1, dtype=np.float64)
+            loss = np.sum(np.multiply(each, factors, where=weights > 0, out=np.zeros(weights.shape)))
+            if not self.of_classes:
+                factors = factors / z.shape[-1]
+            np.multiply(gradient, factors[..., np.newaxis], out=gradient, casting="same_kind")
+        gradient[weights == 0] = 0
+        return z.dtype.type(loss), gradient
+
+    @staticmethod
+    def _fitting(blame: str, target: Any, z: Array) -> Array:
+        """The target in the dtype and shape of z, which may have one column that the target has not."""
+        if is_container(target):
+            raise TypeError(f"{blame}: target is of type {type(target).__name__}; expected a plain array")
+        found = as_real(blame, "target", target)
+        if found.shape == z.shape[:-1] and z.shape[-1] == 1:
+            found = found.reshape(z.shape)
+        if found.shape != z.shape:
+            raise ValueError(f"{blame}: target has shape {found.shape}; expected {z.shape}")
+        return found if found.dtype == z.dtype else converted(found, z.dtype)
+
+
+def _checked_weights(blame: str, value: Any, shape: tuple[int, ...]) -> Array:
+    if is_container(value):
+        raise TypeError(f"{blame}: sample_weight is of type {type(value).__name__}; expected a plain array")
+    weights = as_real(blame, "sample_weight", value).astype(np.float64)
+    if weights.shape != shape:
+        raise ValueError(f"{blame}: sample_weight has shape {weights.shape}; expected {shape}")
+    if not (weights >= 0).all() or not 0 < weights.sum() < np.inf:
+        raise ValueError(
+            f"{blame}: sample_weight has a sum of {weights.sum()} and a least value of "
+            f"{weights.min(initial=np.inf)}; expected numbers of at least 0, not all 0"
+        )
+    return weights
+
+
+def output_of(blame: str, name: Any) -> Output:
+    """The output of that name, or of a loss of that name."""
+    known = losses()
+    loss = _LOSS_OF.get(name, name) if isinstance(name, str) else None
+    if loss not in known:
+        expected = ", ".join([*_LOSS_OF, *known])
+        hint = nearest(name, [*_LOSS_OF, *known]) if isinstance(name, str) else ""
+        error = ValueError if isinstance(name, str) else TypeError
+        raise error(f"{blame}: output is {name!r}; expected one of {expected}{hint}")
+    function: Any = None
+    if loss == "softmax_cross_entropy":
+        function = FUNCTIONS["softmax"]
+    elif loss == "sigmoid_binary_cross_entropy":
+        function = get("sigmoid")
+    return Output(name, function, known[loss], loss in _OF_CLASSES)
