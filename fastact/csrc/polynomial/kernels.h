@@ -4,6 +4,8 @@
 #include "polynomial/float32.h"
 #elif defined(__AVX512F__)
 #include "polynomial/float64.h"
+#include "polynomial/direct.h"
+#include "polynomial/direct_beside_tables.h"
 #else
 #include "polynomial/direct_entries.h"
 #endif
