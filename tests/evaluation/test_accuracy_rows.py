@@ -31,7 +31,7 @@ def test_names_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_wrong_functions_exceed_their_bounds(name: str) -> None:
-    """By 4e-7 in float32; NaN is an infinite error."""
+    """By 4e-7 in float32; NaN is an infinite error. The gradient of hardmax is 0, also times a factor."""
 
     def little_wrong(name: str, direction: str, arguments: tuple[np.ndarray, ...]) -> Any:
         found = rows._ours(name, direction, arguments)
@@ -44,7 +44,8 @@ def test_wrong_functions_exceed_their_bounds(name: str) -> None:
 
     wrong = list(rows.measure([name], 3, ours=little_wrong))
     assert any(not one.ok for one in wrong if one.dtype == "float32")
-    assert all(not one.ok for one in wrong if one.dtype == "float64" and one.result == "f")
+    of_float64 = [one for one in wrong if one.dtype == "float64"]
+    assert all(not one.ok for one in of_float64 if (name, one.result) != ("hardmax", "gradient"))
     assert all(one.ulp == np.inf for one in rows.measure([name], 1, ours=not_a_number))
 
 
