@@ -22,19 +22,17 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "tools"))
+import cython_api  # noqa: E402
 import declarations  # noqa: E402
 import stub  # noqa: E402
 import table  # noqa: E402
 
 CSRC = Path("fastact/csrc")
+LIBRARY = "fastact/lib/libfastact.so"
 REFERENCE = Path("fastact/evaluation/reference")
 OPENMP = os.environ.get("FASTACT_OPENMP", "1") != "0"
 CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-PXD_HEAD = """# The C API for Cython, made from fastact.h when the package is built.
-
-from libc.stdint cimport int64_t, uint32_t, uint64_t
-
-"""
+GENERATED = Path("build/generated")  # what only the build reads
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
 
 
@@ -64,10 +62,23 @@ def write_stub() -> None:
     (ROOT / "fastact/__init__.pyi").write_text(made)
 
 
-def write_pxd() -> None:
-    """fastact/__init__.pxd: the declarations of fastact.h as Cython writes them."""
-    found = declarations.as_cython(declarations.read())
-    (ROOT / "fastact/__init__.pxd").write_text(f'{PXD_HEAD}cdef extern from "fastact.h" nogil:\n{found}\n')
+def write(path: Path, text: str) -> None:
+    """A file, if it is not there yet with this text: what depends on it is not built again in vain."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def write_declarations() -> None:
+    """fastact.h for Cython: for clients, the functions behind that, and for the package's own modules."""
+    declared = declarations.read()
+    extern = f'cdef extern from "fastact.h" nogil:\n{declarations.as_cython(declared)}\n'
+    write(ROOT / "fastact/__init__.pxd", cython_api.as_definitions(declared))
+    write(ROOT / GENERATED / "c_api.h", cython_api.as_table(declared))
+    write(
+        ROOT / GENERATED / "fastact_header.pxd",
+        f"from libc.stdint cimport int64_t, uint32_t, uint64_t\n\n{extern}",
+    )
 
 
 def copy_headers() -> None:
@@ -75,11 +86,23 @@ def copy_headers() -> None:
     shutil.copytree(ROOT / "include", ROOT / "fastact/include", dirs_exist_ok=True)
 
 
+def write_client_files() -> None:
+    """Declarations for cffi, and the files by which pkg-config and CMake find the header and the library."""
+    (ROOT / "fastact/include/fastact.cdef").write_text(declarations.as_c(declarations.read()) + "\n")
+    version = runpy.run_path(str(ROOT / "fastact/_version.py"))["__version__"]
+    for template in sorted((ROOT / "tools/clients").iterdir()):
+        folder = ROOT / "fastact/lib" / ("pkgconfig" if ".pc" in template.name else "cmake/fastact")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / template.name.removesuffix(".in")).write_text(
+            template.read_text().replace("@VERSION@", version)
+        )
+
+
 # The build ----------------------------------------------------------------------------------------
 
 
 class BuildWithLibrary(build_ext):  # type: ignore[misc]
-    """Compiles the C library into libfastact.a, ships it with the package, and links the skin to it."""
+    """Compiles the C library into libfastact.so, ships it with the package, and links _core to it."""
 
     parallel: int | None
 
@@ -94,28 +117,28 @@ class BuildWithLibrary(build_ext):  # type: ignore[misc]
             extension.extra_compile_args += self.debugging
 
     def build_extension(self, ext: Extension) -> None:
-        """Build the library first, then the extension that contains it; others reach it through that one."""
-        if ext.name != "fastact._core":
-            super().build_extension(ext)
-            return
-        library = self.build_library()
-        shipped = Path(self.build_lib, "fastact/lib")
-        shipped.mkdir(parents=True, exist_ok=True)
-        shutil.copy(library, shipped)
-        ext.extra_objects = [library]
+        """Build the library first, then the extension that is linked to it and gives others access."""
+        if ext.name == "fastact._core":
+            library = self.build_library()
+            self.mkpath(str(Path(self.build_lib, "fastact/lib")))
+            self.copy_file(str(library), str(Path(self.build_lib, LIBRARY)))
+            ext.extra_objects = [str(library)]
+            ext.extra_link_args += ["-Wl,-rpath,$ORIGIN/lib"]
         super().build_extension(ext)
 
     def copy_extensions_to_source(self) -> None:
         """For builds in place and editable installs: the library too goes where the sources are."""
-        shutil.copytree(Path(self.build_lib, "fastact/lib"), ROOT / "fastact/lib", dirs_exist_ok=True)
+        # the file is removed first: processes that use the old one keep it
+        self.copy_file(str(Path(self.build_lib, LIBRARY)), str(ROOT / LIBRARY))
         super().copy_extensions_to_source()
 
-    def build_library(self) -> str:
-        """Let make compile what has changed since the last build, and archive it."""
+    def build_library(self) -> Path:
+        """Let make compile what has changed since the last build, and link it."""
         folder = ROOT / "build" / ("c" if OPENMP else "c-serial")
-        command = ["make", "-s", f"-j{self.parallel}", "-C", str(ROOT / CSRC), f"BUILD={folder}"]
-        subprocess.run([*command, f"MACHINE={MACHINE}", f"OPENMP={int(OPENMP)}"], check=True)
-        return str(folder / "libfastact.a")
+        command = ["make", "-s", f"-j{self.parallel}", "-C", str(ROOT / CSRC), f"BUILD={folder}", "shared"]
+        stripped = [] if self.debug else ["LDFLAGS=-s"]
+        subprocess.run([*command, f"MACHINE={MACHINE}", f"OPENMP={int(OPENMP)}", *stripped], check=True)
+        return folder / "libfastact.so"
 
 
 def extension(name: str, *sources: str) -> Extension:
@@ -125,10 +148,10 @@ def extension(name: str, *sources: str) -> Extension:
     return Extension(
         f"fastact.{name}",
         [f"fastact/{path}.pyx", *sources],
-        include_dirs=["include", str(CSRC), "fastact", numpy.get_include()],
+        include_dirs=["include", str(CSRC), "fastact", str(GENERATED), numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         extra_compile_args=["-O2", "-fvisibility=hidden", *(flags["CFLAGS_COMMON"] if sources else [])],
-        extra_link_args=flags["LIBS_OPENMP"] if OPENMP else ["-lpthread", "-lm"],
+        extra_link_args=["-lm"],
         depends=[
             str(p)
             for p in [*CSRC.rglob("*.*"), *Path("include").rglob("*.*"), *Path("fastact").rglob("*.[ph]*")]
@@ -138,17 +161,20 @@ def extension(name: str, *sources: str) -> Extension:
 
 if __name__ == "__main__":
     write_stub()
-    write_pxd()
+    write_declarations()
     copy_headers()
+    write_client_files()
     modules = cythonize(
         [
             extension("_core"),
             extension("_dense"),
             extension("_rowwise"),
+            extension("_gated"),
             extension("_training"),
             extension("_health"),
             extension("evaluation._measure", "fastact/evaluation/measure.c"),
             extension("evaluation._reference", *sorted(map(str, REFERENCE.glob("*.c")))),
-        ]
+        ],
+        include_path=[str(GENERATED)],
     )  # type: ignore[no-untyped-call]
     setup(ext_modules=modules, cmdclass={"build_ext": BuildWithLibrary})

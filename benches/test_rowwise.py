@@ -1,42 +1,25 @@
-"""softmax and softmax_cross_entropy, by fastact and as NumPy users write them, with pytest-benchmark.
+"""Row-wise functions and losses, by fastact and as NumPy users write them, with pytest-benchmark.
 
-How to compare two runs is said in test_activations.py.
+How to compare two runs is said in test_activations.py. ``python -m fastact bench --rows`` times the same
+cases and more, interleaved, and prints a summary.
 """
 
 import numpy as np
 import pytest
 
-import fastact as fa
+from fastact.evaluation import peers
+from fastact.evaluation.row_cases import RowCase, row_cases
+from fastact.evaluation.speed.implementations import Implementation, row_implementations
 
 SHAPES = [(32, 10), (64, 1000), (4096, 512)]
+FASTACT, NUMPY = row_implementations(peers.installed(["NumPy"])[0])
 
 
-def numpy_softmax(x: np.ndarray) -> np.ndarray:
-    e = np.exp(x - x.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
-
-
-def numpy_cross_entropy(x: np.ndarray, labels: np.ndarray) -> tuple[np.floating, np.ndarray]:
-    p = numpy_softmax(x)
-    rows = np.arange(len(x))
-    loss = -np.log(p[rows, labels]).mean()
-    p[rows, labels] -= 1
-    return loss, p / len(x)
-
-
-CALLS = {
-    "softmax": (lambda x, labels: fa.softmax(x), lambda x, labels: numpy_softmax(x)),
-    "softmax_cross_entropy": (fa.softmax_cross_entropy.value_and_gradient, numpy_cross_entropy),
-}
-
-
-@pytest.mark.parametrize("by", ["fastact", "NumPy"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("implementation", [FASTACT, NUMPY], ids=lambda one: one.name)
+@pytest.mark.parametrize("case", list(row_cases(None, ("float32", "float64"), SHAPES)), ids=str)
 @pytest.mark.benchmark(max_time=0.03, min_time=1e-4, min_rounds=5, disable_gc=True)
-def test_case(benchmark, name: str, shape: tuple[int, int], dtype: str, by: str):
-    x = np.random.default_rng(0).normal(0, 2, shape).astype(dtype)
-    labels = np.arange(shape[0]) % shape[1]
-    benchmark.group = f"{name} {shape} {dtype}"
-    benchmark(CALLS[name][by == "NumPy"], x, labels)
+def test_case(benchmark, case: RowCase, implementation: Implementation):
+    benchmark.group = str(case)
+    benchmark.extra_info["elements"] = case.elements
+    with np.errstate(all="ignore"):  # array expressions may overflow on the way to the right result
+        benchmark(implementation.call(case))

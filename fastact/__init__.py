@@ -22,6 +22,11 @@ Activations
     ufuncs         the NumPy ufuncs behind them
 Over whole rows (an axis)
     softmax, softmin, quiet_softmax, log_softmax, logsumexp    f(x), f.backward(grad_y, x)
+    sparsemax, entmax15, hardmax    probabilities most of which are 0
+    gumbel_softmax    samples that let gradients through
+Gated pairs: an activation of one half of an array times the other half
+    glu, swiglu, geglu, geglu_tanh, reglu, bilinear    f(x), f(a, b), f.backward(grad_y, x)
+    gated(activation)    the same with any activation
 Losses
     f(x, target), f.value_and_gradient(x, target)
     softmax_cross_entropy, nll    of classifiers, over an axis
@@ -29,10 +34,12 @@ Losses
 Dense layers
     dense, dense_forward, dense_backward, Network
 Training
-    Network.create, Network.step, Network.fit    networks with weights, and their training
+    Network.create, Network.step, Network.fit    networks with new weights, and their training
+    NetworkCopies    networks of one shape, trained at once
     init           initial weights that fit the activation
     optim          optimisers: SGD, Adam, AdamW, RMSProp, Adagrad, Lion
     dropout        with masks that follow from seed and step
+    layer_norm, rms_norm, batch_norm    normalisation
 Health
     health         what the units of a layer do: active, saturated, dead
     Health         the same for the layers of a network, with findings and advice
@@ -40,11 +47,13 @@ Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
 For C
-    get_include, get_library
+    get_include, get_library    for a C compiler
+    cimport fastact             for Cython: fastact.gelu_f32(&x[0], &y[0], n)
 
 ``help(fastact.gelu)`` shows one activation: formula, parameters, kinks, range, error bounds, source.
 """
 
+from fastact import _core
 from fastact import ufuncs as ufuncs
 from fastact._dense import Saved as Saved
 from fastact._version import __version__ as __version__
@@ -61,6 +70,9 @@ from fastact.health.monitor import Health as Health
 from fastact.health.statistics import health as health
 from fastact.rowwise.cross_entropy import softmax_cross_entropy as softmax_cross_entropy
 from fastact.rowwise.functions import FUNCTIONS as _ROWWISE
+from fastact.rowwise.gated import GATED as _GATED
+from fastact.rowwise.gated import gated as gated
+from fastact.rowwise.gumbel import gumbel_softmax as gumbel_softmax
 from fastact.rowwise.losses import LOSSES as _LOSSES
 from fastact.rowwise.nll import nll as nll
 from fastact.runtime import check_environment as _check_environment
@@ -74,10 +86,17 @@ from fastact.runtime import set_isa as set_isa
 from fastact.runtime import set_num_threads as set_num_threads
 from fastact.training import init as init
 from fastact.training import optim as optim
+from fastact.training.batch_norm import batch_norm as batch_norm
+from fastact.training.copies import NetworkCopies as NetworkCopies
 from fastact.training.dropout import dropout as dropout
 from fastact.training.network import Network as Network
+from fastact.training.row_norms import layer_norm as layer_norm
+from fastact.training.row_norms import rms_norm as rms_norm
 
 _check_environment()
+
+# What `cimport fastact`, scipy.LowLevelCallable.from_cython and numba's get_cython_function_address look up
+__pyx_capi__ = _core.c_functions()
 
 # `from fastact import *` binds nothing: abs, exp and others would hide names of Python and of NumPy. It also
 # keeps help(fastact) to the text above
@@ -87,8 +106,10 @@ _PUBLIC = [
     "Activation",
     "Health",
     "Network",
+    "NetworkCopies",
     "Saved",
     "aliases",
+    "batch_norm",
     "dense",
     "dense_backward",
     "dense_forward",
@@ -101,24 +122,30 @@ _PUBLIC = [
     "init",
     "isa",
     "isas",
+    "layer_norm",
     "mixed",
     "names",
     "num_threads",
     "optim",
+    "rms_norm",
     "set_isa",
     "set_num_threads",
     "surrogate",
     "ufuncs",
     "nll",
     "softmax_cross_entropy",
+    "gated",
+    "gumbel_softmax",
     *names(),
     *aliases(),
     *_ROWWISE,
+    *_GATED,
     *_LOSSES,
 ]
 globals().update({name: get(name) for name in (*names(), *aliases())})
 globals().update(_ROWWISE)
 globals().update(_LOSSES)
+globals().update(_GATED)
 
 
 def __dir__() -> list[str]:

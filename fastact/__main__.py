@@ -15,13 +15,15 @@ COMMANDS = {
     "bench": "time fastact against pure Python, NumPy and other libraries",
     "info": "show version, CPU, instruction set, threads and BLAS",
     "accuracy": "measure errors in ULP",
+    "experiments": "put popular claims about activations to the test",
+    "config": "print how to compile and link with the C library",
     "plot": "draw activations and their derivatives",
 }
 
 
 def _usage() -> str:
     lines = ["usage: python -m fastact COMMAND [-h] ...", "", "commands:"]
-    return "\n".join(lines + [f"  {name:10}{what}" for name, what in COMMANDS.items()])
+    return "\n".join(lines + [f"  {name:12}{what}" for name, what in COMMANDS.items()])
 
 
 def main(arguments: list[str] | None = None) -> int:

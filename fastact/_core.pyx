@@ -21,13 +21,21 @@ include "_core_settings.pxi"
 include "_overlap.pxi"
 include "_core_arrays.pxi"
 
-# Other extension modules use the copy of the C library, and its settings, that this module contains
-rowwise_functions = PyCapsule_New(<void *>&fa__rowwise_functions_for_python, "fastact._core.rowwise_functions", NULL)
-training_functions = PyCapsule_New(
-    <void *>&fa__training_functions_for_python, "fastact._core.training_functions", NULL)
-health_functions = PyCapsule_New(<void *>&fa__health_functions_for_python, "fastact._core.health_functions", NULL)
-dense_entries = PyCapsule_New(<void *>&fa__dense_entries, "fastact._core.dense_entries", NULL)
-parallel_for = PyCapsule_New(<void *>&fa__parallel_for, "fastact._core.parallel_for", NULL)
+# What other extension modules use of the C library
+rowwise_functions = PyCapsule_New(<void *>library.rowwise, "fastact._core.rowwise_functions", NULL)
+training_functions = PyCapsule_New(<void *>library.training, "fastact._core.training_functions", NULL)
+health_functions = PyCapsule_New(<void *>library.health, "fastact._core.health_functions", NULL)
+dense_entries = PyCapsule_New(<void *>library.dense, "fastact._core.dense_entries", NULL)
+parallel_for = PyCapsule_New(<void *>library.parallel_for, "fastact._core.parallel_for", NULL)
+
+def c_functions():
+    """The functions of the C API as Cython, SciPy and numba look them up: name -> capsule named by its signature."""
+    found = {}
+    for i in range(EXPORTED_BYTES // sizeof(exported_function)):
+        exported = &fa__exported[i]
+        found[exported.name.decode()] = PyCapsule_New(exported.function, exported.signature, NULL)
+    return found
+
 
 cdef class DefaultEnvironment:
     """A context with the default floating-point environment, as C kernels run in: round to nearest, subnormal
@@ -155,7 +163,7 @@ cdef class Elementwise:
     cdef object quick(self, int direction, object first, object last, object out, dict kwargs):
         """The result, or None where the arguments are anything else. `first` is `last` if there is one input."""
         cdef char *base[FA__MAX_OPERANDS]
-        cdef int inputs = fa__arities[direction].inputs
+        cdef int inputs = library.arities[direction].inputs
         cdef int number = packed_type(first)
         cdef double given[FA__MAX_PARAMS]
         if number < 0 or not self.parameters_at(kwargs, number, given, &base[inputs]):
@@ -168,7 +176,7 @@ cdef class Elementwise:
             return None
         base[0] = cnp.PyArray_BYTES(<cnp.ndarray>first)
         base[inputs - 1] = cnp.PyArray_BYTES(<cnp.ndarray>last)
-        cdef int results = inputs + fa__entries[self.number].n_params
+        cdef int results = inputs + library.entries[self.number].n_params
         base[results] = cnp.PyArray_BYTES(<cnp.ndarray>result)
         self.execute(direction, number, base, <size_t>cnp.PyArray_SIZE(<cnp.ndarray>first))
         return result
@@ -192,7 +200,7 @@ cdef class Elementwise:
         else:
             return None
         base[0] = cnp.PyArray_BYTES(<cnp.ndarray>x)
-        cdef int results = 1 + fa__entries[self.number].n_params
+        cdef int results = 1 + library.entries[self.number].n_params
         base[results] = cnp.PyArray_BYTES(<cnp.ndarray>value)
         base[results + 1] = cnp.PyArray_BYTES(<cnp.ndarray>derivative)
         self.execute(FA__VALUE_AND_DERIVATIVE, number, base, <size_t>cnp.PyArray_SIZE(<cnp.ndarray>x))
@@ -202,7 +210,7 @@ cdef class Elementwise:
         """Addresses of the parameters, bound or given; False unless they are numbers and kwargs holds no more."""
         cdef bint wide = number == cnp.NPY_DOUBLE
         cdef int i, taken = 0
-        for i in range(fa__entries[self.number].n_params):
+        for i in range(library.entries[self.number].n_params):
             base[i] = <char *>&self.fixed[wide][i]
             if kwargs and self.parameter_names[i] in kwargs:
                 if not fix(kwargs[self.parameter_names[i]], number, &given[i]):
@@ -218,9 +226,9 @@ cdef class Elementwise:
         if n > RELEASE_GIL_ABOVE:
             apply_thread_limit()
             with nogil:
-                fa__execute_contiguous(self.number, <direction_t>direction, dtype, base, n)
+                library.execute_contiguous(self.number, <direction_t>direction, dtype, base, n)
         else:
-            fa__execute_contiguous(self.number, <direction_t>direction, dtype, base, n)
+            library.execute_contiguous(self.number, <direction_t>direction, dtype, base, n)
 
     # Any strides, broadcasting, parameters given anew
 
@@ -260,9 +268,9 @@ cdef class Elementwise:
         if n > RELEASE_GIL_ABOVE:
             apply_thread_limit()
             with nogil:
-                fa__execute(&call)
+                library.execute(&call)
         else:
-            fa__execute(&call)
+            library.execute(&call)
         return results
 
     cdef bint broadcast(self, tuple operands, int n_inputs, int *number, fa__call *call,
@@ -318,7 +326,7 @@ cdef class Elementwise:
 
     cdef tuple results(self, int direction, tuple operands, object out, int number, fa__call *call):
         """New arrays, or the caller's where they fit exactly; None where the ufunc must take over."""
-        cdef int count = fa__arities[direction].results
+        cdef int count = library.arities[direction].results
         cdef int i, d
         cdef cnp.ndarray array
         cdef list made = []

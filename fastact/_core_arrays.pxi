@@ -112,5 +112,5 @@ cdef bint fix(object value, int number, double *to) except -1:
         to[0] = wide
         return True
     if number == cnp.NPY_FLOAT:
-        return fa__round_to_float32(wide, <float *>to)
-    return fa__round_to_float16(wide, <float *>to)
+        return library.round_to_float32(wide, <float *>to)
+    return library.round_to_float16(wide, <float *>to)

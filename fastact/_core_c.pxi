@@ -1,15 +1,25 @@
-# The C library as Cython declares it. Part of _core.pyx.
-# Knows names and types; does not know Python.
+# The C library as Cython declares it, and the way to it. Part of _core.pyx.
+# Knows names and types; does not know arrays.
 
 cdef extern from "numpy/arrayobject.h":
     cnp.ndarray PyArray_NewLikeArray(cnp.ndarray like, cnp.NPY_ORDER order, void *descr, bint subok)
 
 cdef extern from "fastact.h" nogil:
+    enum: FA_VERSION
+    int fa_version()
     const char *fa_isa()
     const char *fa_isas()
     int fa_set_isa(const char *name)
     int fa_num_threads()
     void fa_set_num_threads(int n)
+
+cdef extern from "c_api.h" nogil:
+    ctypedef struct exported_function "struct fa__exported":
+        const char *name
+        const char *signature
+        void *function
+    const exported_function fa__exported[1]
+    enum: EXPORTED_BYTES "sizeof fa__exported"
 
 cdef extern from "elementwise/call.h" nogil:
     enum: FA__ENTRIES, FA__MAX_OPERANDS, FA__MAX_DIMS, FA__MAX_PARAMS
@@ -39,10 +49,8 @@ cdef extern from "elementwise/call.h" nogil:
         double ulp_f32, ulp_f64, ulp_f64_derivative
         const char *worst
         const char *about
-    const fa__entry fa__entries[1]
     ctypedef struct fa__arity:
         int inputs, results
-    const fa__arity fa__arities[1]
     ctypedef struct fa__call:
         int entry
         direction_t direction
@@ -52,47 +60,53 @@ cdef extern from "elementwise/call.h" nogil:
         size_t shape[64]
         char *base[8]
         ptrdiff_t stride[8][64]
-    void fa__execute(fa__call *call)
-    void fa__execute_1d(int entry, direction_t direction, dtype_t dtype, char **base,
-                        const ptrdiff_t *stride, size_t n)
-    void fa__execute_contiguous(int entry, direction_t direction, dtype_t dtype, char **base, size_t n)
-
-cdef extern from "platform/float16.h" nogil:
-    int fa__round_to_float32(double value, float *result)
-    int fa__round_to_float16(double value, float *result)
 
 cdef extern from "platform/thread_limits.h" nogil:
     ctypedef struct fa__thread_limits:
-        int set, environment, openmp, affinity, cgroup
-    fa__thread_limits fa__get_thread_limits()
-    const char *fa__openmp_runtime()
-    void fa__limit_threads(int n)
-    int fa__thread_limit()
-
-cdef extern from "platform/parallel.h" nogil:
-    void fa__parallel_for(void *body, const void *context, size_t n, size_t grain, size_t quantum)
-
-cdef extern from "api/dense.h" nogil:
-    ctypedef struct fa__dense_functions:
-        pass
-    const fa__dense_functions fa__dense_entries
-
-cdef extern from "api/rowwise.h" nogil:
-    ctypedef struct fa__rowwise_functions:
-        pass
-    const fa__rowwise_functions fa__rowwise_functions_for_python
-
-cdef extern from "api/training.h" nogil:
-    ctypedef struct fa__training_functions:
-        pass
-    const fa__training_functions fa__training_functions_for_python
-cdef extern from "api/health.h" nogil:
-    ctypedef struct fa__health_functions:
-        pass
-    const fa__health_functions fa__health_functions_for_python
+        int set, here, environment, openmp, affinity, cgroup
 
 cdef extern from "platform/fenv.h" nogil:
     ctypedef struct fa__fenv:
         pass
     fa__fenv fa__enter_fenv()
     void fa__leave_fenv(fa__fenv caller)
+
+cdef extern from "api/private.h" nogil:
+    ctypedef struct fa__private_functions:
+        int n_entries
+        const fa__entry *entries
+        const fa__arity *arities
+        void (*execute)(fa__call *) noexcept nogil
+        void (*execute_1d)(int entry, direction_t, dtype_t, char **base, const ptrdiff_t *stride, size_t n) noexcept nogil
+        void (*execute_contiguous)(int entry, direction_t, dtype_t, char **base, size_t n) noexcept nogil
+        int (*round_to_float32)(double, float *) noexcept nogil
+        int (*round_to_float16)(double, float *) noexcept nogil
+        fa__thread_limits (*get_thread_limits)() noexcept nogil
+        const char *(*openmp_runtime)() noexcept nogil
+        void (*limit_threads)(int) noexcept nogil
+        int (*thread_limit)() noexcept nogil
+        void *parallel_for
+        void *dense
+        void *rowwise
+        void *training
+        void *health
+    const fa__private_functions *fa__private(int version, size_t size)
+
+cdef fa__private_functions library  # a copy, so that a call reads one pointer
+
+
+cdef int find_library() except -1:
+    """Take the functions from libfastact.so, if it was built together with this module."""
+    global library
+    cdef const fa__private_functions *found = fa__private(FA_VERSION, sizeof(fa__private_functions))
+    if found == NULL or found.n_entries != FA__ENTRIES:
+        raise ImportError(
+            f"fastact: libfastact.so (version {fa_version()}) was not built together with this extension module "
+            f"(version {FA_VERSION}); reinstall fastact, and look for another libfastact.so in LD_LIBRARY_PATH and "
+            f"LD_PRELOAD"
+        )
+    library = found[0]
+    return 0
+
+
+find_library()

@@ -28,14 +28,15 @@ def set_num_threads(int n):
 def thread_limits():
     """The bounds on the number of threads by source, 0 where a source sets none."""
     apply_thread_limit()
-    limits = fa__get_thread_limits()
-    return {"num_threads": fa__thread_limit(), "set_num_threads": limits.set,
+    limits = library.get_thread_limits()
+    return {"num_threads": library.thread_limit(), "fa_set_num_threads_here": limits.here,
+            "set_num_threads": limits.set,
             "FASTACT_NUM_THREADS": limits.environment, "OpenMP": limits.openmp,
             "CPU affinity": limits.affinity, "cgroup quota": limits.cgroup}
 
 
 def openmp_runtime():
-    return fa__openmp_runtime().decode()
+    return library.openmp_runtime().decode()
 
 
 # A limit that belongs to a Python context (a thread or an asyncio task) reaches C as the limit of the calling
@@ -60,7 +61,7 @@ def count_blocks(int n):
 
 def limit_of_thread():
     """The calling thread's limit in C, 0 for none."""
-    return fa__thread_limit()
+    return library.thread_limit()
 
 
 cpdef void apply_thread_limit() except *:
@@ -70,8 +71,8 @@ cpdef void apply_thread_limit() except *:
 
 
 cdef void apply() except *:
-    fa__limit_threads(<int>limit_of_context())
+    library.limit_threads(<int>limit_of_context())
 
 
 cdef inline bint thread_limits_in_use() noexcept nogil:
-    return blocks_with_limits != 0 or fa__thread_limit() != 0
+    return blocks_with_limits != 0 or library.thread_limit() != 0

@@ -11,7 +11,7 @@ def entries():
     """Every entry of the compiled table as a dict, in the table's order."""
     found = []
     for number in range(FA__ENTRIES):
-        entry = &fa__entries[number]
+        entry = &library.entries[number]
         found.append({
             "id": entry.id,
             "number": number,
@@ -52,7 +52,7 @@ cdef void inner_loop(char **args, const cnp.npy_intp *dims, const cnp.npy_intp *
     if dims[0] > RELEASE_GIL_ABOVE and thread_limits_in_use():
         with gil:
             apply_thread_limit()
-    fa__execute_1d(what.number, what.direction, what.dtype, args, <const ptrdiff_t *>steps,
+    library.execute_1d(what.number, what.direction, what.dtype, args, <const ptrdiff_t *>steps,
                    <size_t>dims[0])
 
 cdef list _texts = []  # names and documentation: ufuncs keep bare pointers to them
@@ -64,7 +64,7 @@ def make_ufunc(int number, int direction, str name, str doc):
     The loops are in the order e, f, d. With it, integers resolve as for ``np.exp``, and a float32 array with a
     Python float parameter stays float32.
     """
-    cdef int inputs = fa__arities[direction].inputs + fa__entries[number].n_params
+    cdef int inputs = library.arities[direction].inputs + library.entries[number].n_params
     cdef int operands = inputs + 1
     # NumPy keeps these pointers for as long as the ufunc exists, which is until the process ends
     cdef cnp.PyUFuncGenericFunction *functions = <cnp.PyUFuncGenericFunction *>malloc(

@@ -95,7 +95,7 @@ cdef int begin_layer(fa_dense *layer, Prepared prepared, int number, size_t rows
     layer.size = sizeof(fa_dense)
     layer.rows = rows
     layer.n_in = n_in
-    layer.out = out
+    layer.n_out = out
     layer.activation = prepared.activation
     layer.parameters = prepared.of[number == cnp.NPY_DOUBLE]
     layer.n_parameters = prepared.count
@@ -170,7 +170,7 @@ cdef int execute(int number, const fa_dense *layer, bint backward) except -1:
     cdef Block block
     cdef size_t bytes_ = 0
     cdef int answer, dtype = number == cnp.NPY_DOUBLE
-    if layer.stack_ndim == 0 and layer.rows * layer.n_in * layer.out < RELEASE_GIL_ABOVE:
+    if layer.stack_ndim == 0 and layer.rows * layer.n_in * layer.n_out < RELEASE_GIL_ABOVE:
         answer = library.run[dtype](layer, 1, backward, small, ON_STACK)
         if answer == 0:
             return 0

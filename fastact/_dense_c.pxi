@@ -1,7 +1,7 @@
 # The C library's dense layer as Cython declares it, the way to it, and SciPy's BLAS. Part of _dense.pyx.
 # Knows structs and capsules; does not know arrays.
 
-from fastact cimport fa_blas, fa_dense, fa_input, fa_network_step, fa_result
+from fastact_header cimport fa_blas, fa_dense, fa_input, fa_network_step, fa_result
 
 ctypedef void (*fa_gemm_function)() noexcept nogil
 ctypedef int (*fa_get_threads_function)() noexcept nogil
@@ -61,10 +61,16 @@ cdef void find_thread_functions(str path) except *:
 
 
 cdef int find_blas() except -1:
-    """SciPy's BLAS, whose integers may have either size, and which is slow to import."""
+    """SciPy's BLAS, whose integers may have either size, and which is slow to import. Without SciPy there is none,
+    and the library's own kernels are used."""
     global blas, looked_for
-    from scipy.linalg import cython_blas
-
+    try:
+        from scipy.linalg import cython_blas
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "scipy":
+            raise
+        looked_for = True
+        return 0
     capsules = cython_blas.__pyx_capi__
     found.size = sizeof(fa_blas)
     found.sgemm = <fa_gemm_function>address_of(capsules["sgemm"])

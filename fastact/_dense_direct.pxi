@@ -150,7 +150,7 @@ def forward(x, w, b, activation, bint keep, save, out):
     set_input(&layer.x, <cnp.ndarray>x, 2)
     set_input(&layer.w, <cnp.ndarray>w, 2)
     if b is not None:
-        if not is_bias(b, layer.out, number):
+        if not is_bias(b, layer.n_out, number):
             return None
         layer.b.data = cnp.PyArray_DATA(<cnp.ndarray>b)
         layer.b.column = 1
@@ -202,7 +202,7 @@ def backward(grad_y, x, w, saved_, activation, bint need_dx, out, bint accumulat
         return None
     begin_layer(&layer, saved.prepared, number, <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, 0),
                 <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, 1), <size_t>cnp.PyArray_DIM(<cnp.ndarray>w, 1))
-    if not has_sizes(w, layer.n_in, layer.out) or not has_sizes(grad_y, layer.rows, layer.out):
+    if not has_sizes(w, layer.n_in, layer.n_out) or not has_sizes(grad_y, layer.rows, layer.n_out):
         return None
     if not fits_layer(saved, &layer, number):
         return None
@@ -231,7 +231,7 @@ def backward(grad_y, x, w, saved_, activation, bint need_dx, out, bint accumulat
         return None
     set_result(&layer.dw, dw, 2)
     if saved.b_shape is not None:
-        b_shape[0] = b_shape[1] = <cnp.npy_intp>layer.out
+        b_shape[0] = b_shape[1] = <cnp.npy_intp>layer.n_out
         if len(saved.b_shape) == 2:
             b_shape[0] = 1
         db = result_of(out[2], len(saved.b_shape), b_shape, number, &operands)
@@ -246,9 +246,9 @@ cdef bint fits_layer(Saved saved, fa_dense *layer, int number) except -1:
     """Whether what is saved belongs to a layer of these sizes; if so it is set. Arrays can be reshaped in place,
     so that shapes are looked at again."""
     cdef cnp.ndarray array
-    cdef size_t columns = layer.out
+    cdef size_t columns = layer.n_out
     layer.saving = saved.saving
-    if len(saved.shape) != 2 or saved.shape[0] != layer.rows or saved.shape[1] != layer.out:
+    if len(saved.shape) != 2 or saved.shape[0] != layer.rows or saved.shape[1] != layer.n_out:
         return False
     if saved.dtype is not (FLOAT64 if number == cnp.NPY_DOUBLE else FLOAT32):
         return False

@@ -7,6 +7,7 @@ Which shapes and dtypes belong together is checked in fastact.training.
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 cimport numpy as cnp
 
 from fastact import _core
@@ -37,14 +38,36 @@ cdef extern from "api/training.h" nogil:
         uint64_t seed
         uint32_t step, layer
         uint64_t first
+    ctypedef enum norm_kind_t "fa__norm_kind":
+        FA__LAYER_NORM, FA__RMS_NORM, FA__BATCH_NORM
+    ctypedef struct fa__norm_call:
+        norm_kind_t kind
+        dtype_t dtype
+        size_t rows, n
+        const void *grad_y
+        const void *x
+        const void *weight
+        const void *bias
+        void *y
+        void *grad_x
+        void *grad_weight
+        void *grad_bias
+        void *running_mean
+        void *running_variance
+        int training
+        double momentum, eps
+        double *statistics
     ctypedef struct fa__training_functions:
         void (*run_update)(const fa__update *) noexcept nogil
         double (*sum_of_squares)(dtype_t, const void *, size_t) noexcept nogil
+        void (*run_norm_forward)(const fa__norm_call *) noexcept nogil
+        void (*run_norm_backward)(const fa__norm_call *) noexcept nogil
         void (*run_dropout)(dtype_t, const void *, void *, size_t, double, fa__random_place) noexcept nogil
 
 cdef const fa__training_functions *library = <const fa__training_functions *>PyCapsule_GetPointer(
     _core.training_functions, "fastact._core.training_functions")
 
+LAYER_NORM, RMS_NORM, BATCH_NORM = FA__LAYER_NORM, FA__RMS_NORM, FA__BATCH_NORM
 SGD, ADAM, RMSPROP, ADAGRAD, LION = FA__SGD, FA__ADAM, FA__RMSPROP, FA__ADAGRAD, FA__LION
 
 cdef enum:
@@ -150,3 +173,40 @@ def dropout(x, out, double p, uint64_t seed, uint32_t step, uint32_t layer):
     _core.apply_thread_limit()
     with nogil:
         library.run_dropout(dtype, data, to, n, p, place)
+
+
+cdef run_norm(fa__norm_call *call, bint backward, x, size_t n):
+    call.dtype, call.n, call.x = dtype_of(x), n, data_of(x)
+    call.rows = <size_t>cnp.PyArray_SIZE(<cnp.ndarray>x) // n
+    if call.rows * n >= RELEASE_GIL_ABOVE:
+        _core.apply_thread_limit()
+    with nogil:
+        if backward:
+            library.run_norm_backward(call)
+        else:
+            library.run_norm_forward(call)
+
+
+def norm(norm_kind_t kind, x, weight, bias, y, statistics, size_t n, double eps,
+         running_mean=None, running_variance=None, bint training=True, double momentum=0):
+    """The forward pass, on contiguous arrays of one float dtype with rows of n elements, which have been checked."""
+    cdef fa__norm_call call
+    memset(&call, 0, sizeof(call))
+    call.kind, call.eps, call.training, call.momentum = kind, eps, training, momentum
+    call.weight, call.bias, call.y = data_of(weight), data_of(bias), data_of(y)
+    call.running_mean, call.running_variance = data_of(running_mean), data_of(running_variance)
+    call.statistics = <double *>data_of(statistics)
+    run_norm(&call, False, x, n)
+
+
+def norm_backward(norm_kind_t kind, grad_y, x, weight, grad_x, grad_weight, grad_bias, statistics, size_t n, double eps,
+                  running_mean=None, running_variance=None, bint training=True):
+    """The backward pass, likewise."""
+    cdef fa__norm_call call
+    memset(&call, 0, sizeof(call))
+    call.kind, call.eps, call.training = kind, eps, training
+    call.grad_y, call.weight, call.grad_x = data_of(grad_y), data_of(weight), data_of(grad_x)
+    call.grad_weight, call.grad_bias = data_of(grad_weight), data_of(grad_bias)
+    call.running_mean, call.running_variance = data_of(running_mean), data_of(running_variance)
+    call.statistics = <double *>data_of(statistics)
+    run_norm(&call, True, x, n)

@@ -6,13 +6,36 @@ Must not depend on any activation.
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any, NoReturn
 
 import numpy as np
 
 REAL_NUMBERS = "float16, float32 or float64, or integers or booleans"
+
+
+def scipy_module(name: str, user: str) -> ModuleType:
+    """A module of SciPy, which is optional and slow to import, for the function that needs it.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If SciPy is not installed.
+
+    Examples
+    --------
+    >>> scipy_module("special", "fastact.init").__name__
+    'scipy.special'
+    """
+    try:
+        return importlib.import_module(f"scipy.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "scipy":
+            raise
+        message = f"{user} needs SciPy, which is not installed; pip install scipy"
+        raise ModuleNotFoundError(message, name="scipy") from error
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

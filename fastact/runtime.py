@@ -87,7 +87,9 @@ def get_num_threads() -> int:
 
     The smallest of ``OMP_NUM_THREADS``, the CPUs that this process may run on, its cgroup's CPU quota, any
     limit set by threadpoolctl, and the limit set by the innermost :func:`num_threads` block, else by
-    :func:`set_num_threads`, else by ``FASTACT_NUM_THREADS``. In a forked child it is 1.
+    :func:`set_num_threads`, else by ``FASTACT_NUM_THREADS``. A C client of fastact may limit the calling
+    thread further, or replace OpenMP's threads by its own, for which OpenMP's limits do not count. In a
+    forked child it is 1.
     """
     return int(_core.num_threads())
 
@@ -197,5 +199,9 @@ def get_include() -> str:
 
 
 def get_library() -> str:
-    """Path of the static library ``libfastact.a``; link it with ``-fopenmp -lm -lpthread``."""
-    return str(Path(__file__).parent / "lib" / "libfastact.a")
+    """Path of the shared library ``libfastact.so``, which this package itself uses.
+
+    ``python -m fastact config`` prints the options with which a C compiler includes the header and links
+    to the library.
+    """
+    return str(Path(__file__).parent / "lib" / "libfastact.so")

@@ -1,7 +1,8 @@
 /* fastact: neural-network activations, forward and backward, on the CPU.
  *
  * This is the whole public C API. No function allocates memory, sets errno, raises a signal or changes the caller's
- * floating-point state. Link with libfastact.a, -lm, -fopenmp, -lpthread.
+ * floating-point state. "python -m fastact config --cflags --libs" prints how to
+ * compile and link with it.
  *
  * For each activation NAME of fastact/activations.def, and for _f32 (float) and _f64 (double):
  *
@@ -10,12 +11,19 @@
  *   fa_NAME_backward_f32             (grad_y, x, grad_x, n, ...)  grad_x = grad_y * f'(x); 0 where f'(x) is 0
  *   fa_NAME_value_and_derivative_f32 (x, y, d, n, ...)            both in one pass
  *   fa_NAME_backward_from_output_f32 (grad_y, y, grad_x, n, ...)  where f'(x) follows from y = f(x)
+ *   fa_NAME_scalar_f32               (x)                          f(x) of one number, with the default parameters
+ *   fa_NAME_derivative_scalar_f32    (x)                          f'(x), likewise
+ *   fa_NAME_scalar_with_f64          (x, parameters)              with the numbers at `parameters`; null: the defaults
+ *   fa_NAME_derivative_scalar_with_f64
  *
  * n is the number of elements; "..." are the activation's own parameters, by value, in the order of its entry. An output
  * may be the same array as an input (y == x), but may not overlap one otherwise. Arrays need the alignment of their
  * element type only. f'(x) is rounded before it is multiplied: where it overflows, grad_x is infinite. A call with a
  * null pointer, or with more elements than memory can hold, does nothing. Large calls use several threads: see
  * fa_set_num_threads. Threads that call need stacks of 32 KB, or more where a BLAS is passed that needs more.
+ *
+ * Functions of one number give the same bits as those of arrays; the forms with parameters, in double
+ * only, are what callbacks with user data have to be.
  */
 #ifndef FASTACT_H
 #define FASTACT_H
@@ -29,7 +37,8 @@
 extern "C" {
 #endif
 
-#if defined(__GNUC__)
+#if defined(FA_API) /* as nothing, where the library itself is compiled to be linked statically */
+#elif defined(__GNUC__)
 #define FA_API __attribute__((visibility("default")))
 #else
 #define FA_API
@@ -61,7 +70,13 @@ enum {
     FA_API void fa_##name##_value_and_derivative_##dtype(const T *x, T *y, T *d, size_t n args);         \
     FA_IF_OUTPUT(from, FA_API void fa_##name##_backward_from_output_##dtype(const T *grad_y, const T *y, \
                                                                             T *grad_x, size_t n args);)
+#define FA__SCALAR_PROTOTYPES(function)                \
+    FA_API float fa_##function##scalar_f32(float x);   \
+    FA_API double fa_##function##scalar_f64(double x); \
+    FA_API double fa_##function##scalar_with_f64(double x, void *parameters);
 #define FA_ACT(id, name, params, f, df, kinks, from, ...)                            \
+    FA__SCALAR_PROTOTYPES(name##_)                                                   \
+    FA__SCALAR_PROTOTYPES(name##_derivative_)                                        \
     FA__PROTOTYPES(name, float, f32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params), from) \
     FA__PROTOTYPES(name, double, f64, FA_EACH_PARAM(FA__DECLARE_DOUBLE, params), from)
 #include "fastact/activations.def"
@@ -75,7 +90,7 @@ enum {
 };
 
 /* What a dense layer keeps for its backward pass: nothing (inference, or f' is constant); its input x w + b; its output y;
- * or one bit per element, where f' has two values: (out + 7)/8 bytes per row, the first column in the lowest bit. */
+ * or one bit per element, where f' has two values: (n_out + 7)/8 bytes per row, the first column in the lowest bit. */
 typedef enum { FA_SAVE_NOTHING, FA_SAVE_INPUT, FA_SAVE_OUTPUT, FA_SAVE_BIT_MASK } fa_saving;
 
 /* An activation, described. The caller sets `size`; the strings and arrays belong to the library. */
@@ -154,6 +169,34 @@ FA_API int fa_nll_f64(const double *log_probabilities, const int64_t *labels, co
 #include "fastact/losses.def"
 #undef FA_LOSS
 
+/* Gated pairs ------------------------------------------------------------------------------------ */
+
+/* y = f(min(a, limit)) * (max(-limit, min(b, limit)) + offset), f an activation, for rows x n arrays.
+ *
+ * a and b may be the halves of one array, x: b = x + n, and a_row = b_row = 2 n. glu is FA_sigmoid with x + n as a;
+ * swiglu FA_silu (with alpha: FA_swish), geglu FA_gelu, geglu_tanh FA_gelu_tanh, reglu FA_relu, bilinear FA_identity. */
+typedef struct {
+    size_t size;              /* sizeof(fa_gated) */
+    int activation;           /* an id: FA_silu ... */
+    const double *parameters; /* of the activation, in its order */
+    size_t n_parameters;      /* the activation's number of them, or 0: its defaults */
+    double limit, offset;     /* a limit of 0 stands for none */
+    size_t rows, n;
+    ptrdiff_t a_row, b_row, y_row, grad_a_row,
+        grad_b_row; /* elements from one row to the next; y_row: of grad_y, too */
+} fa_gated;
+
+/* Both gradients in one pass. A result may be the same memory as an input, element for element. Gradients are 0 where
+ * the limit holds. FA_INVALID: a null pointer to an array that has elements; an unknown activation, or another number
+ * of parameters than it has; a limit that is negative or NaN; an offset that is not finite; an impossible size, or
+ * results whose rows overlap. */
+FA_API int fa_gated_f32(const fa_gated *pair, const float *a, const float *b, float *y);
+FA_API int fa_gated_f64(const fa_gated *pair, const double *a, const double *b, double *y);
+FA_API int fa_gated_backward_f32(const fa_gated *pair, const float *grad_y, const float *a, const float *b,
+                                 float *grad_a, float *grad_b);
+FA_API int fa_gated_backward_f64(const fa_gated *pair, const double *grad_y, const double *a, const double *b,
+                                 double *grad_a, double *grad_b);
+
 /* Settings --------------------------------------------------------------------------------------- */
 
 /* Instruction set: "sse2", "avx2", "avx512" or "neon". On first use the best one that this machine supports is chosen,
@@ -169,11 +212,26 @@ FA_API int fa_set_isa(const char *name);
 FA_API int fa_num_threads(void);
 FA_API void fa_set_num_threads(int n);
 
+/* The same for calls of the calling thread only, in place of fa_set_num_threads; 0 ends it. */
+FA_API void fa_set_num_threads_here(int n);
+
+/* Threads of the client's own. run(context, task, data, count) has to call task(data) `count` times, on any threads, at
+ * once or one after the other, and to return when these calls have. It then takes the place of OpenMP's threads in the
+ * process, whose limit no longer counts; null restores them. What run leaves undone is done by the thread that calls the
+ * library, so run may return at once where its threads are busy; calls beyond `count` do nothing. Results have the same
+ * bits in any case.
+ *
+ * Threads that call the library at the same time call run at the same time. A task never calls run. Calls in progress end
+ * as they began, so `context` has to live as long as they do. A forked child has no run until it sets one. */
+typedef void (*fa_task)(void *data);
+typedef void (*fa_parallel_for)(void *context, fa_task task, void *data, size_t count);
+FA_API void fa_set_parallel_for(fa_parallel_for run, void *context);
+
 /* Dense layers ----------------------------------------------------------------------------------- */
 
 /* A dense layer: y = f(x w + b), and back.
  *
- * x is rows x in, w is in x out, b holds out elements, y is rows x out; dx, dw, db have the shapes of x, w,
+ * x is rows x n_in, w is n_in x n_out, b holds n_out elements, y is rows x n_out; dx, dw, db have the shapes of x, w,
  * b. Leading axes ("stack") make many layers of one size a single call. fa_dense_forward_f32 reads x, w, b
  * and writes y and saved. fa_dense_backward_f32 reads x, w, saved, grad_y and writes those of dx, dw, db
  * whose data is not null:
@@ -182,12 +240,13 @@ FA_API void fa_set_num_threads(int n);
  *
  * Both compute tile by tile, in a workspace that the caller owns; fa_dense_workspace_f32 returns its size in
  * bytes. No result may overlap another array, with these exceptions: saved is y where the output is saved,
- * and dx may be x, or grad_y if in == out. Results have the same bits whatever the number of threads. */
+ * and dx may be x, or grad_y if n_in == n_out. Results have the same bits whatever the number of threads. */
 
 /* sgemm and dgemm of a BLAS with Fortran's interface, cast to these types, and the size of its integers. If
  * the BLAS starts threads of its own, the last two get and set their number, and the library keeps it to one
- * during a call; they may be null. Where the library's own kernels are faster, they are used instead; without
- * a BLAS, always. */
+ * during a call; they may be null. Where the library's own kernels are faster, they are used instead, unless
+ * `always` is not 0; without a BLAS, and for strides that a BLAS cannot take, they are used in any case. A
+ * struct whose size ends before `always` has 0 there. */
 typedef struct {
     size_t size; /* sizeof(fa_blas) */
     void (*sgemm)(void);
@@ -195,10 +254,12 @@ typedef struct {
     int integer_bits; /* 32 or 64 */
     int (*get_threads)(void);
     void (*set_threads)(int);
+    size_t always;
 } fa_blas;
 
 /* Arrays to read and to write. Strides count elements; those of the stack axes may be 0 to broadcast, and
- * `stack` may be null for an array that has none of these axes. Columns of results are 1 apart. */
+ * `stack` may be null for an array that has none of these axes. dx, dw and db are sums over the stack axes along
+ * which their stride is 0, and are 0 where such an axis has length 0. Columns of results are 1 apart. */
 typedef struct {
     const void *data;
     ptrdiff_t row, column;
@@ -221,7 +282,7 @@ typedef struct {
  * or larger than 4096. */
 typedef struct {
     size_t size; /* sizeof(fa_dense) */
-    size_t rows, in, out;
+    size_t rows, n_in, n_out;
     size_t stack_ndim;
     const size_t *stack_shape;
     int activation;             /* an id: FA_gelu ... */
@@ -305,6 +366,37 @@ FA_API int fa_dropout_f32(const float *x, float *y, size_t n, double p, uint64_t
 FA_API int fa_dropout_f64(const double *x, double *y, size_t n, double p, uint64_t seed, uint32_t step,
                           uint32_t layer, uint64_t first);
 
+/* Normalisation of rows x n arrays: y = h weight + bias, h = (x - mean)/sqrt(variance + eps), with the biased variance, of
+ * each row (layer norm), without a mean (RMS norm), or of each column (batch norm). The gradients are
+ *
+ *   grad_x = (g - mean(g) - h mean(g h))/sqrt(variance + eps), g = grad_y weight   (RMS norm: without mean(g))
+ *   grad_weight = sum over rows of grad_y h, grad_bias = sum over rows of grad_y
+ *
+ * weight, bias and each gradient may be null. In training batch norm replaces running statistics, unless they are null, by
+ * (1 - momentum) running + momentum of the batch, whose variance is the unbiased one; otherwise it uses them instead of
+ * the batch's. `workspace` holds 3 rows elements, of batch norm 5 n. y may be x; grad_x may be x or grad_y; other arrays
+ * must not overlap. Results have the same bits whatever the number of threads. FA_INVALID: a null pointer to an array that
+ * is needed; an impossible size; eps that is negative or not finite; in training, one row or momentum not in [0, 1]. */
+#define FA__NORMS_OF(T, dtype)                                                                              \
+    FA_API int fa_layer_norm_##dtype(const T *x, const T *weight, const T *bias, T *y, size_t rows,         \
+                                     size_t n, double eps);                                                 \
+    FA_API int fa_layer_norm_backward_##dtype(const T *grad_y, const T *x, const T *weight, T *grad_x,      \
+                                              T *grad_weight, T *grad_bias, double *workspace, size_t rows, \
+                                              size_t n, double eps);                                        \
+    FA_API int fa_rms_norm_##dtype(const T *x, const T *weight, T *y, size_t rows, size_t n, double eps);   \
+    FA_API int fa_rms_norm_backward_##dtype(const T *grad_y, const T *x, const T *weight, T *grad_x,        \
+                                            T *grad_weight, double *workspace, size_t rows, size_t n,       \
+                                            double eps);                                                    \
+    FA_API int fa_batch_norm_##dtype(const T *x, const T *weight, const T *bias, T *running_mean,           \
+                                     T *running_variance, T *y, double *workspace, size_t rows, size_t n,   \
+                                     int training, double momentum, double eps);                            \
+    FA_API int fa_batch_norm_backward_##dtype(const T *grad_y, const T *x, const T *weight,                 \
+                                              const T *running_mean, const T *running_variance, T *grad_x,  \
+                                              T *grad_weight, T *grad_bias, double *workspace, size_t rows, \
+                                              size_t n, int training, double eps);
+FA__NORMS_OF(float, f32)
+FA__NORMS_OF(double, f64)
+
 /* One step of training a classifier: forward, the softmax's cross-entropy of the last y, backward, and an optimiser's step.
  *
  * The layers are those of both passes: fa_network_forward_f32 and fa_network_backward_f32 read and write the same. The last
@@ -334,6 +426,7 @@ typedef struct {
 } fa_network_step;
 FA_API int fa_network_step_f32(const fa_network_step *step, void *workspace, size_t bytes);
 FA_API int fa_network_step_f64(const fa_network_step *step, void *workspace, size_t bytes);
+
 /* Health ----------------------------------------------------------------------------------------- */
 
 /* What the units of a layer do over a batch, by unit: sums and counts over the samples whose input and output are

@@ -83,6 +83,12 @@ def arguments(call: Call, shape: Any, dtype: type, seed: int = 0) -> list[np.nda
     return made
 
 
+def c_client(*source: str) -> list[str]:
+    """Options and sources for a C compiler, so that what it makes uses the library of the package."""
+    library = Path(fa.get_library())
+    return [f"-I{fa.get_include()}", *source, str(library), f"-Wl,-rpath,{library.parent}"]
+
+
 Done = subprocess.CompletedProcess[str]
 
 

@@ -1,4 +1,4 @@
-"""The snapshot of the C ABI: functions with their signatures, ids and other constants, layouts of structs.
+"""The snapshot of the C ABI: functions, callbacks, ids and other constants, layouts of structs.
 
     python tools/abi.py --write        # after a deliberate change
     python tools/abi.py --check        # what a test does too
@@ -15,10 +15,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from declarations import ROOT, Enum, Function, Struct, read
+from declarations import ROOT, Callback, Enum, Function, Struct, read
 
 SNAPSHOT = ROOT / "tests/data/abi.json"
 _PRINT = '    printf("%s %s %zu %zu\\n", "{0}", "{1}", offsetof({0}, {1}), sizeof((({0} *)0)->{1}));'
@@ -58,6 +59,11 @@ def layouts(structs: list[Struct]) -> dict[str, Any]:
     return found
 
 
+def signatures(functions: Sequence[Function | Callback]) -> dict[str, str]:
+    """Results and arguments, as C declares them."""
+    return {each.name: f"{each.result} ({', '.join(each.arguments)})" for each in functions}
+
+
 def snapshot() -> dict[str, Any]:
     """The ABI as the header declares it."""
     declared = read()
@@ -65,9 +71,8 @@ def snapshot() -> dict[str, Any]:
     return {
         "constants": {name: value for enum in constants for name, value in enum.values.items()},
         "structs": layouts([d for d in declared if isinstance(d, Struct)]),
-        "functions": {
-            d.name: f"{d.result} ({', '.join(d.arguments)})" for d in declared if isinstance(d, Function)
-        },
+        "callbacks": signatures([d for d in declared if isinstance(d, Callback)]),
+        "functions": signatures([d for d in declared if isinstance(d, Function)]),
     }
 
 

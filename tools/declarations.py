@@ -1,7 +1,8 @@
 """The declarations of fastact.h, read by the C preprocessor, for what is made from them.
 
-``__init__.pxd`` (Cython) is written from them when the package is built, and a test compares the snapshot of
-the ABI with them. The header keeps to a simple form: enums, structs and functions, one after the other.
+``__init__.pxd`` (Cython) and ``fastact.cdef`` (cffi) are written from them when the package is built, and a
+test compares the snapshot of the ABI with them. The header keeps to a simple form: enums, structs, functions
+and types of pointers to functions, one after the other.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-_KEYWORDS = {"in": "n_in"}  # of Python, which Cython cannot have as names
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,16 @@ class Function:
     arguments: list[str]
 
 
-Declaration = Enum | Struct | Function
+@dataclass(frozen=True)
+class Callback:
+    """The type of pointers to functions of the caller's."""
+
+    name: str
+    result: str
+    arguments: list[str]
+
+
+Declaration = Enum | Struct | Function | Callback
 
 
 def preprocessed(header: Path) -> str:
@@ -61,6 +70,7 @@ def read(header: Path = ROOT / "include/fastact.h") -> list[Declaration]:
     pattern = re.compile(
         r"(?:typedef )?enum \{(?P<values>[^}]*)\} ?(?P<enum>\w*);"
         r"|typedef struct \{(?P<fields>[^}]*)\} (?P<struct>\w+);"
+        r"|typedef (?P<returned>[\w ]+?[ *]*)\(\*(?P<callback>\w+)\)\((?P<taken>[^()]*)\);"
         r"|(?P<result>[\w ]+?[ *]+)(?P<function>\w+)\((?P<arguments>[^()]*)\);"
     )
     found: list[Declaration] = []
@@ -82,8 +92,13 @@ def _declaration(match: re.Match[str]) -> Declaration:
         return Struct(
             match["struct"], [field.strip() for field in match["fields"].split(";") if field.strip()]
         )
-    arguments = [] if match["arguments"].strip() == "void" else match["arguments"].split(",")
-    return Function(match["function"], match["result"].strip(), [argument.strip() for argument in arguments])
+    if match["callback"]:
+        return Callback(match["callback"], match["returned"].strip(), _arguments(match["taken"]))
+    return Function(match["function"], match["result"].strip(), _arguments(match["arguments"]))
+
+
+def _arguments(text: str) -> list[str]:
+    return [] if text.strip() == "void" else [argument.strip() for argument in text.split(",")]
 
 
 def _values(text: str) -> dict[str, int]:
@@ -95,6 +110,27 @@ def _values(text: str) -> dict[str, int]:
         values[name] = int(number, 0) if number else following
         following = values[name] + 1
     return values
+
+
+# cffi ---------------------------------------------------------------------------------------------
+
+
+def as_c(declarations: list[Declaration]) -> str:
+    """The declarations in C without a preprocessor, as cffi reads them."""
+    return "\n".join(_in_c(declaration) for declaration in declarations)
+
+
+def _in_c(declaration: Declaration) -> str:
+    if isinstance(declaration, Enum):
+        values = ", ".join(f"{name} = {value}" for name, value in declaration.values.items())
+        return f"typedef enum {{{values}}} {declaration.name};" if declaration.name else f"enum {{{values}}};"
+    if isinstance(declaration, Struct):
+        fields = " ".join(f"{field};" for field in declaration.fields)
+        return f"typedef struct {{{fields}}} {declaration.name};"
+    arguments = ", ".join(declaration.arguments) or "void"
+    if isinstance(declaration, Callback):
+        return f"typedef {declaration.result} (*{declaration.name})({arguments});"
+    return f"{declaration.result} {declaration.name}({arguments});"
 
 
 # Cython -------------------------------------------------------------------------------------------
@@ -112,7 +148,10 @@ def _lines(declaration: Declaration) -> list[str]:
     if isinstance(declaration, Struct):
         fields = [line for field in declaration.fields for line in _fields(field)]
         return [f"    ctypedef struct {declaration.name}:", *(f"        {line}" for line in fields)]
-    return [f"    {declaration.result} {declaration.name}({', '.join(declaration.arguments)})"]
+    arguments = f"({', '.join(declaration.arguments)})"
+    if isinstance(declaration, Callback):
+        return [f"    ctypedef {declaration.result} (*{declaration.name}){arguments} noexcept nogil"]
+    return [f"    {declaration.result} {declaration.name}{arguments}"]
 
 
 def _fields(field: str) -> list[str]:
@@ -121,8 +160,4 @@ def _fields(field: str) -> list[str]:
         return [field.replace("(void)", "()") + " noexcept nogil"]
     first, *others = (part.strip() for part in field.split(","))
     kind, name = re.fullmatch(r"(.*?[ *])(\w+(?:\[\w+\])?)", first).groups()  # type: ignore[union-attr]
-    return [f"{kind}{_renamed(each)}" for each in (name, *others)]
-
-
-def _renamed(name: str) -> str:
-    return f'{_KEYWORDS[name]} "{name}"' if name in _KEYWORDS else name
+    return [f"{kind}{each}" for each in (name, *others)]

@@ -1,6 +1,6 @@
-"""What PyTorch's optimisers make of the same parameters and gradients, for tests that must not need PyTorch.
+"""What PyTorch's optimisers and normalisation make of given numbers, for tests that must not need PyTorch.
 
-    python tools/torch_fixtures.py         # writes tests/data/optimizers.json; needs torch 2.13
+    python tools/torch_fixtures.py         # writes tests/data/optimizers.json, norms.json; needs torch 2.13
 
 Gradients depend on the parameters, so that errors of early steps persist.
 """
@@ -108,6 +108,55 @@ def run(kind: str, options: dict[str, Any]) -> torch.Tensor:
     return p.detach()
 
 
+# Normalisation ------------------------------------------------------------------------------------
+
+BATCHES = 20
+SHAPE = (5, 3)
+
+
+def waves(batch: int, phase: float) -> torch.Tensor:
+    """Numbers of different size and mean in each column."""
+    i = torch.arange(SHAPE[0] * SHAPE[1], dtype=torch.float64)
+    wave = torch.sin(1.1 * i + 0.37 * batch + phase).reshape(SHAPE)
+    return wave * torch.tensor([0.01, 1.0, 100.0], dtype=torch.float64) + torch.tensor([1.0, 0.0, -30.0])
+
+
+def run_module(module: Any, batches: int) -> list[dict[str, Any]]:
+    """Results and gradients of each batch."""
+    found = []
+    for batch in range(batches):
+        x = waves(batch, 0.0).requires_grad_()
+        module.zero_grad()
+        y = module(x)
+        y.backward(waves(batch, 2.0))
+        gradients = {f"d{name}": p.grad.tolist() for name, p in module.named_parameters()}
+        found.append({"y": y.tolist(), "dx": x.grad.tolist(), **gradients})
+    return found
+
+
+def norms() -> dict[str, Any]:
+    """Layer norm, RMS norm, and batch norm with its running statistics, in training and after it."""
+    weight, bias = [1.5, -0.5, 0.25], [0.1, 0.2, -3.0]
+    modules = {
+        "layer_norm": torch.nn.LayerNorm(SHAPE[1], dtype=torch.float64),
+        "rms_norm": torch.nn.RMSNorm(SHAPE[1], dtype=torch.float64),
+        "batch_norm": torch.nn.BatchNorm1d(SHAPE[1], dtype=torch.float64),
+    }
+    found: dict[str, Any] = {"weight": weight, "bias": bias}
+    with torch.no_grad():
+        for module in modules.values():
+            module.weight.copy_(torch.tensor(weight, dtype=torch.float64))
+            if hasattr(module, "bias") and module.bias is not None:
+                module.bias.copy_(torch.tensor(bias, dtype=torch.float64))
+    for name, module in modules.items():
+        found[name] = run_module(module, BATCHES if name == "batch_norm" else 4)
+    trained = modules["batch_norm"]
+    found["running_mean"], found["running_var"] = trained.running_mean.tolist(), trained.running_var.tolist()
+    trained.eval()
+    found["evaluation"] = run_module(trained, 2)
+    return found
+
+
 def main() -> None:
     """Write all cases."""
     found = {
@@ -116,6 +165,7 @@ def main() -> None:
     }
     document = {"torch": torch.__version__, "start": start().tolist(), "steps": STEPS, "cases": found}
     (FOLDER / "optimizers.json").write_text(json.dumps(document, indent=1) + "\n")
+    (FOLDER / "norms.json").write_text(json.dumps(norms()) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from fastact.errors import scipy_module
+
 Arithmetic = Literal["mpmath", "flint", "numpy", "python"]
 
 
@@ -82,8 +84,8 @@ def _flint_names() -> dict[str, Any]:
 
 def _numpy_names() -> dict[str, Any]:
     import numpy as np
-    from scipy import special
 
+    special = scipy_module("special", "an activation's formula, evaluated by NumPy,")
     return {
         **{name: getattr(np, name) for name in (*_SHARED, "where", "sign", "abs", "pi")},
         "min": np.minimum,

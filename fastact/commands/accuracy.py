@@ -41,7 +41,7 @@ from fastact.evaluation.extras import install_hint
 from fastact.evaluation.machine import cpu_model
 from fastact.evaluation.peers.base import Peer
 
-STRIDE, POINTS = 997, 2000  # defaults
+STRIDE, POINTS, ROWS = 997, 2000, 200  # defaults
 _SILENT = ("json", "resume", "jobs", "plot", "output")  # options without effect on the document
 
 
@@ -72,6 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"float32: one in N bit patterns; default: {STRIDE}",
     )
     add("--points", type=_points, default=POINTS, help=f"float64: about N points; default: {POINTS}; 0: none")
+    rows_help = "instead, row-wise functions and losses, at N random rows; default: 200"
+    add("--rows", nargs="?", const=ROWS, type=count, metavar="N", help=rows_help)
     add("--oracle", choices=("flint", "mpmath"), help="computes exact values; default: flint if installed")
     peers_help = "also measure other libraries, at the stride or at all inputs"
     add("--peers", nargs="?", const="stride", choices=("stride", "exhaustive"), help=peers_help)
@@ -159,6 +161,26 @@ def _draw(activation: Activation, options: argparse.Namespace) -> int:
     return 0
 
 
+def _run_rows(options: argparse.Namespace) -> int:
+    """Measure row-wise functions and losses, print, and write the section."""
+    from fastact.evaluation.accuracy import rows, rows_report
+    from fastact.evaluation.row_cases import NAMES
+
+    if options.markdown:
+        files.check_sections(options.markdown, [rows_report.SECTION])
+    for name in options.names:
+        if name not in NAMES:
+            raise ValueError(f"unknown function {name!r}; expected one of {', '.join(NAMES)}")
+    found = [p for p in peers.installed()[0] if p.name != "Python"] if options.peers else []
+    errors = list(rows.measure(options.names, options.rows, found))
+    print(rows_report.table(errors))
+    if options.markdown:
+        rows_report.write_markdown(options.markdown, errors, {**_about(options), "rows": options.rows})
+    failed = sum(not one.ok for one in errors)
+    print(f"{failed} exceed their bounds")
+    return 1 if failed else 0
+
+
 def _missing_oracle(options: argparse.Namespace) -> str | None:
     """What to say if the library for exact values is missing."""
     oracle = options.oracle or default_oracle()
@@ -177,6 +199,8 @@ def run(options: argparse.Namespace, override: Override | None = None) -> int:
             raise ValueError(missing)
         if options.plot:
             return _draw(named(options.plot), options)
+        if options.rows:
+            return _run_rows(options)
         activations = [named(text) for text in options.names or fastact.names()]
         if options.markdown:
             files.check_sections(options.markdown, [report.SECTION])

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy
 
 import fastact
 from fastact import _core
@@ -29,7 +28,7 @@ def facts() -> dict[str, Any]:
         "fastact": fastact.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "scipy": scipy.__version__,
+        "scipy": _scipy_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": cpu_model(),
         "cpus": os.cpu_count(),
@@ -41,6 +40,14 @@ def facts() -> dict[str, Any]:
         "openmp": _core.openmp_runtime(),
         "blas": blas_libraries(),
     }
+
+
+def _scipy_version() -> str:
+    try:
+        import scipy
+    except ModuleNotFoundError:
+        return "not installed"
+    return str(scipy.__version__)
 
 
 def cpu_model() -> str:

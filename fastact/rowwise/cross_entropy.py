@@ -31,7 +31,7 @@ class SoftmaxCrossEntropy:
         The axis of the classes.
     reduction : {"mean", "sum", "none"}
         What is returned of the losses of all rows. "mean" divides by the weights of the labels that are not
-        ignored, as PyTorch does; with probabilities, by the number of rows.
+        ignored, as PyTorch does; with probabilities, by the number of rows. A mean of nothing is NaN.
     label_smoothing : float
         A share of q, from 0 to 1, that is divided equally among the classes.
     ignore_index : int, optional

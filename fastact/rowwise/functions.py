@@ -199,7 +199,7 @@ class _Call:
         """x with `nothing` where the mask is False, and the mask, of the shape of x; or x and None."""
         if self.where is True:
             return x, None
-        mask = np.asarray(self.where)
+        mask = as_plain(self.function, "where", self.where)
         if mask.dtype != np.bool_:
             raise TypeError(f"{self.function}: where has dtype {mask.dtype}; expected bool")
         try:

@@ -146,13 +146,18 @@ def of_entry(entry: dict[str, Any]) -> str:
         float32=f"{float32:g}",
         float64=f"{float64:g}",
         also=", as of the function itself where it is near 0" if one else "",
-        special=(
-            "Where all elements are -inf\nthe result is -inf; with +inf it is +inf."
-            if one
-            else "Where one element is +inf the result\nis the limit; with several of them it is NaN."
-        ),
+        special=_special(entry),
         shape="(2,)" if one else "(2, 4)",
     )
+
+
+def _special(entry: dict[str, Any]) -> str:
+    """What infinities give."""
+    if entry["has_one_result"]:
+        return "Where all elements are -inf\nthe result is -inf; with +inf it is +inf."
+    if entry["gradient"] == "0":
+        return "Infinities are elements like others."
+    return "Where one element is +inf the result\nis the limit; with several of them it is NaN."
 
 
 # Losses -------------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ from fastact.rowwise.rows import (
     result_dtype,
 )
 
+_LEFT_OUT = "ignore_index="
+
 
 class Kind(NamedTuple):
     """A loss."""
@@ -63,8 +65,8 @@ def run(
 
 def _run(options: Options, x: Any, target: Any, wants_gradient: bool, out: Any) -> tuple[Any, Array | None]:
     function = options.function
-    x = as_plain(function, options.kind.x, x)
-    target = as_plain(function, "target", target)
+    x = as_plain(function, options.kind.x, x, _LEFT_OUT)
+    target = as_plain(function, "target", target, _LEFT_OUT)
     if x.ndim == 0:
         raise ValueError(f"{function}: {options.kind.x} has no axes; expected at least one")
     if options.axis is None or isinstance(options.axis, tuple):
@@ -105,7 +107,7 @@ class _Problem:
     def _class_weights(self) -> Array | None:
         if self.options.weight is None:
             return None
-        weight = as_plain(self.options.function, "weight", self.options.weight).astype(np.float64)
+        weight = as_plain(self.options.function, "weight", self.options.weight, _LEFT_OUT).astype(np.float64)
         if weight.shape != (self.n,):
             message = f"{self.options.function}: weight has shape {weight.shape}"
             raise ValueError(f"{message}; expected {(self.n,)}, one for each class")

@@ -21,6 +21,8 @@ from fastact.rowwise.rows import (
     result_dtype,
 )
 
+_LEFT_OUT = "weight=0"
+
 
 class Loss:
     """A loss of elements and their targets, such as ``fastact.mse``."""
@@ -119,7 +121,7 @@ class _Call:
         check_reduction(self.function, self.reduction)
 
     def run(self, x: Any, target: Any, wants_gradient: bool, out: Any) -> tuple[Any, Array | None]:
-        x = as_plain(self.function, self.entry["x"], x)
+        x = as_plain(self.function, self.entry["x"], x, _LEFT_OUT)
         target = self._target(target, x)
         dtype = result_dtype([x] if target.dtype.kind in "biu" else [x, target])
         arguments = _Arguments(x, target, self._weights(x), self._parameter(x, computing_dtype(dtype)))
@@ -134,7 +136,7 @@ class _Call:
     # Arguments -------------------------------------------------------------------------------------
 
     def _target(self, value: Any, x: Array) -> Array:
-        target = as_plain(self.function, "target", value)
+        target = as_plain(self.function, "target", value, _LEFT_OUT)
         if target.shape != x.shape:
             message = f"{self.function}: target has shape {target.shape}"
             raise ValueError(f"{message}; expected {x.shape}, that of {self.entry['x']}")
@@ -149,7 +151,7 @@ class _Call:
     def _weights(self, x: Array) -> Array | None:
         if self.weight is None:
             return None
-        weight = as_plain(self.function, "weight", self.weight)
+        weight = as_plain(self.function, "weight", self.weight, _LEFT_OUT)
         return np.broadcast_to(self._fitting("weight", weight, x), x.shape)
 
     def _parameter(self, x: Array, dtype: np.dtype[Any]) -> Array | None:
@@ -164,7 +166,7 @@ class _Call:
             return np.array([number], np.float64)
         if self.entry["is_positive"]:
             raise TypeError(f"{self.function}: {name} is {value!r}; expected a positive number")
-        array = self._fitting(name, as_plain(self.function, name, value), x)
+        array = self._fitting(name, as_plain(self.function, name, value, _LEFT_OUT), x)
         is_of_last_axis = array.ndim and array.shape[-1] == array.size == x.shape[-1] > 0
         numbers: Array = array if is_of_last_axis else np.broadcast_to(array, x.shape)
         return numbers.astype(np.float64).ravel()

@@ -31,7 +31,7 @@ class NegativeLogLikelihood:
         The axis of the classes.
     reduction : {"mean", "sum", "none"}
         What is returned of the losses of all rows. "mean" divides by the weights of the labels that are not
-        ignored, as PyTorch does.
+        ignored, as PyTorch does. A mean of nothing is NaN.
     ignore_index : int, optional
         A label whose rows do not count. It need not be a class.
     weight : array_like, optional

@@ -21,11 +21,12 @@ Shape = tuple[int, ...]
 # Arguments ----------------------------------------------------------------------------------------
 
 
-def as_plain(function: str, name: str, value: Any) -> Array:
-    """An array of real numbers. Other kinds of arrays are refused: they would lose what else they hold."""
+def as_plain(function: str, name: str, value: Any, left_out: str = "where=") -> Array:
+    """An array of real numbers. Other kinds of arrays are refused: they would lose what else they hold.
+    `left_out` says how elements are left out, as those of a masked array are."""
     if is_container(value):
         message = f"{function}: {name} is of type {type(value).__name__}; expected a plain array"
-        raise TypeError(f"{message}: numpy.asarray({name}), with where= for what does not count")
+        raise TypeError(f"{message}: numpy.asarray({name}), with {left_out} for what does not count")
     return as_real(function, name, value)
 
 

@@ -19,6 +19,7 @@ from fastact.activations.mixed import Mixed
 from fastact.activations.surrogate import Surrogate
 from fastact.arrays import Array
 from fastact.dense.arguments import resolve
+from fastact.errors import scipy_module
 from fastact.training.quadrature import expectations
 
 _MODES = ("forward", "backward", "std", "torch")
@@ -379,8 +380,7 @@ def _edge(function: str, resolved: Any, bias_std: float) -> tuple[float, float]:
     if len(crossings) == 0:
         raise ValueError(f"{function}: {resolved!r} has no edge of chaos for bias_std {bias_std}")
     k = crossings[0]
-    from scipy import optimize  # here, since importing fastact does not need SciPy
-
+    optimize = scipy_module("optimize", function)
     q = math.exp(optimize.brentq(excess, logs[k], logs[k + 1], xtol=1e-13))
     return 1 / math.sqrt(_at(resolved, q)[1]), q
 

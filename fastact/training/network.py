@@ -15,13 +15,16 @@ import numpy as np
 from fastact.arrays import Array
 from fastact.dense.network import NetworkBase
 from fastact.dense.network_layers import views_of
+from fastact.health.monitor import diagnose
+from fastact.health.report import Report
 from fastact.training import files
 from fastact.training.creation import new_layers
 from fastact.training.fitting import fit
 from fastact.training.outputs import Output, output_of
+from fastact.training.steps import Steps
 
 
-class Network(NetworkBase):
+class Network(NetworkBase, Steps):
     """Dense layers one after the other: h_i = f_i(h_(i-1) @ w_i + b_i), all their gradients, and training.
 
     Parameters
@@ -31,8 +34,9 @@ class Network(NetworkBase):
         Each o is the next layer's i. All arrays are float32, or all float64; they are copied.
     output : str
         What is applied to the last layer's result, and the loss: ``"softmax"`` with
-        ``softmax_cross_entropy``, ``"identity"`` with ``mse``, or the name of a loss. :meth:`forward` and
-        :meth:`predict` return what the output gives, such as probabilities.
+        ``softmax_cross_entropy``, ``"sigmoid"`` with ``sigmoid_binary_cross_entropy``, ``"identity"`` with
+        ``mse``. Or the name of a loss: ``poisson`` has the exponential, others that are not named here have
+        the identity. :meth:`forward` and :meth:`predict` return what the output gives, such as probabilities.
     seed : int or None
         Of the order of samples in :meth:`fit`. None: another one each time.
 
@@ -179,121 +183,6 @@ class Network(NetworkBase):
         """Gradients with respect to `parameters`, in the same order; 0 before the first ones."""
         return self._own_gradients().view()
 
-    @property
-    def optimizer(self) -> Any:
-        """What changes the parameters in :meth:`step`."""
-        return self._optimizer
-
-    @optimizer.setter
-    def optimizer(self, value: Any) -> None:
-        if value is not None and (isinstance(value, type) or not callable(getattr(value, "update", None))):
-            what = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
-            message = f"fastact.Network: optimizer is {what}"
-            raise TypeError(f"{message}; expected an object with update(parameters, gradients)")
-        self._optimizer = value
-
-    def loss_and_gradients(
-        self, x: Any, target: Any, sample_weight: Any = None
-    ) -> tuple[np.floating[Any], Array]:
-        """The loss of a batch, and its gradients with respect to all parameters.
-
-        Parameters
-        ----------
-        x : array_like, shape (..., i)
-            The batch; converted to the dtype of the network.
-        target : array_like
-            As the loss has it: for ``"softmax"`` labels of shape (...) or probabilities, for ``"identity"``
-            values of the shape of the result.
-        sample_weight : array_like, shape (...), optional
-            Factors of at least 0. The loss is then the sum of factors times losses of samples, divided by
-            the sum of the factors.
-
-        Returns
-        -------
-        loss : scalar
-            The mean over the samples.
-        gradients : ndarray, shape (number of parameters,)
-            The network's own `gradients`: overwritten by the next call.
-
-        Raises
-        ------
-        RuntimeError
-            If another thread is in this method or in :meth:`step`.
-        ValueError, TypeError
-            For shapes that do not fit, and what is not real numbers.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import fastact as fa
-        >>> net = fa.Network([(np.eye(2), np.zeros(2), None)], output="softmax")
-        >>> loss, gradients = net.loss_and_gradients([[3.0, 0.0], [0.0, 3.0]], [0, 0])
-        >>> round(float(loss), 3), gradients[-2:].round(3)
-        (1.549, array([-0.5,  0.5]))
-        """
-        self._begin("loss_and_gradients")
-        try:
-            loss, gradients = self._differentiated("loss_and_gradients", x, target, sample_weight)
-        finally:
-            self._lock.release()
-        return loss, gradients.view()
-
-    def step(
-        self,
-        x: Any,
-        target: Any,
-        sample_weight: Any = None,
-        *,
-        reduce: Callable[[Array], Any] | None = None,
-    ) -> np.floating[Any]:
-        """One step of training: the loss of a batch, its gradients, and the optimiser's update.
-
-        Parameters
-        ----------
-        x, target, sample_weight
-            As for :meth:`loss_and_gradients`.
-        reduce : callable, optional
-            Called with the gradients before the update; it changes them in place, and returns None. For
-            networks in several processes: ``reduce=lambda g: comm.Allreduce(MPI.IN_PLACE, g)``.
-
-        Returns
-        -------
-        scalar
-            The loss before the update.
-
-        Raises
-        ------
-        RuntimeError
-            If the network has no optimiser, or another thread is in a step of it.
-        ValueError, TypeError
-            As :meth:`loss_and_gradients`. Nothing has been changed then.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import fastact as fa
-        >>> net = fa.Network.create([2, 8, 2], activation="tanh", output="softmax")
-        >>> net.optimizer = fa.optim.Adam(lr=0.05)
-        >>> x = np.float32([[0, 0], [0, 1], [1, 0], [1, 1]])
-        >>> for _ in range(200):
-        ...     loss = net.step(x, [0, 1, 1, 0])
-        >>> net.predict(x).argmax(axis=1)
-        array([0, 1, 1, 0])
-        """
-        self._begin("step")
-        try:
-            optimizer = self._optimizer
-            if optimizer is None:
-                raise RuntimeError("fastact.Network.step: no optimiser; set net.optimizer first")
-            loss, gradients = self._differentiated("step", x, target, sample_weight)
-            if reduce is not None and reduce(gradients.view()) is not None:
-                message = "fastact.Network.step: reduce returned a value"
-                raise TypeError(f"{message}; expected None: it changes its argument in place")
-            optimizer.update(self._parameters, gradients)
-        finally:
-            self._lock.release()
-        return loss
-
     def loss(self, x: Any, target: Any, sample_weight: Any = None) -> np.floating[Any]:
         """The loss of a batch without its gradients: evaluation.
 
@@ -308,6 +197,28 @@ class Network(NetworkBase):
         return loss
 
     fit = fit
+
+    def diagnose(self, x: Any, target: Any = None, **options: Any) -> Report:
+        """The health of the layers over a batch: what is wrong, and what to do about it.
+
+        Parameters
+        ----------
+        x, target : array_like
+            As for :meth:`step`. Without a target there are no gradients to look at.
+        **options
+            `grad_y` and `effective_rank` as for :class:`fastact.Health`, which counts over many batches;
+            `learning_rate` and `thresholds` as for its method `report`.
+
+        Returns
+        -------
+        Report
+            With `findings` and `layers`; it can be printed and plotted.
+        """
+        return diagnose(self, x, target, **options)
+
+    def _loss_gradient(self, blame: str, z: Array, target: Any) -> Array:
+        """The gradient of the loss with respect to the last layer's result z, which it overwrites."""
+        return self._training_output.value_and_gradient(blame, z, target, None)[1]
 
     # Files and copies --------------------------------------------------------------------------------
 
@@ -358,10 +269,6 @@ class Network(NetworkBase):
         return f"fastact.Network([{', '.join(map(repr, self._layers))}], {self.dtype}{output})"
 
     # How ---------------------------------------------------------------------------------------------
-
-    def _begin(self, method: str) -> None:
-        if not self._lock.acquire(blocking=False):
-            raise RuntimeError(f"fastact.Network.{method}: another thread is in a step of this network")
 
     def _own_gradients(self) -> Array:
         if self._flat is None:

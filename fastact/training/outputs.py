@@ -14,26 +14,17 @@ from fastact.arrays import Array, as_real, converted, is_container
 from fastact.errors import nearest
 from fastact.rowwise.cross_entropy import softmax_cross_entropy
 from fastact.rowwise.functions import FUNCTIONS
+from fastact.rowwise.losses import LOSSES
+from fastact.rowwise.nll import nll
 
-_OF_CLASSES = ("softmax_cross_entropy", "nll")  # one loss for each row
+_OF_CLASSES = {"softmax_cross_entropy": softmax_cross_entropy, "nll": nll}  # one loss for each row
+_KNOWN = {**_OF_CLASSES, **LOSSES}
 _LOSS_OF = {"softmax": "softmax_cross_entropy", "sigmoid": "sigmoid_binary_cross_entropy", "identity": "mse"}
-
-
-class _MeanSquare:
-    """The mean of (x - target)^2."""
-
-    def value_and_gradient(
-        self, x: Array, target: Array, /, *, reduction: str = "mean", out: Array | None = None
-    ) -> tuple[Any, Array]:
-        difference = np.subtract(x, target, out=out)
-        losses = np.square(difference)
-        difference *= x.dtype.type(2 / x.size if reduction == "mean" else 2)
-        return losses if reduction == "none" else losses.mean(dtype=np.float64).astype(x.dtype), difference
-
-
-def losses() -> dict[str, Any]:
-    """All losses by name."""
-    return {"softmax_cross_entropy": softmax_cross_entropy, "mse": _MeanSquare()}
+_FUNCTION_OF = {
+    "softmax_cross_entropy": FUNCTIONS["softmax"],
+    "sigmoid_binary_cross_entropy": get("sigmoid"),
+    "poisson": get("exp"),
+}
 
 
 class Output(NamedTuple):
@@ -105,16 +96,10 @@ def _checked_weights(blame: str, value: Any, shape: tuple[int, ...]) -> Array:
 
 def output_of(blame: str, name: Any) -> Output:
     """The output of that name, or of a loss of that name."""
-    known = losses()
     loss = _LOSS_OF.get(name, name) if isinstance(name, str) else None
-    if loss not in known:
-        expected = ", ".join([*_LOSS_OF, *known])
-        hint = nearest(name, [*_LOSS_OF, *known]) if isinstance(name, str) else ""
+    if loss not in _KNOWN:
+        expected = [*_LOSS_OF, *_KNOWN]
+        hint = nearest(name, expected) if isinstance(name, str) else ""
         error = ValueError if isinstance(name, str) else TypeError
-        raise error(f"{blame}: output is {name!r}; expected one of {expected}{hint}")
-    function: Any = None
-    if loss == "softmax_cross_entropy":
-        function = FUNCTIONS["softmax"]
-    elif loss == "sigmoid_binary_cross_entropy":
-        function = get("sigmoid")
-    return Output(name, function, known[loss], loss in _OF_CLASSES)
+        raise error(f"{blame}: output is {name!r}; expected one of {', '.join(expected)}{hint}")
+    return Output(name, _FUNCTION_OF.get(str(loss)), _KNOWN[loss], loss in _OF_CLASSES)

@@ -15,6 +15,7 @@ import numpy as np
 
 from fastact.arrays import Array, as_real, check_out, is_container
 from fastact.dense.functions import dense
+from fastact.errors import scipy_module
 
 Shape = tuple[int, ...]
 # of a standard normal variable cut at +-2: its standard deviation, by which draws are divided
@@ -265,8 +266,7 @@ def lsuv(network: Any, x: Any, *, std: float = 1.0, rng: np.random.Generator | N
 
 
 def _truncated(rng: np.random.Generator, shape: Shape) -> Array:
-    from scipy import special  # here, since importing fastact does not need SciPy
-
+    special = scipy_module("special", "fastact.init: the truncated distribution")
     low = special.ndtr(-_CUT)
     drawn: Array = special.ndtri(rng.uniform(low, 1 - low, shape)) / _CUT_STD
     return drawn

@@ -5,15 +5,16 @@
 
 /* FA_EACH_PARAM(M, (2, a, 1.0, FIXED, b, 2.0, LEARNED("..."))) is
  * M(0, a, 1.0, FIXED) M(1, b, 2.0, LEARNED("...")) */
-#define FA_EACH_PARAM(M, params) FA__EACH_COUNTED(M, FA__UNPACK params)
+#define FA_EACH_PARAM(M, params) FA__EACH_COUNTED(M, FA__UNPACK params, )
 #define FA__UNPACK(...) __VA_ARGS__
 #define FA__EACH_COUNTED(...) FA__EACH_PASTED(__VA_ARGS__)
+/* "..." is never without an argument, which C99 asks for: the last one is empty */
 #define FA__EACH_PASTED(M, n, ...) FA__EACH_##n(M, __VA_ARGS__)
 #define FA__EACH_0(M, ...)
-#define FA__EACH_1(M, a, da, ka) M(0, a, da, ka)
-#define FA__EACH_2(M, a, da, ka, b, db, kb) M(0, a, da, ka) M(1, b, db, kb)
-#define FA__EACH_3(M, a, da, ka, b, db, kb, c, dc, kc) M(0, a, da, ka) M(1, b, db, kb) M(2, c, dc, kc)
-#define FA__EACH_4(M, a, da, ka, b, db, kb, c, dc, kc, d, dd, kd) \
+#define FA__EACH_1(M, a, da, ka, ...) M(0, a, da, ka)
+#define FA__EACH_2(M, a, da, ka, b, db, kb, ...) M(0, a, da, ka) M(1, b, db, kb)
+#define FA__EACH_3(M, a, da, ka, b, db, kb, c, dc, kc, ...) M(0, a, da, ka) M(1, b, db, kb) M(2, c, dc, kc)
+#define FA__EACH_4(M, a, da, ka, b, db, kb, c, dc, kc, d, dd, kd, ...) \
     M(0, a, da, ka) M(1, b, db, kb) M(2, c, dc, kc) M(3, d, dd, kd)
 
 /* FA_IF_PARAMS((0), code) is nothing; with parameters it is code */

@@ -14,7 +14,7 @@ static inline void check(int holds, const char *what, const fa_dense *l) {
         passed++;
     } else {
         failed++;
-        printf("FAILED %s: %zu x %zu x %zu\n", what, l->rows, l->in, l->out);
+        printf("FAILED %s: %zu x %zu x %zu\n", what, l->rows, l->n_in, l->n_out);
     }
 }
 
@@ -61,8 +61,8 @@ static inline owned new_layer(size_t rows, size_t in, size_t out, size_t size, c
                                   rows * out, rows * in, in * out, out};
     owned o = {.layer = {.size = sizeof(fa_dense),
                          .rows = rows,
-                         .in = in,
-                         .out = out,
+                         .n_in = in,
+                         .n_out = out,
                          .activation = FA_tanh,
                          .saving = FA_SAVE_INPUT}};
     for (int i = 0; i < ARRAYS; i++) {

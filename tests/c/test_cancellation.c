@@ -89,11 +89,11 @@ static void set_threads(int n) {
 static void *forward(void *unused) {
     static float x[SIDE * SIDE], y[2 * SIDE * SIDE];
     static char workspace[1 << 20];
-    const fa_blas blas = {sizeof blas, sgemm, sgemm, 32, get_threads, set_threads};
+    const fa_blas blas = {sizeof blas, sgemm, sgemm, 32, get_threads, set_threads, 0};
     const fa_dense layer = {.size = sizeof layer,
                             .rows = SIDE,
-                            .in = SIDE,
-                            .out = SIDE,
+                            .n_in = SIDE,
+                            .n_out = SIDE,
                             .activation = FA_gelu,
                             .saving = FA_SAVE_INPUT,
                             .x = {x, SIDE, 1, 0},

@@ -49,16 +49,19 @@ static void set_threads(int n) {
     blas_threads = n;
 }
 static const fa_blas blas_32 = {
-    sizeof(fa_blas), (void (*)(void))sgemm_32, (void (*)(void))dgemm_32, 32, get_threads, set_threads};
+    sizeof(fa_blas), (void (*)(void))sgemm_32, (void (*)(void))dgemm_32, 32, get_threads, set_threads, 0};
 static const fa_blas blas_64 = {
-    sizeof(fa_blas), (void (*)(void))sgemm_64, (void (*)(void))dgemm_64, 64, get_threads, set_threads};
+    sizeof(fa_blas), (void (*)(void))sgemm_64, (void (*)(void))dgemm_64, 64, get_threads, set_threads, 0};
+
+static const fa_blas always = {
+    sizeof(fa_blas), (void (*)(void))sgemm_32, (void (*)(void))dgemm_32, 32, get_threads, set_threads, 1};
 
 /* One layer ---------------------------------------------------------------------------------------- */
 
 /* largest difference from plain loops in double, of y, dx, dw, db */
 static double largest_error(const fa_dense *l, size_t size) {
-    ptrdiff_t rows = (ptrdiff_t)l->rows, in = (ptrdiff_t)l->in, out = (ptrdiff_t)l->out;
-    double *delta = calloc(l->rows * l->out + 1, sizeof(double)), worst = 0;
+    ptrdiff_t rows = (ptrdiff_t)l->rows, in = (ptrdiff_t)l->n_in, out = (ptrdiff_t)l->n_out;
+    double *delta = calloc(l->rows * l->n_out + 1, sizeof(double)), worst = 0;
     for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t o = 0; o < out; o++) {
             double z = get(l->b.data, size, o);
@@ -88,21 +91,26 @@ static double largest_error(const fa_dense *l, size_t size) {
     return worst;
 }
 
+static const size_t sizes[][3] = {{1, 1, 1},      {1, 64, 64},  {7, 13, 5},    {33, 97, 61},
+                                  {200, 70, 130}, {400, 3, 20}, {5, 300, 600}, {90, 800, 260},
+                                  {3, 0, 4},      {3, 4, 0},    {0, 3, 4}};
+enum { SIZES = sizeof sizes / sizeof sizes[0] };
+
+static void check_results(const fa_blas *blas, size_t i, size_t size) {
+    owned o = new_layer(sizes[i][0], sizes[i][1], sizes[i][2], size, blas);
+    check(run(&o.layer, size, 0) == 0, "forward", &o.layer);
+    check(run(&o.layer, size, 1) == 0, "backward", &o.layer);
+    double bound = size == sizeof(float) ? 1e-3 : 1e-11;
+    check(largest_error(&o.layer, size) < bound, "results", &o.layer);
+    free_layer(&o);
+}
+
 static void test_results(void) {
-    static const size_t sizes[][3] = {{1, 1, 1},      {1, 64, 64},  {7, 13, 5},    {33, 97, 61},
-                                      {200, 70, 130}, {400, 3, 20}, {5, 300, 600}, {90, 800, 260},
-                                      {3, 0, 4},      {3, 4, 0},    {0, 3, 4}};
     const fa_blas *const blas[] = {0, &blas_32, &blas_64};
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+    for (size_t i = 0; i < SIZES; i++)
         for (int which = 0; which < 3; which++)
-            for (size_t size = sizeof(float); size <= sizeof(double); size *= 2) {
-                owned o = new_layer(sizes[i][0], sizes[i][1], sizes[i][2], size, blas[which]);
-                check(run(&o.layer, size, 0) == 0, "forward", &o.layer);
-                check(run(&o.layer, size, 1) == 0, "backward", &o.layer);
-                double bound = size == sizeof(float) ? 1e-3 : 1e-11;
-                check(largest_error(&o.layer, size) < bound, "results", &o.layer);
-                free_layer(&o);
-            }
+            for (size_t size = sizeof(float); size <= sizeof(double); size *= 2)
+                check_results(blas[which], i, size);
     fa_dense none = {0};
     int used = strcmp(fa_isa(), "sse2") == 0 || strcmp(fa_isa(), "neon") == 0;
     if (strcmp(fa_isa(), "neon") != 0) check((blas_calls > 0) == used, "use of the BLAS", &none);
@@ -205,6 +213,29 @@ static void test_network(void) {
     free(workspace);
 }
 
+/* Products of every size by the BLAS ---------------------------------------------------------------- */
+
+static void test_blas_always(void) {
+    for (size_t i = 0; i < SIZES; i++)
+        for (size_t size = sizeof(float); size <= sizeof(double); size *= 2) {
+            int some = sizes[i][0] && sizes[i][1] && sizes[i][2], before = blas_calls;
+            check_results(&always, i, size);
+            fa_dense l = {.rows = sizes[i][0], .n_in = sizes[i][1], .n_out = sizes[i][2]};
+            check(blas_calls - before >= 3 * some, "y, dx and dw by the BLAS", &l);
+        }
+}
+
+/* In the struct's first version there is no such field: what follows it in memory is not read */
+static void test_blas_of_the_first_version(void) {
+    fa_blas older = always;
+    older.size = offsetof(fa_blas, always);
+    int before = blas_calls, used = strcmp(fa_isa(), "sse2") == 0;
+    owned o = new_layer(7, 13, 5, sizeof(float), &older);
+    check(run(&o.layer, sizeof(float), 0) == 0, "an older struct", &o.layer);
+    if (strcmp(fa_isa(), "neon") != 0) check((blas_calls > before) == used, "as before", &o.layer);
+    free_layer(&o);
+}
+
 /* Forks -------------------------------------------------------------------------------------------- */
 
 static void *forward_in_thread(void *layer) {
@@ -214,8 +245,7 @@ static void *forward_in_thread(void *layer) {
 
 /* A child forked while another thread keeps the BLAS to one thread has the number of threads from before */
 static void test_fork(void) {
-    if (blas_calls == 0) return; /* this instruction set does not use it */
-    owned o = new_layer(20, 20, 20, sizeof(float), &blas_32);
+    owned o = new_layer(20, 20, 20, sizeof(float), &always);
     pthread_t thread;
     sem_init(&is_inside, 0, 0);
     sem_init(&may_leave, 0, 0);
@@ -244,6 +274,8 @@ int main(void) {
     test_in_place();
     test_saving();
     test_network();
+    test_blas_always();
+    test_blas_of_the_first_version();
     test_fork();
     return closing_line();
 }

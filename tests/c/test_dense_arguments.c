@@ -26,7 +26,7 @@ enum { FORWARD, BACKWARD };
  * was */
 #define ANSWERS(expected, backward, ...)                                                            \
     for (size_t size = sizeof(float); size <= sizeof(double); size *= 2) {                          \
-        fa_blas blas = {sizeof(fa_blas), gemm, gemm, 32, 0, 0};                                     \
+        fa_blas blas = {sizeof(fa_blas), gemm, gemm, 32, 0, 0, 0};                                  \
         fa_input given[4] = {{"parameters", 0, 0, 0}};                                              \
         owned o = new_layer(7, 5, 6, size, 0);                                                      \
         fa_dense *l = &o.layer;                                                                     \
@@ -65,11 +65,11 @@ static void test_null_pointers(void) {
 static void test_sizes(void) {
     BOTH_INVALID(l->rows = SIZE_MAX)
     BOTH_INVALID(l->rows = HUGE_SIZE)
-    BOTH_INVALID(l->in = HUGE_SIZE)
-    BOTH_INVALID(l->out = HUGE_SIZE)
-    BOTH_INVALID(l->rows = l->in = (size_t)1 << 32)
-    BOTH_INVALID(l->rows = l->in = l->out = SIZE_MAX)
-    BOTH_INVALID(l->rows = SIZE_MAX, l->in = 0, l->out = 0)
+    BOTH_INVALID(l->n_in = HUGE_SIZE)
+    BOTH_INVALID(l->n_out = HUGE_SIZE)
+    BOTH_INVALID(l->rows = l->n_in = (size_t)1 << 32)
+    BOTH_INVALID(l->rows = l->n_in = l->n_out = SIZE_MAX)
+    BOTH_INVALID(l->rows = SIZE_MAX, l->n_in = 0, l->n_out = 0)
     BOTH_INVALID(l->stack_ndim = 1, l->stack_shape = huge)
     BOTH_INVALID(l->stack_ndim = 1, l->stack_shape = largest)
     BOTH_INVALID(l->stack_ndim = 2, l->stack_shape = overflowing)
@@ -151,7 +151,7 @@ static void test_versions(void) {
     BOTH_INVALID(l->size = SIZE_MAX)
     for (int number = 0; number < 2; number++) {
         owned a = new_layer(7, 5, 6, sizeof(float), 0), b = new_layer(7, 6, 4, sizeof(float), 0);
-        newer_blas blas = {{sizeof blas, gemm, gemm, 32, 0, 0}, 0};
+        newer_blas blas = {{sizeof blas, gemm, gemm, 32, 0, 0, 0}, 0};
         newer_dense layers[2] = {{a.layer, 0}, {b.layer, number}};
         layers[0].known.size = layers[1].known.size = sizeof(newer_dense);
         uint64_t before = hash_results(&a), before_last = hash_results(&b);

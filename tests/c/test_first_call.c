@@ -60,8 +60,8 @@ static void long_float64_call(void) {
 static void dense_call(void) {
     const fa_dense layer = {.size = sizeof layer,
                             .rows = SIDE,
-                            .in = SIDE,
-                            .out = SIDE,
+                            .n_in = SIDE,
+                            .n_out = SIDE,
                             .activation = FA_gelu,
                             .saving = FA_SAVE_INPUT,
                             .x = {x, SIDE, 1, 0},

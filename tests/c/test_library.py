@@ -1,5 +1,5 @@
 """The C library by itself: built by make without Python, tested by a plain C program under every
-instruction set, and linked into C++, a shared library and a Cython module by others.
+instruction set, and linked into C++ and a shared library by others.
 
 Knows how a user would build; does not know any activation.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import helpers
@@ -132,6 +130,54 @@ def test_library_needs_no_python_and_shows_only_its_own_names(library: Path) -> 
     assert not [name for name in defined if not name.startswith("fa_")]
 
 
+SEPARATE = """
+import ctypes, os, sys
+one, two = (ctypes.CDLL(path, os.RTLD_NOW | os.RTLD_GLOBAL) for path in sys.argv[1:])
+two.threads.restype = ctypes.c_int
+one.limit(1)
+before = two.threads()
+one.limit(0)
+print(one.threads() == two.threads() == before, hasattr(ctypes.CDLL(None), "fa_num_threads"))
+"""
+
+
+def test_clients_with_static_copies_do_not_see_each_other(library: Path, tmp_path: Path) -> None:
+    (tmp_path / "client.c").write_text(
+        "#include <fastact.h>\n"
+        "void limit(int n) { fa_set_num_threads(n); }\nint threads(void) { return fa_num_threads(); }\n"
+    )
+    made = [str(tmp_path / f"client{i}.so") for i in range(2)]
+    for path in made:
+        sources = [f"-I{helpers.ROOT / 'include'}", str(tmp_path / "client.c"), str(library)]
+        subprocess.run(["cc", "-shared", "-fPIC", *sources, *LINK, "-o", path], check=True)
+        names = subprocess.run(
+            ["nm", "-D", "--defined-only", path], capture_output=True, text=True, check=True
+        )
+        assert {line.split()[-1] for line in names.stdout.splitlines()} == {"limit", "threads"}
+    done = helpers.run([sys.executable, "-c", SEPARATE, *made], 60, FASTACT_NUM_THREADS="2")
+    assert done.stdout.split() == ["True", "False"], done.stderr
+
+
+def test_an_activation_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    done = make(f"BUILD={tmp_path}", "ACTIVATIONS=relu geluu", f"{tmp_path}/include/fastact.h")
+    assert done.returncode != 0
+    assert "there is no activation geluu" in done.stderr
+
+
+def test_the_table_of_some_activations(tmp_path: Path) -> None:
+    """The entries that were asked for, in the order of the table, and every comment."""
+    done = make(f"BUILD={tmp_path}", "ACTIVATIONS=mish relu", f"{tmp_path}/include/fastact.h")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "include/fastact/activations.def").read_text()
+    assert re.findall(r"^FA_ACT\((\d+), (\w+)", text, re.MULTILINE) == [("1", "relu"), ("44", "mish")]
+    whole = (helpers.ROOT / "include/fastact/activations.def").read_text()
+    assert text.count("/*") == whole.count("/*")
+    (tmp_path / "one.c").write_text("#include <fastact.h>\nint main(void) { return FA_mish != 44; }\n")
+    include = f"-I{tmp_path / 'include'}"
+    subprocess.run(["cc", include, str(tmp_path / "one.c"), "-o", str(tmp_path / "one")], check=True)
+    subprocess.run([str(tmp_path / "one")], check=True)
+
+
 def test_library_allocates_and_prints_nothing(library: Path) -> None:
     """What it asks of libc: nothing that allocates, prints, exits or aborts."""
     symbols = subprocess.run(["nm", "-u", str(library)], capture_output=True, text=True, check=True).stdout
@@ -143,8 +189,12 @@ def test_library_allocates_and_prints_nothing(library: Path) -> None:
 def test_header_is_plain_c_and_cpp(tmp_path: Path) -> None:
     (tmp_path / "one.c").write_text("#include <fastact.h>\nint main(void) { return fa_num_threads() < 1; }\n")
     include = f"-I{fa.get_include()}"
-    strict = ["-Wall", "-Wextra", "-Werror", include, str(tmp_path / "one.c")]
-    for language in (["cc", "-std=c99"], ["c++", "-x", "c++", "-std=c++11"]):
+    strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", include, str(tmp_path / "one.c")]
+    for language in (
+        ["cc", "-std=c99"],
+        ["c++", "-x", "c++", "-std=c++11"],
+        ["c++", "-x", "c++", "-std=c++17"],
+    ):
         subprocess.run([*language, *strict, "-c", "-o", str(tmp_path / "one.o")], check=True)
 
 
@@ -160,7 +210,7 @@ print("same")
 
 
 def test_shipped_library_from_a_shared_library(tmp_path: Path) -> None:
-    """What the package carries can be linked into another library, beside fastact's own in one process."""
+    """What the package carries can be linked to another library, which shares it with Python."""
     lines = ["#include <fastact.h>"]
     for name in fa.names():
         listed = "".join(f", {value!r}" for value in fa.get(name).parameters.values())
@@ -168,43 +218,6 @@ def test_shipped_library_from_a_shared_library(tmp_path: Path) -> None:
         lines.append(f"void call_{name}(const double *x, double *y, size_t n) {{ {body} }}")
     (tmp_path / "client.c").write_text("\n".join(lines) + "\n")
     made = str(tmp_path / "client.so")
-    command = [
-        "cc",
-        "-shared",
-        "-fPIC",
-        f"-I{fa.get_include()}",
-        str(tmp_path / "client.c"),
-        fa.get_library(),
-    ]
-    subprocess.run([*command, *LINK, "-o", made], check=True)
+    command = ["cc", "-shared", "-fPIC", *helpers.c_client(str(tmp_path / "client.c")), "-o", made]
+    subprocess.run(command, check=True)
     assert helpers.output_of(USE_ALL.format(made=made), FASTACT_ISA=fa.isa()) == "same"
-
-
-CLIENT = """
-# cython: language_level=3
-cimport fastact
-
-def call(const double[::1] x, double[::1] y):
-    fastact.fa_{name}_f64(&x[0], &y[0], <size_t>x.shape[0]{parameters})
-
-def threads():
-    return fastact.fa_num_threads()
-"""
-
-
-def test_cython_client(tmp_path: Path) -> None:
-    """`cimport fastact` finds the generated declarations, and the shipped library satisfies them."""
-    name = max(fa.names(), key=lambda n: len(fa.get(n).parameters))
-    parameters = "".join(f", {value!r}" for value in fa.get(name).parameters.values())
-    (tmp_path / "client.pyx").write_text(CLIENT.format(name=name, parameters=parameters))
-    folder = str(helpers.ROOT)
-    subprocess.run([sys.executable, "-m", "cython", "-I", folder, "client.pyx"], cwd=tmp_path, check=True)
-    python_include = sysconfig.get_path("include")
-    command = ["cc", "-shared", "-fPIC", f"-I{python_include}", f"-I{fa.get_include()}", "client.c"]
-    subprocess.run([*command, fa.get_library(), *LINK, "-o", "client.so"], cwd=tmp_path, check=True)
-    code = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport client, numpy as np, fastact as fa\n"
-        f"x, y = np.linspace(-9, 9, 1001), np.zeros(1001)\nclient.call(x, y)\nassert client.threads() >= 1\n"
-        f"assert y.tobytes() == fa.{name}(x).tobytes()"
-    )
-    helpers.output_of(code)

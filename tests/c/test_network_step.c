@@ -35,8 +35,8 @@ static const fa_step numbers = {.size = sizeof(fa_step),
         for (int i = 0; i < ROWS * IN; i++) n->x[i] = (T)((i * 53 % 89 - 44) / 30.0);                        \
         n->layers[0] = (fa_dense){.size = sizeof(fa_dense),                                                  \
                                   .rows = ROWS,                                                              \
-                                  .in = IN,                                                                  \
-                                  .out = HIDDEN,                                                             \
+                                  .n_in = IN,                                                                \
+                                  .n_out = HIDDEN,                                                           \
                                   .activation = FA_gelu,                                                     \
                                   .saving = FA_SAVE_INPUT,                                                   \
                                   .x = {n->x, IN, 1, 0},                                                     \
@@ -49,8 +49,8 @@ static const fa_step numbers = {.size = sizeof(fa_step),
                                   .db = {n->g + IN * HIDDEN, HIDDEN, 0}};                                    \
         n->layers[1] = (fa_dense){.size = sizeof(fa_dense),                                                  \
                                   .rows = ROWS,                                                              \
-                                  .in = HIDDEN,                                                              \
-                                  .out = OUT,                                                                \
+                                  .n_in = HIDDEN,                                                            \
+                                  .n_out = OUT,                                                              \
                                   .activation = FA_identity,                                                 \
                                   .saving = FA_SAVE_NOTHING,                                                 \
                                   .x = {n->h, HIDDEN, 1, 0},                                                 \

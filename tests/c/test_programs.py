@@ -1,6 +1,4 @@
-"""Dense layers, row-wise functions and training from C: C programs linked to the shipped library,
-under every instruction set.
-"""
+"""The C API from C: programs linked to the shipped library, under every instruction set."""
 
 from __future__ import annotations
 
@@ -14,12 +12,14 @@ import fastact as fa
 
 pytestmark = pytest.mark.once
 
-LINK = ["-fopenmp", "-lm", "-lpthread"]
 CHECKS = {
     "test_dense": 1000,
     "test_dense_arguments": 300,
+    "test_parallel_for": 0,  # most need two threads
     "test_rowwise": 300,
+    "test_scalars": 8000,
     "test_losses": 1000,
+    "test_gated": 300,
     "test_training": 1000,
     "test_network_step": 100,
     "test_health": 500,
@@ -30,8 +30,8 @@ CHECKS = {
 def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("program") / request.param
     source = Path(__file__).parent / f"{request.param}.c"
-    command = ["cc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{fa.get_include()}", str(source)]
-    subprocess.run([*command, fa.get_library(), *LINK, "-o", str(made)], check=True)
+    command = ["cc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", *helpers.c_client(str(source))]
+    subprocess.run([*command, "-lm", "-o", str(made)], check=True)
     return made
 
 

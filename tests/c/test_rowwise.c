@@ -69,6 +69,23 @@ static double plain_softmax(const double *row, double *p, size_t n) {
 CHECK_DTYPE(float, f32, 1e-5)
 CHECK_DTYPE(double, f64, 1e-13)
 
+/* Rows by hand: of sparsemax the threshold is (0.5 + 0.2 + 0.1 - 1)/3, of entmax15 that of two equal elements 1/2 - sqrt(1/2) */
+static void check_sparse(void) {
+    const double in[4] = {0.5, 0.2, -3, 0.1}, equal[3] = {1, 1, -9}, grad[4] = {1, 4, 100, 1};
+    double y[4], d[4];
+    check(fa_sparsemax_f64(in, y, 1, 4) == FA_OK, "sparsemax", "f64", 4);
+    check(fa_sparsemax_backward_f64(grad, in, d, 1, 4) == FA_OK, "sparsemax backward", "f64", 4);
+    const double threshold = (0.5 + 0.2 + 0.1 - 1) / 3, slopes[4] = {-1, 2, 0, -1};
+    for (size_t i = 0; i < 4; i++) {
+        check(is_near(y[i], fmax(in[i] - threshold, 0), 1e-15), "sparsemax", "value", i);
+        check(is_near(d[i], slopes[i], 1e-15), "sparsemax", "gradient", i);
+    }
+    check(fa_entmax15_f64(equal, y, 1, 3) == FA_OK, "entmax15", "f64", 3);
+    check(is_near(y[0], 0.5, 1e-15) && y[0] == y[1] && y[2] == 0, "entmax15", "value", 3);
+    check(fa_hardmax_f64(in, y, 1, 4) == FA_OK, "hardmax", "f64", 4);
+    check(y[0] == 1 && y[1] == 0 && y[2] == 0 && y[3] == 0, "hardmax", "value", 4);
+}
+
 static void check_refusals(void) {
     double y[4] = {7, 7, 7, 7}, loss[2] = {7, 7}, in[4] = {0};
     const int64_t wrong[2] = {0, 2}, right[2] = {0, 1};
@@ -95,6 +112,7 @@ int main(void) {
         check_f32(n);
         check_f64(n);
     }
+    check_sparse();
     check_refusals();
     return report();
 }

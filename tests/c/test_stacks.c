@@ -173,11 +173,61 @@ static void test_dense(void) {
         }
 }
 
+/* Rows and losses --------------------------------------------------------------------------------- */
+
+static void *run_rows(void *answer) {
+    double total;
+    void *const *m = (void *const *)memory;
+    static int64_t labels[ROWS];
+    *(int *)answer = fa_softmax_f32(m[0], m[1], ROWS, COLUMNS, 1) |
+                     fa_log_softmax_backward_f64(m[0], m[1], m[2], ROWS, COLUMNS, 1) |
+                     fa_softmax_cross_entropy_f64(m[0], labels, 0, 0, m[3], m[1], ROWS, COLUMNS) |
+                     fa_nll_f32(m[0], labels, 0, m[3], m[1], ROWS, COLUMNS) |
+                     fa_sigmoid_binary_cross_entropy_f32(m[0], m[1], m[2], m[3], &total, m[4], 1, LONG, 1) |
+                     fa_kl_divergence_f64(m[0], m[1], m[2], m[3], &total, m[4], 1, STREAMED / 2);
+    return 0;
+}
+
+static void test_rows(void) {
+    int answer = 1;
+    check_stack(run_rows, &answer, "rows", "losses");
+    check(answer == FA_OK, "rows run", "losses", 0);
+}
+
+/* Health ------------------------------------------------------------------------------------------- */
+
+static void *run_health(void *argument) {
+    static double low[COLUMNS], high[COLUMNS], sums[2 * FA_HEALTH_SUMS * COLUMNS], extremes[2 * COLUMNS];
+    static int64_t counts[FA_HEALTH_COUNTS * COLUMNS];
+    static fa_health call;
+    int *entry = argument;
+    call = (fa_health){
+        .size = sizeof call, .rows = ROWS, .units = COLUMNS, .activation = fa__entries[*entry].id};
+    call.z = call.grad_y = (fa_input){memory[0], COLUMNS, 1, 0};
+    call.low = low;
+    call.high = high;
+    call.counts = counts;
+    call.sums = sums;
+    call.extremes = extremes;
+    *entry = fa_health_f32(&call) | fa_health_f64(&call);
+    return 0;
+}
+
+static void test_health(void) {
+    for (int entry = 0; entry < FA__ENTRIES; entry++) {
+        int argument = entry;
+        check_stack(run_health, &argument, "health", fa__entries[entry].name);
+        check(argument == FA_OK, "health runs", fa__entries[entry].name, 0);
+    }
+}
+
 int main(void) {
     if (posix_memalign((void **)(void *)&stack, 4096, STACK) != 0) return 2;
     for (int i = 0; i < FA__MAX_OPERANDS; i++) memory[i] = calloc(STREAMED, sizeof(double));
     test_activations();
     test_streamed();
     test_dense();
+    test_rows();
+    test_health();
     return report();
 }

@@ -12,8 +12,6 @@ from pathlib import Path
 import helpers
 import pytest
 
-import fastact as fa
-
 pytestmark = [
     pytest.mark.once,
     pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="this process may use one CPU only"),
@@ -141,9 +139,8 @@ def test_a_shared_library_that_is_unloaded_takes_its_threads_along(tmp_path: Pat
         "#include <fastact.h>\n"
         "void call(float *x, size_t n) { for (int i = 0; i < 20; i++) fa_gelu_f32(x, x, n); }\n"
     )
-    command = ["cc", "-shared", "-fPIC", f"-I{fa.get_include()}", "client.c", fa.get_library()]
-    link = ["-fopenmp", "-lm", "-lpthread", "-o", "client.so"]
-    subprocess.run([*command, *link], cwd=tmp_path, check=True)
+    command = ["cc", "-shared", "-fPIC", *helpers.c_client("client.c"), "-o", "client.so"]
+    subprocess.run(command, cwd=tmp_path, check=True)
     code = f"""
 import _ctypes, ctypes, os, time
 def threads(): return len(os.listdir("/proc/self/task"))

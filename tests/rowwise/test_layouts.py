@@ -9,7 +9,7 @@ import pytest
 
 import fastact as fa
 
-NAMES = ["softmax", "softmin", "quiet_softmax", "log_softmax"]
+NAMES = ["softmax", "softmin", "quiet_softmax", "log_softmax", "sparsemax", "entmax15", "hardmax"]
 Rows = Callable[..., np.ndarray]
 
 

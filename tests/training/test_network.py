@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import tracemalloc
 import warnings
 from typing import Any
 
@@ -21,6 +22,9 @@ TARGETS: dict[str, Any] = {
     "softmax": np.array([0, 2, 1, 1, 0, 2, 2]),
     "identity": RNG.normal(size=(7, 3)),
     "mse": RNG.normal(size=(7, 3)),
+    "sigmoid": RNG.integers(0, 2, (7, 3)),
+    "huber": 3 * RNG.normal(size=(7, 3)),
+    "poisson": RNG.integers(0, 5, (7, 3)),
 }
 WEIGHTS = np.array([1, 0.5, 0, 2, 1, 1, 3.0])
 
@@ -33,6 +37,14 @@ def loss_by_hand(net: fa.Network, output: str, target: Any, weights: Any) -> flo
     if output == "softmax":
         p = np.exp(h) / np.exp(h).sum(axis=1, keepdims=True)
         each = -np.log(p[np.arange(7), target])
+    elif output == "sigmoid":
+        p = 1 / (1 + np.exp(-h))
+        each = -np.log(np.where(target == 1, p, 1 - p)).mean(axis=1)
+    elif output == "huber":
+        r = np.abs(h - target)
+        each = np.where(r < 1, r**2 / 2, r - 0.5).mean(axis=1)
+    elif output == "poisson":
+        each = (np.exp(h) - target * h).mean(axis=1)
     else:
         each = ((h - target) ** 2).mean(axis=1)
     return float(np.average(each, weights=weights))
@@ -80,15 +92,20 @@ def test_layers_without_biases_and_one_sample() -> None:
     assert np.allclose(gradients[-3:], p - [0, 0, 1], rtol=1e-13)
 
 
-def test_results_are_those_of_the_output(dtype: type) -> None:
+FUNCTIONS = {"softmax": fa.softmax, "sigmoid": fa.sigmoid, "poisson": fa.exp}
+
+
+@pytest.mark.parametrize("output", FUNCTIONS)
+def test_results_are_those_of_the_output(output: str, dtype: type) -> None:
+    function = FUNCTIONS[output]
     plain = fa.Network.create([4, 5, 3], "gelu", dtype=dtype)
-    net = fa.Network(plain.layers, output="softmax")
+    net = fa.Network(plain.layers, output=output)
     grad, x = RNG.normal(size=(7, 3)).astype(dtype), X.astype(dtype)
     z, saved = plain.forward(x)
     y, kept = net.forward(x)
-    assert np.array_equal(y, fa.softmax(z))
+    assert np.array_equal(y, function(z))
     assert np.array_equal(net(x), y)
-    want = plain.backward(fa.softmax.backward(grad, z), saved)
+    want = plain.backward(function.backward(grad, z), saved)
     y[...] = 0  # the caller's own
     got = net.backward(grad, kept)
     for a, b in zip((got[0], *got[1], *got[2]), (want[0], *want[1], *want[2]), strict=True):
@@ -278,6 +295,21 @@ def test_two_threads_in_a_step() -> None:
         leave.set()
         thread.join()
     net.loss_and_gradients(X, TARGETS["softmax"])
+
+
+@pytest.mark.once
+def test_later_steps_allocate_nothing() -> None:
+    net = fa.Network.create([64, 128, 10], output="softmax")
+    net.optimizer = fa.optim.Adam()
+    x, labels = np.ones((320, 64), np.float32), np.zeros(320, np.int64)
+    for rows in (320, 7, 320):
+        net.step(x[:rows], labels[:rows])
+    tracemalloc.start()
+    for rows in (320, 7, 320):
+        net.step(x[:rows], labels[:rows])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4000  # one hidden result has 163,840 bytes
 
 
 @pytest.mark.once

@@ -17,7 +17,8 @@ _Static_assert(sizeof(size_t) == 8, "sums of sizes that are within the limit bel
 #define MOST_STRUCT 4096
 #define FIRST_DENSE (offsetof(fa_dense, blas) + sizeof(const fa_blas *))
 #define FIRST_BLAS (offsetof(fa_blas, set_threads) + sizeof(void (*)(int)))
-_Static_assert(FIRST_DENSE == sizeof(fa_dense) && FIRST_BLAS == sizeof(fa_blas),
+_Static_assert(FIRST_DENSE == sizeof(fa_dense) && FIRST_BLAS == offsetof(fa_blas, always) &&
+                   offsetof(fa_blas, always) + sizeof(size_t) == sizeof(fa_blas),
                "a field was added: it must be read as 0 from structs whose size does not reach it");
 
 /* A struct's size: at least that of its first version. Fields of a later version must be 0, the value that
@@ -104,8 +105,8 @@ INLINE int is_valid_result(const fa_dense *l, array a, int required, int summed)
 
 static int has_valid_extents(const fa_dense *l, size_t size) {
     if (l->stack_ndim > FA__MAX_DIMS || (l->stack_ndim > 0 && !l->stack_shape)) return 0;
-    return is_possible(l, l->rows, l->in, size) && is_possible(l, l->in, l->out, size) &&
-           is_possible(l, l->rows, l->out, size);
+    return is_possible(l, l->rows, l->n_in, size) && is_possible(l, l->n_in, l->n_out, size) &&
+           is_possible(l, l->rows, l->n_out, size);
 }
 
 /* what both directions read of a parameter or of b: a value, or one for each column */
@@ -118,33 +119,33 @@ static int has_valid_parameters(const fa_dense *l, int entry, size_t size, int r
     if (l->n_parameters != (size_t)fa__entries[entry].n_params || !l->parameters) return 0;
     for (size_t i = 0; i < l->n_parameters; i++) {
         const fa_input *parameter = &l->parameters[i];
-        if (!is_valid_vector(l, parameter, parameter->column != 0 ? l->out : 1, size, required)) return 0;
+        if (!is_valid_vector(l, parameter, parameter->column != 0 ? l->n_out : 1, size, required)) return 0;
     }
     return 1;
 }
 
 INLINE array saved_array(const fa_dense *l, size_t size) {
-    if (l->saving == FA_SAVE_BIT_MASK) return of_result(&l->saved, l->rows, (l->out + 7) / 8, 1);
-    return of_result(&l->saved, l->rows, l->out, size);
+    if (l->saving == FA_SAVE_BIT_MASK) return of_result(&l->saved, l->rows, (l->n_out + 7) / 8, 1);
+    return of_result(&l->saved, l->rows, l->n_out, size);
 }
 
 static int has_valid_forward_arrays(const fa_dense *l, size_t size, int required) {
     int saves = l->saving == FA_SAVE_INPUT || l->saving == FA_SAVE_BIT_MASK;
-    return is_valid(l, of_input(&l->x, l->rows, l->in, size), required) &&
-           is_valid(l, of_input(&l->w, l->in, l->out, size), required) &&
-           is_valid_vector(l, &l->b, l->out, size, 0) && (!l->b.data || l->out < 2 || l->b.column == 1) &&
-           is_valid_result(l, of_result(&l->y, l->rows, l->out, size), required, 0) &&
+    return is_valid(l, of_input(&l->x, l->rows, l->n_in, size), required) &&
+           is_valid(l, of_input(&l->w, l->n_in, l->n_out, size), required) &&
+           is_valid_vector(l, &l->b, l->n_out, size, 0) && (!l->b.data || l->n_out < 2 || l->b.column == 1) &&
+           is_valid_result(l, of_result(&l->y, l->rows, l->n_out, size), required, 0) &&
            (!saves || is_valid_result(l, saved_array(l, size), required, 0));
 }
 
 static int has_valid_backward_arrays(const fa_dense *l, size_t size, int required) {
-    return (!l->dw.data || is_valid(l, of_input(&l->x, l->rows, l->in, size), required)) &&
-           (!l->dx.data || is_valid(l, of_input(&l->w, l->in, l->out, size), required)) &&
-           is_valid(l, of_input(&l->grad_y, l->rows, l->out, size), required) &&
+    return (!l->dw.data || is_valid(l, of_input(&l->x, l->rows, l->n_in, size), required)) &&
+           (!l->dx.data || is_valid(l, of_input(&l->w, l->n_in, l->n_out, size), required)) &&
+           is_valid(l, of_input(&l->grad_y, l->rows, l->n_out, size), required) &&
            (l->saving == FA_SAVE_NOTHING || is_valid(l, saved_array(l, size), required)) &&
-           is_valid_result(l, of_result(&l->dx, l->rows, l->in, size), 0, 1) &&
-           is_valid_result(l, of_result(&l->dw, l->in, l->out, size), 0, 1) &&
-           is_valid_result(l, of_result(&l->db, 1, l->out, size), 0, 1);
+           is_valid_result(l, of_result(&l->dx, l->rows, l->n_in, size), 0, 1) &&
+           is_valid_result(l, of_result(&l->dw, l->n_in, l->n_out, size), 0, 1) &&
+           is_valid_result(l, of_result(&l->db, 1, l->n_out, size), 0, 1);
 }
 
 /* Layers ------------------------------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ static int check_step(const fa_network_step *s) {
 
 /* whether the gradient with respect to y is where y is, whose rows are contiguous and which is not saved */
 static int is_last(const fa_dense *l) {
-    return l->stack_ndim == 0 && l->saving != FA_SAVE_OUTPUT && l->y.row == (ptrdiff_t)l->out &&
+    return l->stack_ndim == 0 && l->saving != FA_SAVE_OUTPUT && l->y.row == (ptrdiff_t)l->n_out &&
            l->grad_y.data == l->y.data && l->grad_y.row == l->y.row && l->grad_y.column == 1;
 }
 
@@ -51,7 +51,7 @@ static int is_last(const fa_dense *l) {
         if (!is_last(last)) return FA_INVALID;                                                              \
         T *y = last->y.data;                                                                                \
         answer = fa_softmax_cross_entropy_##dtype(y, s->labels, s->probabilities, s->weights, s->losses, y, \
-                                                  last->rows, last->out);                                   \
+                                                  last->rows, last->n_out);                                 \
         if (answer == FA_OK) answer = fa_network_backward_##dtype(s->layers, s->count, workspace, bytes);   \
         return answer == FA_OK ? update_##dtype(s) : answer;                                                \
     }

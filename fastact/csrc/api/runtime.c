@@ -3,6 +3,7 @@
 
 #include "fastact.h"
 #include "platform/isa.h"
+#include "platform/runner.h"
 #include "platform/thread_limits.h"
 
 int fa_version(void) {
@@ -36,4 +37,12 @@ int fa_num_threads(void) {
 
 void fa_set_num_threads(int n) {
     fa__set_num_threads(n);
+}
+
+void fa_set_num_threads_here(int n) {
+    fa__set_num_threads_here(n);
+}
+
+void fa_set_parallel_for(fa_parallel_for run, void *context) {
+    fa__set_runner(run, context);
 }

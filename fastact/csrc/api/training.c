@@ -1,6 +1,8 @@
 /* The exported functions of training, and their checks. */
 #include "api/training.h"
 
+#include <math.h>
+
 /* bytes of a struct that a caller passes, and of its first version */
 #define MOST_STRUCT 4096
 #define FIRST_STEP (offsetof(fa_step, centered) + sizeof(int))
@@ -72,8 +74,139 @@ FUNCTIONS(double, f64, F64)
 DROPOUT(float, f32, F32)
 DROPOUT(double, f64, F64)
 
+/* Normalisation ------------------------------------------------------------------------------------ */
+
+static int is_possible(const fa__norm_call *c) {
+    size_t elements;
+    if (__builtin_mul_overflow(c->rows, c->n, &elements) || elements > PTRDIFF_MAX / sizeof(double)) return 0;
+    return c->rows < PTRDIFF_MAX / 64 && c->n < PTRDIFF_MAX / 64 && c->eps >= 0 && c->eps < INFINITY;
+}
+
+static int is_possible_batch(const fa__norm_call *c) {
+    if (c->kind != FA__BATCH_NORM) return 1;
+    if (c->training) return c->rows > 1 && c->momentum >= 0 && c->momentum <= 1;
+    return c->running_mean && c->running_variance;
+}
+
+static int run_norm(const fa__norm_call *c, void (*run_call)(const fa__norm_call *)) {
+    if (!is_possible(c)) return FA_INVALID;
+    const int backward = run_call == fa__run_norm_backward;
+    if (c->n == 0 || (c->rows == 0 && !backward)) return FA_OK;
+    const int needs_workspace = backward || c->kind == FA__BATCH_NORM;
+    if (!is_possible_batch(c) || (needs_workspace && !c->statistics)) return FA_INVALID;
+    if (c->rows > 0 && (!c->x || (backward ? !c->grad_y : !c->y))) return FA_INVALID;
+    run_call(c);
+    return FA_OK;
+}
+
+/* Running statistics are not written in the backward pass: pointers to constants lose their const there */
+#define LAYER_NORMS(T, width, suffix)                                                                        \
+    int fa_layer_norm_##width(const T *x, const T *weight, const T *bias, T *y, size_t rows, size_t n,       \
+                              double eps) {                                                                  \
+        return run_norm(&(fa__norm_call){.kind = FA__LAYER_NORM,                                             \
+                                         .dtype = FA__##suffix,                                              \
+                                         .rows = rows,                                                       \
+                                         .n = n,                                                             \
+                                         .x = x,                                                             \
+                                         .weight = weight,                                                   \
+                                         .bias = bias,                                                       \
+                                         .y = y,                                                             \
+                                         .eps = eps},                                                        \
+                        fa__run_norm_forward);                                                               \
+    }                                                                                                        \
+    int fa_layer_norm_backward_##width(const T *grad_y, const T *x, const T *weight, T *grad_x,              \
+                                       T *grad_weight, T *grad_bias, double *workspace, size_t rows,         \
+                                       size_t n, double eps) {                                               \
+        return run_norm(&(fa__norm_call){.kind = FA__LAYER_NORM,                                             \
+                                         .dtype = FA__##suffix,                                              \
+                                         .rows = rows,                                                       \
+                                         .n = n,                                                             \
+                                         .grad_y = grad_y,                                                   \
+                                         .x = x,                                                             \
+                                         .weight = weight,                                                   \
+                                         .grad_x = grad_x,                                                   \
+                                         .grad_weight = grad_weight,                                         \
+                                         .grad_bias = grad_bias,                                             \
+                                         .statistics = workspace,                                            \
+                                         .eps = eps},                                                        \
+                        fa__run_norm_backward);                                                              \
+    }                                                                                                        \
+    int fa_rms_norm_##width(const T *x, const T *weight, T *y, size_t rows, size_t n, double eps) {          \
+        return run_norm(&(fa__norm_call){.kind = FA__RMS_NORM,                                               \
+                                         .dtype = FA__##suffix,                                              \
+                                         .rows = rows,                                                       \
+                                         .n = n,                                                             \
+                                         .x = x,                                                             \
+                                         .weight = weight,                                                   \
+                                         .y = y,                                                             \
+                                         .eps = eps},                                                        \
+                        fa__run_norm_forward);                                                               \
+    }                                                                                                        \
+    int fa_rms_norm_backward_##width(const T *grad_y, const T *x, const T *weight, T *grad_x,                \
+                                     T *grad_weight, double *workspace, size_t rows, size_t n, double eps) { \
+        return run_norm(&(fa__norm_call){.kind = FA__RMS_NORM,                                               \
+                                         .dtype = FA__##suffix,                                              \
+                                         .rows = rows,                                                       \
+                                         .n = n,                                                             \
+                                         .grad_y = grad_y,                                                   \
+                                         .x = x,                                                             \
+                                         .weight = weight,                                                   \
+                                         .grad_x = grad_x,                                                   \
+                                         .grad_weight = grad_weight,                                         \
+                                         .statistics = workspace,                                            \
+                                         .eps = eps},                                                        \
+                        fa__run_norm_backward);                                                              \
+    }
+#define BATCH_NORM(T, width, suffix)                                                                         \
+    int fa_batch_norm_##width(const T *x, const T *weight, const T *bias, T *running_mean,                   \
+                              T *running_variance, T *y, double *workspace, size_t rows, size_t n,           \
+                              int training, double momentum, double eps) {                                   \
+        return run_norm(&(fa__norm_call){.kind = FA__BATCH_NORM,                                             \
+                                         .dtype = FA__##suffix,                                              \
+                                         .rows = rows,                                                       \
+                                         .n = n,                                                             \
+                                         .x = x,                                                             \
+                                         .weight = weight,                                                   \
+                                         .bias = bias,                                                       \
+                                         .y = y,                                                             \
+                                         .running_mean = running_mean,                                       \
+                                         .running_variance = running_variance,                               \
+                                         .training = training,                                               \
+                                         .momentum = momentum,                                               \
+                                         .statistics = workspace,                                            \
+                                         .eps = eps},                                                        \
+                        fa__run_norm_forward);                                                               \
+    }                                                                                                        \
+    int fa_batch_norm_backward_##width(const T *grad_y, const T *x, const T *weight, const T *running_mean,  \
+                                       const T *running_variance, T *grad_x, T *grad_weight, T *grad_bias,   \
+                                       double *workspace, size_t rows, size_t n, int training, double eps) { \
+        return run_norm(                                                                                     \
+            &(fa__norm_call){.kind = FA__BATCH_NORM,                                                         \
+                             .dtype = FA__##suffix,                                                          \
+                             .rows = rows,                                                                   \
+                             .n = n,                                                                         \
+                             .grad_y = grad_y,                                                               \
+                             .x = x,                                                                         \
+                             .weight = weight,                                                               \
+                             .grad_x = grad_x,                                                               \
+                             .grad_weight = grad_weight,                                                     \
+                             .grad_bias = grad_bias,                                                         \
+                             .running_mean = training ? 0 : (void *)(uintptr_t)running_mean,                 \
+                             .running_variance = training ? 0 : (void *)(uintptr_t)running_variance,         \
+                             .training = training,                                                           \
+                             .statistics = workspace,                                                        \
+                             .eps = eps},                                                                    \
+            fa__run_norm_backward);                                                                          \
+    }
+LAYER_NORMS(float, f32, F32)
+LAYER_NORMS(double, f64, F64)
+BATCH_NORM(float, f32, F32)
+BATCH_NORM(double, f64, F64)
+
 const fa__training_functions fa__training_functions_for_python = {
     .run_update = fa__run_update,
     .sum_of_squares = fa__sum_of_squares,
     .run_dropout = fa__run_dropout,
+    .run_norm_forward = fa__run_norm_forward,
+    .run_norm_backward = fa__run_norm_backward,
 };

@@ -89,7 +89,7 @@ static const fa_result *pre_activation(const fa_dense *l) {
 
 /* whether rows of a bit mask follow each other without unused bits */
 static int is_contiguous_mask(const fa_dense *l) {
-    return l->out % 8 == 0 && l->saved.row == (ptrdiff_t)(l->out / 8);
+    return l->n_out % 8 == 0 && l->saved.row == (ptrdiff_t)(l->n_out / 8);
 }
 
 /* Columns [column, column + columns) of rows [row, row + rows) of f', which are contiguous, as bits */
@@ -110,7 +110,7 @@ static void pack_rows(const fa__layer_job *j, const char *derivative, size_t row
 
 /* f' of z, rows [first, first + rows), as one bit per element; several rows at a time where they are short */
 static void save_bit_mask(const fa__layer_job *j, const operand *z, size_t first, size_t rows) {
-    const size_t out = j->layer.out, step = out < MASK_BLOCK ? MASK_BLOCK / out : 1;
+    const size_t out = j->layer.n_out, step = out < MASK_BLOCK ? MASK_BLOCK / out : 1;
     _Alignas(64) char derivative[MASK_BLOCK * sizeof(double)];
     for (size_t row = 0; row < rows; row += step) {
         size_t block_rows = fa__smaller(rows - row, step);
@@ -139,7 +139,7 @@ static void forward_rows(const void *context, size_t begin, size_t end) {
         char *y = fa__at(l->y.data, (ptrdiff_t)row * l->y.row, j->size);
         operand arrays[] = {{p.c, z->row, 1}, {y, l->y.row, 1}};
         if (l->saving == FA_SAVE_BIT_MASK) save_bit_mask(j, arrays, row, rows);
-        apply_activation(j, FA__FORWARD, arrays, rows, l->out);
+        apply_activation(j, FA__FORWARD, arrays, rows, l->n_out);
     }
     fa__leave_fenv(caller);
 }
@@ -149,8 +149,8 @@ static void plan_forward(fa__layer_job *j) {
     const fa_result *z = pre_activation(l);
     j->product = (fa__gemm){
         .m = l->rows,
-        .n = l->out,
-        .k = l->in,
+        .n = l->n_out,
+        .k = l->n_in,
         .a = l->x.data,
         .b = l->w.data,
         .bias = l->b.data,
@@ -183,8 +183,8 @@ static void forward(fa__layer_job *j, char *workspace) {
         fa__multiply_groups(&j->plan, &j->product);
     else
         fa__pack(&j->plan, &j->product);
-    if (l->out > 0)
-        fa__parallel_for(forward_rows, j, l->rows, grain(l->out * (l->in + 32)), quantum(&j->plan));
+    if (l->n_out > 0)
+        fa__parallel_for(forward_rows, j, l->rows, grain(l->n_out * (l->n_in + 32)), quantum(&j->plan));
 }
 
 /* Backward ----------------------------------------------------------------------------------------- */
@@ -234,13 +234,13 @@ static void dw_rows(const void *context, size_t begin, size_t end) {
 
 static void plan_backward(fa__layer_job *j) {
     const fa_dense *l = &j->layer;
-    j->tile = l->out >= WIDE ? TILE_WIDE : TILE;
+    j->tile = l->n_out >= WIDE ? TILE_WIDE : TILE;
     /* rows of delta that are a power of two apart would compete for a few lines of the cache */
-    ptrdiff_t ld = (ptrdiff_t)(l->out * j->size % 2048 == 0 ? l->out + 64 / j->size : l->out);
+    ptrdiff_t ld = (ptrdiff_t)(l->n_out * j->size % 2048 == 0 ? l->n_out + 64 / j->size : l->n_out);
     j->product = (fa__gemm){
         .m = fa__smaller(l->rows, j->tile),
-        .n = l->in,
-        .k = l->out,
+        .n = l->n_in,
+        .k = l->n_out,
         .b = l->w.data,
         .c = l->dx.data,
         .a_row = ld,
@@ -254,11 +254,11 @@ static void plan_backward(fa__layer_job *j) {
     if (j->plan.blas) j->tile = TILE_BLAS;
     if (l->rows <= j->tile) fa__plan_groups(&j->plan, &j->product);
     j->dw = (fa__gemm){
-        .m = l->in ? l->in : 1, /* without inputs there is still db */
-        .n = l->out,
+        .m = l->n_in ? l->n_in : 1, /* without inputs there is still db */
+        .n = l->n_out,
         .k = fa__smaller(l->rows, j->tile),
         .a = l->x.data,
-        .c = l->in ? l->dw.data : 0,
+        .c = l->n_in ? l->dw.data : 0,
         .a_row = l->x.column,
         .a_column = l->x.row,
         .b_row = ld,
@@ -270,14 +270,14 @@ static void plan_backward(fa__layer_job *j) {
     /* elements of a column of x are a row apart, often a power of two: packing makes dw up to 1.4 times
      * faster where there are enough products to pay for it */
     int many = !j->dw_plan.blas && j->dw.m >= 64 && j->dw.k >= 64;
-    j->packs_x = many && l->out >= COLUMNS_WORTH_PACKING_X;
-    j->dw_plan.packs = many && l->in >= ROWS_WORTH_PACKING_DELTA;
+    j->packs_x = many && l->n_out >= COLUMNS_WORTH_PACKING_X;
+    j->dw_plan.packs = many && l->n_in >= ROWS_WORTH_PACKING_DELTA;
 }
 
 static void store_sums(const fa__layer_job *j) {
     const fa_dense *l = &j->layer;
     fa__fenv caller = fa__enter_fenv();
-    for (size_t o = 0; o < l->out; o++) {
+    for (size_t o = 0; o < l->n_out; o++) {
         /* an infinite sum has a NaN for its error */
         double sum = isfinite(j->errors[o]) ? j->sums[o] + j->errors[o] : j->sums[o];
         if (j->dtype == FA__F64) {
@@ -296,7 +296,7 @@ static void delta_from_bit_mask(const fa__layer_job *j, size_t rows) {
     const ptrdiff_t first = (ptrdiff_t)j->first;
     fa__masked_product p = {
         .rows = rows,
-        .columns = l->out,
+        .columns = l->n_out,
         .size = j->size,
         .grad_y = fa__at(l->grad_y.data, first * l->grad_y.row, j->size),
         .grad_row = l->grad_y.row,
@@ -315,7 +315,7 @@ static void delta_from_bit_mask(const fa__layer_job *j, size_t rows) {
 /* delta = grad_y * f', for the rows of a tile */
 static void compute_delta(const fa__layer_job *j, size_t rows) {
     const fa_dense *l = &j->layer;
-    if (rows == 0 || l->out == 0) return;
+    if (rows == 0 || l->n_out == 0) return;
     if (l->saving == FA_SAVE_BIT_MASK) {
         delta_from_bit_mask(j, rows);
         return;
@@ -327,7 +327,7 @@ static void compute_delta(const fa__layer_job *j, size_t rows) {
     if (l->saving != FA_SAVE_NOTHING)
         arrays[1] = (operand){fa__at(l->saved.data, first * l->saved.row, j->size), l->saved.row, 1};
     apply_activation(j, l->saving == FA_SAVE_OUTPUT ? FA__BACKWARD_FROM_OUTPUT : FA__BACKWARD, arrays, rows,
-                     l->out);
+                     l->n_out);
 }
 
 static void backward_tile(fa__layer_job *j, size_t rows) {
@@ -336,7 +336,7 @@ static void backward_tile(fa__layer_job *j, size_t rows) {
     if (l->dw.data || l->db.data) { /* before dx, which may overwrite x */
         j->dw.k = rows;
         if (j->dw.c) fa__pack(&j->dw_plan, &j->dw);
-        fa__parallel_for(dw_rows, j, j->dw.m, grain(rows * (l->out + 1)), quantum(&j->dw_plan));
+        fa__parallel_for(dw_rows, j, j->dw.m, grain(rows * (l->n_out + 1)), quantum(&j->dw_plan));
         if (j->dw.c) j->dw.a = fa__at(j->dw.a, (ptrdiff_t)rows * j->dw.a_column, j->size);
         j->dw.add = 1;
     }
@@ -345,7 +345,7 @@ static void backward_tile(fa__layer_job *j, size_t rows) {
         if (j->plan.group)
             fa__multiply_groups(&j->plan, &j->product);
         else
-            fa__parallel_for(dx_rows, j, rows, grain(l->in * l->out), quantum(&j->plan));
+            fa__parallel_for(dx_rows, j, rows, grain(l->n_in * l->n_out), quantum(&j->plan));
         j->product.c = fa__at(j->product.c, (ptrdiff_t)rows * j->product.ldc, j->size);
     }
 }
@@ -356,7 +356,7 @@ static size_t backward_parts(const fa__layer_job *j, size_t parts[PARTS]) {
     const fa_dense *l = &j->layer;
     parts[0] = l->dx.data ? aligned(fa__packed_size(&j->plan, &j->product)) : 0;
     parts[1] = aligned(fa__smaller(l->rows, j->tile) * (size_t)j->dw.b_row * j->size);
-    parts[2] = aligned(2 * l->out * sizeof(double));
+    parts[2] = aligned(2 * l->n_out * sizeof(double));
     size_t panels = (j->dw.m + j->kernel->rows - 1) / j->kernel->rows;
     parts[3] = j->packs_x ? aligned(panels * j->kernel->rows * j->dw.k * j->size) : 0;
     parts[4] = aligned(fa__packed_size(&j->dw_plan, &j->dw));
@@ -370,10 +370,10 @@ static void backward(fa__layer_job *j, char *workspace) {
     j->plan.packed = workspace;
     j->delta = workspace + parts[0];
     j->sums = (double *)(void *)(j->delta + parts[1]);
-    j->errors = j->sums + l->out;
+    j->errors = j->sums + l->n_out;
     j->packed_x = (char *)j->sums + parts[2];
     j->dw_plan.packed = j->packed_x + parts[3];
-    memset(j->sums, 0, 2 * l->out * sizeof(double));
+    memset(j->sums, 0, 2 * l->n_out * sizeof(double));
     if (l->dx.data && !j->plan.group) fa__pack(&j->plan, &j->product);
     j->dw.b = j->product.a = j->delta;
     j->first = 0;

@@ -97,9 +97,9 @@ static int are_independent(const fa_dense *l) {
 
 /* whether a layer has results; one without may have any number of rows, and its stack any size */
 static int has_results(const fa_dense *l, int backward) {
-    if (!backward) return l->rows > 0 && l->out > 0;
-    return (l->dx.data && l->rows > 0 && l->in > 0) || (l->dw.data && l->in > 0 && l->out > 0) ||
-           (l->db.data && l->out > 0);
+    if (!backward) return l->rows > 0 && l->n_out > 0;
+    return (l->dx.data && l->rows > 0 && l->n_in > 0) || (l->dw.data && l->n_in > 0 && l->n_out > 0) ||
+           (l->db.data && l->n_out > 0);
 }
 
 /* Empty stacks ------------------------------------------------------------------------------------- */
@@ -126,9 +126,9 @@ static void clear_gradient(const fa_dense *l, const fa_result *gradient, size_t 
 
 /* An axis of length 0 leaves gradients that are sums over it: they are 0 */
 static void clear_gradients(const fa_dense *l, size_t size) {
-    clear_gradient(l, &l->dx, l->rows, l->in, size);
-    clear_gradient(l, &l->dw, l->in, l->out, size);
-    clear_gradient(l, &l->db, 1, l->out, size);
+    clear_gradient(l, &l->dx, l->rows, l->n_in, size);
+    clear_gradient(l, &l->dw, l->n_in, l->n_out, size);
+    clear_gradient(l, &l->db, 1, l->n_out, size);
 }
 
 /* Planning ----------------------------------------------------------------------------------------- */
@@ -153,7 +153,7 @@ static size_t count_slots(const run *r) {
     const fa_dense *l = r->all;
     if (r->count < 2 || (r->backward && !are_independent(l))) return 1;
     size_t threads = (size_t)fa__num_threads(),
-           cost = l->rows * l->out * (l->in + 32) * (r->backward ? 2 : 1);
+           cost = l->rows * l->n_out * (l->n_in + 32) * (r->backward ? 2 : 1);
     if (threads < 2) return 1;
     if (cost >= 4 * FA__GEMM_GRAIN && r->count < 4 * threads) return 1;
     size_t most = fa__smaller(threads, r->count);
@@ -237,7 +237,7 @@ int fa__run_stack(const fa_dense *layer, fa__dtype dtype, int backward, void *wo
     /* the limit on threads may have been raised since the workspace was made */
     if (r.slot_bytes > 0) r.slots = fa__smaller(r.slots, (bytes - skip) / r.slot_bytes);
     fa__blas_limit limit;
-    fa__limit_blas(&limit, r.first.kernel->prefer_blas ? layer->blas : 0);
+    fa__limit_blas(&limit, fa__wants_blas(r.first.kernel, layer->blas) ? layer->blas : 0);
     if (r.slots > 1)
         fa__parallel_for(run_slots, &r, r.slots, 1, 1);
     else

@@ -74,15 +74,26 @@ static inline double swapped_double(uint64_t bits) {
     }
 STORER(store, any_real)
 
+#if defined(FA__SMALL) /* C functions take arrays of their own type only */
+#if FA__REAL_IS_DOUBLE
+#define EACH_SOURCE(M) M(F64, any_double, SAME)
+#else
+#define EACH_SOURCE(M) M(F32, any_float, SAME)
+#endif
+#define FLOAT16_CONVERTERS
+#else
+
 /* float16 elements are converted in groups of so many contiguous ones; kernels of double seldom have any */
 #define GROUP 64
 
 #if FA__REAL_IS_DOUBLE
+#define FLOAT16_CONVERTERS .load[FA__F16] = load_f16,
 static void load_f16(char *buffer, char *memory, ptrdiff_t stride, size_t n) {
     double *to = (double *)(void *)buffer;
     for (size_t i = 0; i < n; i++, memory += stride) to[i] = fa__float16_to_float32(*(const any_u16 *)memory);
 }
 #else
+#define FLOAT16_CONVERTERS .load[FA__F16] = load_f16, .store_float16 = store_f16,
 STORER(store_u16, any_u16)
 LOADER(load_u16, any_u16, uint16_t, SAME)
 
@@ -119,6 +130,8 @@ static void store_f16(char *buffer, char *memory, ptrdiff_t stride, size_t n) {
     M(U64, any_u64, SAME)                  \
     M(SWAPPED_F32, any_u32, swapped_float) \
     M(SWAPPED_F64, any_u64, swapped_double)
+#endif /* FA__SMALL */
+
 #define LOADER_OF(name, STORED, WIDEN) LOADER(load_##name, STORED, real, WIDEN)
 EACH_SOURCE(LOADER_OF)
 
@@ -166,10 +179,7 @@ static void copy_spans(char *to, ptrdiff_t to_apart, const char *from, ptrdiff_t
 /* All ---------------------------------------------------------------------------------------------- */
 
 #define LOAD(name, STORED, WIDEN) [FA__##name] = load_##name,
-const fa__converters FA__KERNEL_NAME(fa__converters) = {.load = {EACH_SOURCE(LOAD)[FA__F16] = load_f16},
-                                                        .store = store,
-#if !FA__REAL_IS_DOUBLE
-                                                        .store_float16 = store_f16,
-#endif
+const fa__converters FA__KERNEL_NAME(fa__converters) = {.load = {EACH_SOURCE(LOAD)},
+                                                        FLOAT16_CONVERTERS.store = store,
                                                         .load_transposed = load_transposed,
                                                         .copy_spans = copy_spans};

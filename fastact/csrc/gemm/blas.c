@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <pthread.h>
 
+#include "gemm/micro_kernel.h"
+
 /* Products ----------------------------------------------------------------------------------------- */
 
 /* what gemm takes beside the arrays; all is seen transposed, since Fortran stores columns: C^T = B^T A^T */
@@ -56,6 +58,11 @@ static int find_layout(const fa__gemm *p, const fa_blas *blas, fortran_layout *l
     layout->ld[1] = leading(p->b_row, p->b_column, p->k, p->n, most, &layout->trans[1]);
     layout->ld[2] = leading(p->ldc, 1, p->m, p->n, most, &plain);
     return layout->ld[0] && layout->ld[1] && layout->ld[2];
+}
+
+int fa__wants_blas(const fa__micro_kernel *kernel, const fa_blas *blas) {
+    if (!blas || kernel->prefer_blas) return blas != 0;
+    return blas->size >= offsetof(fa_blas, always) + sizeof blas->always && blas->always != 0;
 }
 
 int fa__fits_blas(const fa__gemm *p, const fa_blas *blas) {

@@ -4,6 +4,9 @@
 
 #include "gemm/gemm.h"
 
+/* Whether products go to a BLAS, which may be null, where it fits */
+int fa__wants_blas(const fa__micro_kernel *kernel, const fa_blas *blas);
+
 /* Whether gemm can compute a product with these strides and sizes */
 int fa__fits_blas(const fa__gemm *p, const fa_blas *blas);
 

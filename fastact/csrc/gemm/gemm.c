@@ -8,7 +8,7 @@
  *   SSE2 kernels        26         20           19            18              138: it chooses by CPU
  *
  * A. The library's own kernels for AVX-512 and AVX2; a BLAS, if there is one, where there is no fused
- *    multiply-add.
+ *    multiply-add, or where the caller wants it always.
  * B. A right side whose columns are not adjacent (w^T) is packed, unless there are so few rows that dot
  *    products are faster. One with adjacent columns (w) is packed from ROWS_WORTH_PACKING rows on.
  * C. For the rows of up to two tiles of a layer, B is packed in groups, each used while it is in cache:
@@ -31,7 +31,7 @@
 void fa__plan_gemm(fa__gemm_plan *plan, const fa__gemm *p, const fa__micro_kernel *kernel, size_t size,
                    const fa_blas *blas) {
     *plan = (fa__gemm_plan){.kernel = kernel, .size = size};
-    if (blas && kernel->prefer_blas && fa__fits_blas(p, blas)) {
+    if (fa__wants_blas(kernel, blas) && fa__fits_blas(p, blas)) {
         plan->blas = blas;
         return;
     }

@@ -15,8 +15,8 @@
 #include "fastact/table.h"
 #include "formulas/losses.h"
 
-/* TILE: elements at a time, in the cache of level 1; SUMS: sums that are added up apart; it divides TILE */
-enum { TILE = 256, SUMS = 8 };
+/* TILE: elements at a time, 6 KB of the stack; SUMS: sums that are added up apart; it divides TILE */
+enum { TILE = 128, SUMS = 8 };
 
 typedef struct {
     double x[TILE], target[TILE], weights[TILE], parameter[TILE], value[TILE], slope[TILE];

@@ -1,24 +1,44 @@
-/* Parallel loops. Serial in a forked child (an OpenMP pool does not survive a fork), inside another parallel region, and
- * where threads do not pay. */
+/* Parallel loops: by the client's own, if there is one, or by OpenMP threads. Serial in a forked child (an OpenMP pool does not
+ * survive a fork), inside another parallel loop, and where threads do not pay. */
 #include "platform/parallel.h"
 
 #include <stdint.h>
 
 #include "platform/leader.h"
+#include "platform/runner.h"
 #include "platform/team.h"
 #include "platform/thread_limits.h"
 
 #ifdef _OPENMP
 #include <omp.h>
+#endif
+
+static int in_parallel_loop(void) {
+#ifdef _OPENMP
+    if (omp_in_parallel()) return 1;
+#endif
+    return fa__in_share();
+}
 
 int fa__threads_to_share(void) {
-    return omp_in_parallel() ? 1 : fa__num_threads();
+    return in_parallel_loop() ? 1 : fa__num_threads();
+}
+
+static void share_out(fa__body *body, const void *context, size_t begin, size_t end, int threads, int allowed,
+                      size_t quantum) {
+    if (threads > 1 && fa__share_with_runner(body, context, begin, end, threads, quantum)) return;
+    fa__share_out(body, context, begin, end, threads, allowed, quantum);
 }
 
 void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum) {
     int allowed = n < 2 * grain ? 1 : fa__threads_to_share();
     size_t useful = n / grain;
-    fa__share_out(body, context, 0, n, useful < (size_t)allowed ? (int)useful : allowed, allowed, quantum);
+    share_out(body, context, 0, n, useful < (size_t)allowed ? (int)useful : allowed, allowed, quantum);
+}
+
+static int threads_for_time(uint64_t work, uint64_t worth, int allowed) {
+    return fa__has_runner() ? fa__runners_for_time(work, allowed)
+                            : fa__threads_for_time(work, worth, allowed);
 }
 
 void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_t sample, size_t worth) {
@@ -39,21 +59,6 @@ void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_
     /* the smaller one: the other may have been interrupted, or have met cold caches */
     uint64_t second = fa__now() - middle, taken = first < second ? first : second;
     int allowed = fa__threads_to_share();
-    int threads = fa__threads_for_time((taken + 1) * left / sample, worth, allowed);
-    fa__share_out(body, context, 2 * sample, n, threads, allowed, 1);
+    int threads = threads_for_time((taken + 1) * left / sample, worth, allowed);
+    share_out(body, context, 2 * sample, n, threads, allowed, 1);
 }
-#else
-int fa__threads_to_share(void) {
-    return 1;
-}
-
-void fa__parallel_for(fa__body *body, const void *context, size_t n, size_t grain, size_t quantum) {
-    (void)grain, (void)quantum;
-    body(context, 0, n);
-}
-
-void fa__parallel_for_timed(fa__body *body, const void *context, size_t n, size_t sample, size_t worth) {
-    (void)sample, (void)worth;
-    body(context, 0, n);
-}
-#endif

@@ -189,4 +189,15 @@ void fa__share_out(fa__body *body, const void *context, size_t begin, size_t end
     errno = errno_before;
     pthread_setcancelstate(cancellation, 0);
 }
+#else
+int fa__threads_for_time(uint64_t work, uint64_t worth, int allowed) {
+    (void)work, (void)worth, (void)allowed;
+    return 1;
+}
+
+void fa__share_out(fa__body *body, const void *context, size_t begin, size_t end, int threads, int allowed,
+                   size_t quantum) {
+    (void)threads, (void)allowed, (void)quantum;
+    body(context, begin, end);
+}
 #endif

@@ -126,12 +126,32 @@ INLINE void add_block(sums *s, const block *b) {
 #endif
 }
 
-/* s += a b; of float64, with the rounding error of products where there are fused multiply-adds */
+#if FA__REAL_IS_DOUBLE
+/* a b - product, product = a b rounded. As an expression it would be 0: the compiler takes both products for one. Without
+ * fused multiply-adds by Veltkamp and Dekker, and 0 where that overflows. */
+INLINE wide product_error(wide a, wide b, wide product) {
+#if defined(__AVX512F__)
+    return (wide)_mm512_fmsub_pd((__m512d)a, (__m512d)b, (__m512d)product);
+#elif defined(__FMA__)
+    return (wide)_mm256_fmsub_pd((__m256d)a, (__m256d)b, (__m256d)product);
+#elif defined(__aarch64__)
+    return (wide){fma(a[0], b[0], -product[0]), fma(a[1], b[1], -product[1])};
+#else
+    const double splitter = 0x1p27 + 1;
+    const wide a_high = a * splitter - (a * splitter - a), a_low = a - a_high;
+    const wide b_high = b * splitter - (b * splitter - b), b_low = b - b_high;
+    const wide error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low;
+    return pick(is_equal(error - error, every(0)), error, every(0));
+#endif
+}
+#endif
+
+/* s += a b; of float64, with the rounding error of products */
 INLINE void add_products(sums *s, const block *a, const block *b) {
 #if FA__REAL_IS_DOUBLE
     const wide product = a->of[0] * b->of[0];
     add_to_sums(s, product);
-    s->error += a->of[0] * b->of[0] - product;
+    s->error += product_error(a->of[0], b->of[0], product);
 #else
     s->low += a->of[0] * b->of[0];
     s->high += a->of[1] * b->of[1];

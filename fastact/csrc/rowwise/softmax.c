@@ -1,4 +1,4 @@
-/* The kernels of softmax and its relatives: one row each. Compiled once for each instruction set and element type
+/* The kernels of softmax and its relatives, and the table of all row kernels: one row each. Compiled once for each instruction set and element type
  * (platform/kernel.h). Must not depend on how rows are arranged.
  *
  * A. All is computed in double. The rounding error of x - max, which float32 elements do not have there, enters the
@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "rowwise/call.h"
+#include "rowwise/sparse.h"
 #include "rowwise/sums.h"
 
 typedef enum { SOFTMAX, LOG_SOFTMAX, LOGSUMEXP } shape_of_result;
@@ -227,5 +228,8 @@ const fa__row_kernels FA__KERNEL_NAME(fa__row_kernels) = {
            {FORWARD_AND_BACKWARD(softmin), softmin_backward_from_output},
            {FORWARD_AND_BACKWARD(quiet_softmax), quiet_softmax_backward_from_output},
            {FORWARD_AND_BACKWARD(log_softmax), log_softmax_backward_from_output},
-           {FORWARD_AND_BACKWARD(logsumexp), 0}},
+           {FORWARD_AND_BACKWARD(logsumexp), 0},
+           FA__SPARSE_KERNELS(sparsemax),
+           FA__SPARSE_KERNELS(entmax15),
+           FA__SPARSE_KERNELS(hardmax)},
 };

@@ -38,6 +38,39 @@ def _quiet_softmax(x: Any) -> Any:
     return e / (np.exp(-most) + e.sum(-1, keepdims=True))
 
 
+def _sparsemax(x: Any) -> Any:
+    z = -np.sort(-x, -1)
+    sums, k = np.cumsum(z, -1), np.arange(1, x.shape[-1] + 1)
+    count = (1 + k * z > sums).sum(-1, keepdims=True)
+    return np.maximum(x - (np.take_along_axis(sums, count - 1, -1) - 1) / count, 0)
+
+
+def _sparsemax_from_output(g: Any, y: Any) -> Any:
+    support = y > 0
+    return np.where(support, g - (g * support).sum(-1, keepdims=True) / support.sum(-1, keepdims=True), 0)
+
+
+def _entmax15(x: Any) -> Any:
+    z = (x - x.max(-1, keepdims=True)) / 2
+    falling, k = -np.sort(-z, -1), np.arange(1, x.shape[-1] + 1)
+    mean = np.cumsum(falling, -1) / k
+    spread = np.cumsum(falling**2, -1) - k * mean**2
+    threshold = mean - np.sqrt(np.maximum((1 - spread) / k, 0))
+    count = (threshold <= falling).sum(-1, keepdims=True)
+    return np.maximum(z - np.take_along_axis(threshold, count - 1, -1), 0) ** 2
+
+
+def _entmax15_from_output(g: Any, y: Any) -> Any:
+    s = np.sqrt(y)
+    return s * (g - (g * s).sum(-1, keepdims=True) / s.sum(-1, keepdims=True))
+
+
+def _hardmax(x: Any) -> Any:
+    y = np.zeros_like(x)
+    np.put_along_axis(y, x.argmax(-1)[..., np.newaxis], 1, -1)
+    return y
+
+
 def _softmax_cross_entropy(x: Any, labels: Any) -> Any:
     p, rows = _softmax(x), np.arange(len(x))
     loss = -np.log(p[rows, labels]).mean()
@@ -96,6 +129,15 @@ NUMPY: dict[tuple[str, str], Callable[..., Any]] = {
     ("log_softmax", "backward_from_output"): lambda g, y: g - np.exp(y) * g.sum(-1, keepdims=True),
     ("logsumexp", "forward"): _logsumexp,
     ("logsumexp", "backward"): lambda g, x: g[:, np.newaxis] * _softmax(x),
+    ("sparsemax", "forward"): _sparsemax,
+    ("sparsemax", "backward"): lambda g, x: _sparsemax_from_output(g, _sparsemax(x)),
+    ("sparsemax", "backward_from_output"): _sparsemax_from_output,
+    ("entmax15", "forward"): _entmax15,
+    ("entmax15", "backward"): lambda g, x: _entmax15_from_output(g, _entmax15(x)),
+    ("entmax15", "backward_from_output"): _entmax15_from_output,
+    ("hardmax", "forward"): _hardmax,
+    ("hardmax", "backward"): lambda g, x: np.zeros_like(x),
+    ("hardmax", "backward_from_output"): lambda g, y: np.zeros_like(y),
     ("softmax_cross_entropy", "value_and_gradient"): _softmax_cross_entropy,
     ("nll", "value_and_gradient"): _nll,
     ("sigmoid_binary_cross_entropy", "value_and_gradient"): _binary,

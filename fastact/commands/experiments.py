@@ -1,0 +1,51 @@
+"""Put popular claims about activations to the test: claim, protocol, published and own figures, verdict."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+import fastact
+from fastact.commands.arguments import output_file
+from fastact.evaluation.experiments.catalogue import EXPERIMENTS
+from fastact.evaluation.experiments.experiment import as_data, as_markdown
+from fastact.evaluation.files import write_json, write_text
+
+_HEAD = """# Claims about activations, put to the test
+
+Written by `python -m fastact experiments --markdown docs/experiments.md`. Seeds are fixed; on other machines
+the last digits may differ. The networks are small, and so are the data: verdicts hold for them.
+
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help=f"default: all of {', '.join(EXPERIMENTS)}")
+    add("--quick", action="store_true", help="fewer seeds and smaller grids: less than a minute")
+    add("--json", type=output_file, metavar="FILE", help="write the results as JSON")
+    add("--markdown", type=output_file, metavar="FILE", help="write the results as a document")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the experiments one after the other; the exit status is 2 for an unknown name."""
+    unknown = [name for name in options.names if name not in EXPERIMENTS]
+    if unknown:
+        print(f"unknown experiment {unknown[0]!r}; expected {', '.join(EXPERIMENTS)}", file=sys.stderr)
+        return 2
+    texts, found = [], []
+    with fastact.num_threads(1):
+        for name in options.names or EXPERIMENTS:
+            start = time.perf_counter()
+            result = EXPERIMENTS[name].run(options.quick)
+            texts.append(as_markdown(EXPERIMENTS[name], result))
+            found.append(as_data(EXPERIMENTS[name], result))
+            print(texts[-1])
+            print(f"{name}: {time.perf_counter() - start:.1f} s", file=sys.stderr)
+    if options.json:
+        write_json(options.json, {"quick": options.quick, "experiments": found})
+    if options.markdown:
+        write_text(options.markdown, _HEAD + "\n".join(texts))
+    return 0

@@ -1,0 +1,1 @@
+"""Popular claims about activations, put to the test: each has a protocol, a figure and a verdict."""

@@ -1,0 +1,12 @@
+"""All experiments by name."""
+
+from __future__ import annotations
+
+from fastact.evaluation.experiments import initialisation, training, xor
+from fastact.evaluation.experiments.experiment import Experiment
+
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.name: experiment
+    for module in (initialisation, xor, training)
+    for experiment in module.EXPERIMENTS
+}

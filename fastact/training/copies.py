@@ -1,0 +1,266 @@
+"""``NetworkCopies``: networks of one shape that are trained at once.
+
+Layers are computed as stacks, each in one C call; losses one network after the other. Must not depend on how
+one network is computed.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from fastact.arrays import Array, as_real, converted, is_container
+from fastact.dense.functions import dense, dense_backward, dense_forward
+from fastact.dense.network_layers import NetworkLayer, assign
+from fastact.training.steps import Steps
+
+_NAME = "fastact.NetworkCopies"
+
+
+class NetworkCopies(Steps):
+    """Networks of the same layers, each with parameters of its own, trained by the same calls.
+
+    Parameters
+    ----------
+    networks : iterable of Network
+        Of the same shapes, activations, output and dtype, such as those of several seeds. Their parameters
+        are copied.
+
+    Attributes
+    ----------
+    parameters, gradients : ndarray, shape (k, number of parameters)
+        Row c is what network c has.
+    layers : tuple of NetworkLayer
+        `w` of shape (k, i, o) and `b` of shape (k, 1, o) are views of `parameters`.
+    optimizer : object or None
+        As for :class:`Network`. Numbers of ``fastact.optim`` that are arrays of length k are those of each
+        network. Limit norms by such an array, too: a single ``clip_norm`` is that of all gradients together.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For networks that differ in more than their parameters, for none at all, and for what is not a
+        network.
+
+    Notes
+    -----
+    Each network has the bits that it has when it is trained by itself, on any number of threads; one that
+    diverges does no harm to others. ``nets[c]`` is a :class:`Network` with a copy of network c's parameters,
+    and without an optimiser.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastact as fa
+    >>> nets = fa.NetworkCopies(
+    ...     fa.Network.create([2, 8, 2], "tanh", output="softmax", seed=s) for s in range(5)
+    ... )
+    >>> nets.optimizer = fa.optim.Adam(lr=[0.01, 0.02, 0.05, 0.1, 0.2])
+    >>> x = np.float32([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> for _ in range(100):
+    ...     losses = nets.step(x, np.array([0, 1, 1, 0]))
+    >>> losses.shape, nets.predict(x).shape, nets[int(losses.argmin())].predict(x).shape
+    ((5,), (5, 4, 2), (4, 2))
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_flat",
+        "_kind",
+        "_layers",
+        "_lock",
+        "_optimizer",
+        "_parameters",
+        "_seeds",
+        "_targets",
+        "_training_output",
+    )
+
+    _name = _NAME
+
+    def __init__(self, networks: Iterable[Any]) -> None:
+        found = list(networks)
+        _check(found)
+        first = found[0]
+        self._kind, self._training_output = type(first), first._training_output
+        self._seeds = [network.seed for network in found]
+        self._parameters = np.stack([network._parameters for network in found])
+        self._flat = np.zeros_like(self._parameters)
+        weights, biases = _stacks(self._parameters, first.layers)
+        self._targets = _stacks(self._flat, first.layers)
+        self._layers = tuple(
+            NetworkLayer(f"{_NAME}: layer {i}", w, b, layer.activation)
+            for i, (w, b, layer) in enumerate(zip(weights, biases, first.layers, strict=True))
+        )
+        self._lock = threading.Lock()
+        self._optimizer: Any = None
+
+    # Arrays ------------------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Array:
+        """All weights and biases, by network; assigning stores values in place."""
+        return self._parameters.view()
+
+    @parameters.setter
+    def parameters(self, value: Any) -> None:
+        assign(_NAME, "parameters", self._parameters, value)
+
+    @property
+    def gradients(self) -> Array:
+        """Gradients with respect to `parameters`; 0 before the first ones."""
+        return self._flat.view()
+
+    @property
+    def layers(self) -> tuple[NetworkLayer, ...]:
+        """The layers, in order."""
+        return self._layers
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self._parameters.dtype
+
+    @property
+    def output(self) -> str:
+        """The output's name."""
+        return str(self._training_output.name)
+
+    # Passes ------------------------------------------------------------------------------------------
+
+    def predict(self, x: Any) -> Array:
+        """The results of all networks: inference.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, i) or (k, n, i)
+            A batch for all networks, or one for each.
+
+        Returns
+        -------
+        ndarray, shape (k, n, o)
+        """
+        z, function = self._predict_last("predict", x), self._training_output.function
+        return z if function is None else function(z)
+
+    __call__ = predict
+
+    def loss(self, x: Any, target: Any, sample_weight: Any = None) -> Array:
+        """The loss of each network without gradients; arguments as for :meth:`step`."""
+        return self._losses("loss", self._predict_last("loss", x), target, sample_weight)
+
+    def _predict_last(self, method: str, x: Any) -> Array:
+        h = self._batch(method, x)
+        for layer in self._layers:
+            h = dense(h, layer._w, layer._b, activation=layer.activation)
+        return h
+
+    def _differentiated(self, method: str, x: Any, target: Any, sample_weight: Any) -> tuple[Array, Array]:
+        h, kept = self._batch(method, x), []
+        for layer in self._layers:
+            inputs = h
+            h, saved = dense_forward(inputs, layer._w, layer._b, activation=layer.activation)
+            kept.append((inputs, saved))
+        losses = self._losses(method, h, target, sample_weight)
+        for i in reversed(range(len(kept))):
+            inputs, saved = kept[i]
+            out = (None, self._targets[0][i], self._targets[1][i])
+            h = dense_backward(h, inputs, self._layers[i]._w, saved, need_dx=i > 0, out=out)[0]
+        return losses, self._flat
+
+    def _losses(self, method: str, z: Array, target: Any, sample_weight: Any) -> Array:
+        """One for each network; their gradients take the place of z."""
+        blame = f"{_NAME}.{method}"
+        per_row = self._training_output.of_classes and np.asarray(target).dtype.kind in "iu"
+        targets = self._each(blame, "target", target, 1 if per_row else 2)
+        weights = (
+            [None] * len(z) if sample_weight is None else self._each(blame, "sample_weight", sample_weight, 1)
+        )
+        output, losses = self._training_output, np.empty(len(z), z.dtype)
+        for c, each in enumerate(zip(z, targets, weights, strict=True)):
+            losses[c] = output.value_and_gradient(blame, *each)[0]
+        return losses
+
+    def _each(self, blame: str, name: str, value: Any, ndim: int) -> Any:
+        """One for each network: the same, or those along the first axis of an array with one axis more."""
+        if is_container(value):
+            raise TypeError(f"{blame}: {name} is of type {type(value).__name__}; expected a plain array")
+        found = as_real(blame, name, value)
+        if found.ndim <= ndim:
+            return [found] * len(self)
+        if len(found) != len(self):
+            message = f"{blame}: {name} has shape {found.shape}"
+            raise ValueError(f"{message}; expected {len(self)} along the first axis, one for each network")
+        return found
+
+    def _batch(self, method: str, x: Any) -> Array:
+        blame, columns = f"{_NAME}.{method}", self._layers[0]._w.shape[1]
+        if is_container(x):
+            raise TypeError(f"{blame}: x is of type {type(x).__name__}; expected a plain array")
+        found = as_real(blame, "x", x)
+        if found.shape[-1:] != (columns,) or found.shape[:-2] not in ((), (len(self),)) or found.ndim < 2:
+            message = f"{blame}: x has shape {found.shape}"
+            raise ValueError(f"{message}; expected (n, {columns}) or ({len(self)}, n, {columns})")
+        return found if found.dtype == self.dtype else converted(found, self.dtype)
+
+    # As a sequence, and copies -----------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __getitem__(self, index: int) -> Any:
+        parameters, seed = self._parameters[index], self._seeds[index]
+        if parameters.ndim != 1:
+            raise TypeError(f"{_NAME}: index is {index!r}; expected an int")
+        made = [
+            (w[index], None if b is None else b[index], layer.activation)
+            for layer in self._layers
+            for w, b in [(layer._w, layer._b)]
+        ]
+        return self._kind(made, output=self.output, seed=seed)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[c] for c in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} copies of {self[0]!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (list(self),), copy.deepcopy(self._optimizer)
+
+    def __setstate__(self, state: Any) -> None:
+        self._optimizer = state
+
+
+def _check(networks: list[Any]) -> None:
+    if not networks:
+        raise ValueError(f"{_NAME}: networks is empty; expected at least one")
+    for network in networks:
+        if not isinstance(network, Steps) or isinstance(network, NetworkCopies):
+            raise TypeError(f"{_NAME}: a network is of type {type(network).__name__}; expected Network")
+    kinds = [[network.output, network.dtype, *map(_kind, network.layers)] for network in networks]
+    for number, kind in enumerate(kinds):
+        if kind != kinds[0]:
+            raise ValueError(f"{_NAME}: network {number} is {networks[number]!r}; expected {networks[0]!r}")
+
+
+def _kind(layer: NetworkLayer) -> tuple[Any, ...]:
+    return layer._w.shape, None if layer._b is None else layer._b.size, layer.activation
+
+
+def _stacks(flat: Array, layers: tuple[NetworkLayer, ...]) -> tuple[list[Any], list[Any]]:
+    """All w and all b of an array whose rows are laid out as the parameters of these layers."""
+    weights: list[Any] = []
+    biases: list[Any] = []
+    used = 0
+    for layer in layers:
+        i, o = layer._w.shape
+        weights.append(flat[:, used : used + i * o].reshape(-1, i, o))
+        used += i * o
+        biases.append(None if layer._b is None else flat[:, used : used + o].reshape(-1, 1, o))
+        used += 0 if layer._b is None else o
+    return weights, biases

@@ -1,0 +1,102 @@
+"""The experiments in their quick form: what they find, with wide margins, and what the command writes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="the data are scikit-learn's digits")
+
+from fastact.commands import experiments
+from fastact.evaluation.experiments.catalogue import EXPERIMENTS
+from fastact.evaluation.experiments.experiment import REFUTED
+from fastact.evaluation.experiments.initialisation import born_dead, dying_bounds
+
+pytestmark = pytest.mark.once
+
+
+def run(*words: str) -> int:
+    parser = argparse.ArgumentParser()
+    experiments.add_arguments(parser)
+    return experiments.run(parser.parse_args(list(words)))
+
+
+def figures(name: str) -> dict[str, float]:
+    return EXPERIMENTS[name].run(True).figures
+
+
+def test_half_of_the_outputs_are_zero() -> None:
+    assert 0.45 < figures("zeros")["zeros"] < 0.55
+
+
+def test_dying_lies_between_the_bounds() -> None:
+    assert figures("dying")["n2_depth20"] > 0.95 > 0.1 > figures("dying")["n8_depth20"]
+
+
+def test_the_bounds_where_the_probability_is_known() -> None:
+    """A layer of one unit passes one sign of the input; each further one passes what it gets, or nothing."""
+    rng = np.random.default_rng(0)
+    shares = [born_dead(1, depth, 20000, rng) for depth in (2, 3, 4)]
+    assert shares == pytest.approx([0.0, 0.5, 0.75], abs=0.02)
+    for n in (2, 4, 8):
+        lower, upper = dying_bounds(n, 10)
+        assert 0 < lower < upper < 1
+
+
+def test_deep_sigmoid_vanishes() -> None:
+    assert figures("vanishing")["sigmoid"] < 1e-9
+    assert figures("vanishing")["relu_fitting"] > 0.1
+
+
+def test_the_mean_share_tells_sigmoid_from_tanh() -> None:
+    found = figures("one-sided")
+    assert found["sigmoid"] > 0.7 > 0.1 > found["tanh"]
+    assert found["leaky_against_relu"] < 0.1
+
+
+def test_xor() -> None:
+    found = figures("xor")
+    assert found["identity"] == 0
+    assert found["relu"] < 0.4 < 0.6 < found["abs"]
+
+
+def test_the_slope_of_tanh_is_not_one_minus_the_square_of_its_input() -> None:
+    found = figures("tanh-slope")
+    assert found["of_output"] < 0.1 < 0.5 < found["of_input"]
+
+
+def test_high_rates_kill_units() -> None:
+    found = figures("dead-units")
+    assert found["low"] < 0.1 < found["high"]
+
+
+def test_relu_is_not_six_times_as_fast() -> None:
+    result = EXPERIMENTS["speed"].run(True)
+    assert result.verdict == REFUTED
+    assert 0.3 < result.figures["factor"] < 3
+
+
+def test_healthy_networks_do_not_need_a_leaky_gradient() -> None:
+    found = figures("undying")
+    assert found["spread"] < 0.05
+
+
+def test_the_command_writes_what_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, document = tmp_path / "found.json", tmp_path / "found.md"
+    assert run("dying", "--quick", "--json", str(data), "--markdown", str(document)) == 0
+    printed = capsys.readouterr().out
+    for part in ("**Claim.**", "**Published.**", "**Protocol.**", "**Verdict: confirmed.**"):
+        assert part in printed
+        assert part in document.read_text()
+    (found,) = json.loads(data.read_text())["experiments"]
+    assert found["name"] == "dying"
+    assert found["figures"]["n2_depth20"] > 0.9
+
+
+def test_unknown_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("dieing") == 2
+    assert "expected zeros, dying" in capsys.readouterr().err

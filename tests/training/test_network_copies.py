@@ -1,0 +1,136 @@
+"""Networks that are trained at once against the same ones by themselves."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastact as fa
+
+RNG = np.random.default_rng(8)
+K, N = 3, 11
+X = RNG.normal(size=(N, 4))
+XS = RNG.normal(size=(K, N, 4))
+LABELS = RNG.integers(0, 2, N)
+TARGETS: dict[str, tuple[Any, Any]] = {  # for all, and for each
+    "softmax": (LABELS, RNG.integers(0, 2, (K, N))),
+    "identity": (RNG.normal(size=(N, 2)), RNG.normal(size=(K, N, 2))),
+    "sigmoid": (RNG.uniform(size=(N, 2)), RNG.uniform(size=(K, N, 2))),
+}
+
+
+def networks(output: str = "softmax", activation: Any = "gelu", dtype: Any = "float64") -> list[fa.Network]:
+    return [fa.Network.create([4, 6, 5, 2], activation, output=output, dtype=dtype, seed=s) for s in range(K)]
+
+
+@pytest.mark.parametrize("of_each", [False, True], ids=["shared", "of_each"])
+@pytest.mark.parametrize("output", TARGETS)
+@pytest.mark.parametrize("activation", ["gelu", "relu", fa.surrogate("tanh", "tanh")], ids=str)
+def test_copies_are_the_networks_by_themselves(
+    activation: Any, output: str, of_each: bool, dtype: type
+) -> None:
+    apart = networks(output, activation, dtype)
+    nets = fa.NetworkCopies(apart)
+    nets.optimizer = fa.optim.Adam(lr=[0.01, 0.1, 0.0])
+    for net, lr in zip(apart, (0.01, 0.1, 0.0), strict=True):
+        net.optimizer = fa.optim.Adam(lr=lr)
+    x, target = (XS if of_each else X).astype(dtype), TARGETS[output][of_each]
+    for _ in range(4):
+        losses = nets.step(x, target)
+        for c, net in enumerate(apart):
+            loss = net.step(x[c] if of_each else x, target[c] if of_each else target)
+            assert losses[c] == pytest.approx(loss, rel=4 * float(np.finfo(dtype).eps))
+            assert np.array_equal(nets.gradients[c], net.gradients)
+            assert np.array_equal(nets.parameters[c], net.parameters)
+    found = nets.predict(x)
+    for c, net in enumerate(apart):
+        assert np.array_equal(found[c], net.predict(x[c] if of_each else x))
+        assert np.array_equal(nets[c].parameters, net.parameters)
+    assert np.array_equal(nets.loss(x, target), nets.loss_and_gradients(x, target)[0])
+
+
+def test_weights_of_samples() -> None:
+    nets, apart = fa.NetworkCopies(networks()), networks()
+    weights = RNG.uniform(size=(K, N))
+    for given in (weights, weights[0]):
+        losses, gradients = nets.loss_and_gradients(X, LABELS, given)
+        for c, net in enumerate(apart):
+            loss, want = net.loss_and_gradients(X, LABELS, given[c] if given is weights else given)
+            assert losses[c] == loss
+            assert np.array_equal(gradients[c], want)
+
+
+def test_a_copy_that_diverges_harms_no_other() -> None:
+    nets, other = fa.NetworkCopies(networks()), fa.NetworkCopies(networks())
+    nets.parameters[1] = np.nan
+    for each in (nets, other):
+        each.optimizer = fa.optim.Adam(lr=0.1)
+        for _ in range(3):
+            losses = each.step(X, LABELS)
+    assert np.isnan(nets.parameters[1]).all()
+    assert np.isfinite(losses).all()
+    assert np.array_equal(nets.parameters[[0, 2]], other.parameters[[0, 2]])
+
+
+def test_layers_are_views() -> None:
+    nets = fa.NetworkCopies(networks())
+    assert [layer.w.shape for layer in nets.layers] == [(K, 4, 6), (K, 6, 5), (K, 5, 2)]
+    nets.layers[0].b = np.full((K, 1, 6), 7.0)
+    assert (nets.parameters[:, 24:30] == 7).all()
+    nets.parameters = np.zeros(nets.parameters.shape)
+    assert not nets.layers[2].w.any()
+    assert (len(nets), nets.output, nets.dtype) == (K, "softmax", np.float64)
+
+
+@pytest.mark.once
+def test_pickles_and_copies() -> None:
+    nets = fa.NetworkCopies(networks())
+    nets.optimizer = fa.optim.Adam(lr=[0.1, 0.2, 0.3])
+    nets.step(X, LABELS)
+    others = [pickle.loads(pickle.dumps(nets)), copy.copy(nets), copy.deepcopy(nets)]
+    nets.step(X, LABELS)
+    for other in others:
+        assert not np.array_equal(other.parameters, nets.parameters)
+        other.step(X, LABELS)
+        assert np.array_equal(other.parameters, nets.parameters)
+
+
+@pytest.mark.once
+def test_what_is_refused() -> None:
+    nets = fa.NetworkCopies(networks())
+    for given, error, text in (
+        ([], ValueError, "networks is empty"),
+        ([5], TypeError, "a network is of type int"),
+        ([nets], TypeError, "a network is of type NetworkCopies"),
+        ([*networks(), fa.Network.create([4, 6, 2])], ValueError, "network 3 is"),
+        ([networks()[0], networks("identity")[0]], ValueError, "network 1 is"),
+    ):
+        with pytest.raises(error, match=text):
+            fa.NetworkCopies(given)
+    for x, target, weights, error, text in (
+        (
+            X[:, :2],
+            LABELS,
+            None,
+            ValueError,
+            r"step: x has shape \(11, 2\); expected \(n, 4\) or \(3, n, 4\)",
+        ),
+        (X[0], LABELS, None, ValueError, r"x has shape \(4,\)"),
+        (XS[:2], LABELS, None, ValueError, r"x has shape \(2, 11, 4\)"),
+        (np.ma.array(X), LABELS, None, TypeError, "x is of type MaskedArray"),
+        (X, np.tile(LABELS, (2, 1)), None, ValueError, r"target has shape \(2, 11\); expected 3 along"),
+        (X, LABELS, np.ones((2, N)), ValueError, r"sample_weight has shape \(2, 11\); expected 3 along"),
+        (X, LABELS + 1, None, IndexError, "expected a label from 0 to 1"),
+    ):
+        nets.optimizer = fa.optim.SGD()
+        with pytest.raises(error, match=text):
+            nets.step(x, target, weights)
+    with pytest.raises(TypeError, match="expected an int"):
+        nets[:2]
+    nets.optimizer = None
+    with pytest.raises(RuntimeError, match=r"^fastact\.NetworkCopies\.step: no optimiser"):
+        nets.step(X, LABELS)
