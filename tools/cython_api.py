@@ -44,8 +44,7 @@ def _type(declared: Declaration) -> str:
     if isinstance(declared, Enum):
         head = f"ctypedef enum {declared.name}:" if declared.name else "cdef enum:"
         return "\n".join([head, *(f"    {name} = {value}" for name, value in declared.values.items()), ""])
-    extern = textwrap.dedent(as_cython([declared]))
-    return re.sub(r' "\w+"$', "", extern, flags=re.MULTILINE) + "\n"
+    return textwrap.dedent(as_cython([declared])) + "\n"
 
 
 def _as_pointer(argument: str) -> str:

@@ -1,6 +1,6 @@
 """``Health``: what the layers of a network do over batches, and ``diagnose``, the same for one batch.
 
-Uses only a network's `layers`, and its `output` where it has one. Must not depend on what is found wrong.
+Uses a network's `layers`, and the gradient of its loss. Must not depend on what is found wrong.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from fastact.arrays import Array, as_real, common_dtype, converted, is_container
 from fastact.dense.functions import dense
 from fastact.health.layer_health import LayerRecord
 from fastact.health.report import Report
-from fastact.rowwise.cross_entropy import softmax_cross_entropy
 
 _NAME = "fastact.Health"
 
@@ -46,7 +45,7 @@ class Health:
     >>> w1, w2 = fa.init.lecun((4, 8), rng=rng), fa.init.lecun((8, 2), fa.init.gain("relu"), rng=rng)
     >>> b = np.zeros(8)
     >>> b[:2] = -10  # two units that cannot be active
-    >>> health = fa.Health(fa.Network([(w1, b, "relu"), (w2, None, None)]))
+    >>> health = fa.Health(fa.Network([(w1, b, "relu"), (w2, None, None)], output="softmax"))
     >>> for _ in range(3):
     ...     health.update(rng.normal(size=(64, 4)), target=rng.integers(0, 2, 64))
     >>> report = health.report()
@@ -80,9 +79,7 @@ class Health:
         x : array_like, shape (..., i)
             The batch.
         target : array_like, optional
-            What the network should return, so that gradients are counted, too: labels, integers of shape
-            (...), for the mean of softmax cross-entropy of the last layer's result; or real numbers of the
-            shape of the result, for half the mean of squared errors, summed over outputs.
+            As for :meth:`Network.step`: gradients of the network's loss are counted, too.
         grad_y : array_like, optional
             Instead of `target`, the gradient of another loss with respect to the last layer's result.
 
@@ -105,7 +102,7 @@ class Health:
             h = y
         gradient = None
         if target is not None:
-            gradient = self._gradient(h, np.asarray(target))
+            gradient = self._gradient(h, target, np.shape(x))
         elif grad_y is not None:
             gradient = self._matrix("grad_y", grad_y, h.shape[1])
             if gradient.shape != h.shape:
@@ -175,24 +172,14 @@ class Health:
         dtype = common_dtype([self._network.layers[0].w.dtype])
         return converted(array.reshape(-1, columns), dtype)
 
-    def _gradient(self, y: Array, target: Array) -> Array:
-        """The gradient of the loss with respect to the last layer's result y."""
-        n = len(y)
-        if target.dtype.kind in "iu":
-            labels = target.reshape(-1)
-            if labels.shape != (n,):
-                message = f"{_NAME}.update: target has shape {target.shape}"
-                raise ValueError(f"{message}; expected a label for each of {n} samples")
-            found: Array = softmax_cross_entropy.value_and_gradient(y, labels)[1]
-            return found
-        wanted = self._matrix("target", target, y.shape[1])
-        if wanted.shape != y.shape:
-            message = f"{_NAME}.update: target has shape {target.shape}"
-            raise ValueError(f"{message}; expected that of the result, {y.shape}")
-        output = getattr(self._network, "output", None)
-        if output is None:
-            return (y - wanted) / max(n, 1)
-        return output.backward((output(y) - wanted) / max(n, 1), y)  # type: ignore[no-any-return]
+    def _gradient(self, y: Array, target: Any, shape: tuple[int, ...]) -> Array:
+        """The gradient of the network's loss with respect to its last layer's result y; x has this shape."""
+        target = np.asarray(target)
+        lead = shape[:-1]
+        if target.shape[: len(lead)] == lead:
+            target = target.reshape(len(y), *target.shape[len(lead) :])
+        found: Array = self._network._loss_gradient(f"{_NAME}.update", y.copy(), target)
+        return found
 
 
 def diagnose(
@@ -205,7 +192,7 @@ def diagnose(
     effective_rank: bool = False,
     thresholds: Mapping[str, float] | None = None,
 ) -> Report:
-    """The report of :class:`Health` for one batch."""
+    """The report of :class:`Health` for one batch, with the arguments of its methods."""
     health = Health(network, effective_rank=effective_rank)
     health.update(x, target, grad_y=grad_y)
     return health.report(learning_rate=learning_rate, thresholds=thresholds)

@@ -22,7 +22,7 @@ _NAME = "fastact.NetworkCopies"
 
 
 class NetworkCopies(Steps):
-    """Networks of the same layers, each with parameters of its own, in one call.
+    """Networks of the same layers, each with parameters of its own, trained by the same calls.
 
     Parameters
     ----------

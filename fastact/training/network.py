@@ -15,6 +15,8 @@ import numpy as np
 from fastact.arrays import Array
 from fastact.dense.network import NetworkBase
 from fastact.dense.network_layers import views_of
+from fastact.health.monitor import diagnose
+from fastact.health.report import Report
 from fastact.training import files
 from fastact.training.creation import new_layers
 from fastact.training.fitting import fit
@@ -195,6 +197,28 @@ class Network(NetworkBase, Steps):
         return loss
 
     fit = fit
+
+    def diagnose(self, x: Any, target: Any = None, **options: Any) -> Report:
+        """The health of the layers over a batch: what is wrong, and what to do about it.
+
+        Parameters
+        ----------
+        x, target : array_like
+            As for :meth:`step`. Without a target there are no gradients to look at.
+        **options
+            `grad_y` and `effective_rank` as for :class:`fastact.Health`, which counts over many batches;
+            `learning_rate` and `thresholds` as for its method `report`.
+
+        Returns
+        -------
+        Report
+            With `findings` and `layers`; it can be printed and plotted.
+        """
+        return diagnose(self, x, target, **options)
+
+    def _loss_gradient(self, blame: str, z: Array, target: Any) -> Array:
+        """The gradient of the loss with respect to the last layer's result z, which it overwrites."""
+        return self._training_output.value_and_gradient(blame, z, target, None)[1]
 
     # Files and copies --------------------------------------------------------------------------------
 

@@ -220,7 +220,7 @@ static void test_blas_always(void) {
         for (size_t size = sizeof(float); size <= sizeof(double); size *= 2) {
             int some = sizes[i][0] && sizes[i][1] && sizes[i][2], before = blas_calls;
             check_results(&always, i, size);
-            fa_dense l = {.rows = sizes[i][0], .in = sizes[i][1], .out = sizes[i][2]};
+            fa_dense l = {.rows = sizes[i][0], .n_in = sizes[i][1], .n_out = sizes[i][2]};
             check(blas_calls - before >= 3 * some, "y, dx and dw by the BLAS", &l);
         }
 }

@@ -130,6 +130,54 @@ def test_library_needs_no_python_and_shows_only_its_own_names(library: Path) -> 
     assert not [name for name in defined if not name.startswith("fa_")]
 
 
+SEPARATE = """
+import ctypes, os, sys
+one, two = (ctypes.CDLL(path, os.RTLD_NOW | os.RTLD_GLOBAL) for path in sys.argv[1:])
+two.threads.restype = ctypes.c_int
+one.limit(1)
+before = two.threads()
+one.limit(0)
+print(one.threads() == two.threads() == before, hasattr(ctypes.CDLL(None), "fa_num_threads"))
+"""
+
+
+def test_clients_with_static_copies_do_not_see_each_other(library: Path, tmp_path: Path) -> None:
+    (tmp_path / "client.c").write_text(
+        "#include <fastact.h>\n"
+        "void limit(int n) { fa_set_num_threads(n); }\nint threads(void) { return fa_num_threads(); }\n"
+    )
+    made = [str(tmp_path / f"client{i}.so") for i in range(2)]
+    for path in made:
+        sources = [f"-I{helpers.ROOT / 'include'}", str(tmp_path / "client.c"), str(library)]
+        subprocess.run(["cc", "-shared", "-fPIC", *sources, *LINK, "-o", path], check=True)
+        names = subprocess.run(
+            ["nm", "-D", "--defined-only", path], capture_output=True, text=True, check=True
+        )
+        assert {line.split()[-1] for line in names.stdout.splitlines()} == {"limit", "threads"}
+    done = helpers.run([sys.executable, "-c", SEPARATE, *made], 60, FASTACT_NUM_THREADS="2")
+    assert done.stdout.split() == ["True", "False"], done.stderr
+
+
+def test_an_activation_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    done = make(f"BUILD={tmp_path}", "ACTIVATIONS=relu geluu", f"{tmp_path}/include/fastact.h")
+    assert done.returncode != 0
+    assert "there is no activation geluu" in done.stderr
+
+
+def test_the_table_of_some_activations(tmp_path: Path) -> None:
+    """The entries that were asked for, in the order of the table, and every comment."""
+    done = make(f"BUILD={tmp_path}", "ACTIVATIONS=mish relu", f"{tmp_path}/include/fastact.h")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "include/fastact/activations.def").read_text()
+    assert re.findall(r"^FA_ACT\((\d+), (\w+)", text, re.MULTILINE) == [("1", "relu"), ("44", "mish")]
+    whole = (helpers.ROOT / "include/fastact/activations.def").read_text()
+    assert text.count("/*") == whole.count("/*")
+    (tmp_path / "one.c").write_text("#include <fastact.h>\nint main(void) { return FA_mish != 44; }\n")
+    include = f"-I{tmp_path / 'include'}"
+    subprocess.run(["cc", include, str(tmp_path / "one.c"), "-o", str(tmp_path / "one")], check=True)
+    subprocess.run([str(tmp_path / "one")], check=True)
+
+
 def test_library_allocates_and_prints_nothing(library: Path) -> None:
     """What it asks of libc: nothing that allocates, prints, exits or aborts."""
     symbols = subprocess.run(["nm", "-u", str(library)], capture_output=True, text=True, check=True).stdout

@@ -114,7 +114,7 @@ static void rows(float *result) {
 static void layers(float *result) {
     const size_t count = LAYERS;
     const ptrdiff_t same = 0, apart = ROWS * OUT;
-    fa_dense l = {.size = sizeof l, .rows = ROWS, .in = IN, .out = OUT, .activation = FA_tanh};
+    fa_dense l = {.size = sizeof l, .rows = ROWS, .n_in = IN, .n_out = OUT, .activation = FA_tanh};
     l.stack_ndim = 1;
     l.stack_shape = &count;
     l.x = (fa_input){input, IN, 1, &same};
@@ -127,7 +127,7 @@ static void layers(float *result) {
 }
 
 static void layer(float *result) {
-    fa_dense l = {.size = sizeof l, .rows = ROWS, .in = IN, .out = OUT, .activation = FA_tanh};
+    fa_dense l = {.size = sizeof l, .rows = ROWS, .n_in = IN, .n_out = OUT, .activation = FA_tanh};
     l.x = (fa_input){input, IN, 1, 0};
     l.w = (fa_input){weights, OUT, 1, 0};
     l.y = (fa_result){result, OUT, 0};

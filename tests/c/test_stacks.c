@@ -194,6 +194,33 @@ static void test_rows(void) {
     check(answer == FA_OK, "rows run", "losses", 0);
 }
 
+/* Health ------------------------------------------------------------------------------------------- */
+
+static void *run_health(void *argument) {
+    static double low[COLUMNS], high[COLUMNS], sums[2 * FA_HEALTH_SUMS * COLUMNS], extremes[2 * COLUMNS];
+    static int64_t counts[FA_HEALTH_COUNTS * COLUMNS];
+    static fa_health call;
+    int *entry = argument;
+    call = (fa_health){
+        .size = sizeof call, .rows = ROWS, .units = COLUMNS, .activation = fa__entries[*entry].id};
+    call.z = call.grad_y = (fa_input){memory[0], COLUMNS, 1, 0};
+    call.low = low;
+    call.high = high;
+    call.counts = counts;
+    call.sums = sums;
+    call.extremes = extremes;
+    *entry = fa_health_f32(&call) | fa_health_f64(&call);
+    return 0;
+}
+
+static void test_health(void) {
+    for (int entry = 0; entry < FA__ENTRIES; entry++) {
+        int argument = entry;
+        check_stack(run_health, &argument, "health", fa__entries[entry].name);
+        check(argument == FA_OK, "health runs", fa__entries[entry].name, 0);
+    }
+}
+
 int main(void) {
     if (posix_memalign((void **)(void *)&stack, 4096, STACK) != 0) return 2;
     for (int i = 0; i < FA__MAX_OPERANDS; i++) memory[i] = calloc(STREAMED, sizeof(double));
@@ -201,5 +228,6 @@ int main(void) {
     test_streamed();
     test_dense();
     test_rows();
+    test_health();
     return report();
 }

@@ -103,6 +103,14 @@ def test_the_version_that_cmake_and_pkg_config_see(python: Python, config: Confi
     assert f"set(PACKAGE_VERSION {version})" in checked
 
 
+def test_a_client_compiled_with_an_older_header(config: Config, tmp_path: Path) -> None:
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    made = tmp_path / "client"
+    subprocess.run(["cc", *flags, str(HERE / "old/client.c"), *config("--libs"), "-o", str(made)], check=True)
+    done = subprocess.run([str(made)], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("", 0)
+
+
 # In one process with Python -----------------------------------------------------------------------
 
 CTYPES = """

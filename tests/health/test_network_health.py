@@ -14,7 +14,6 @@ import pytest
 
 import fastact as fa
 from fastact.health.findings import THRESHOLDS
-from fastact.health.monitor import diagnose
 
 pytestmark = pytest.mark.once
 
@@ -31,7 +30,7 @@ def network(
     layers.append(
         (fa.init.lecun((width, 10), gain, rng=rng, dtype=np.float32), np.zeros(10, np.float32), None)
     )
-    return fa.Network(layers)
+    return fa.Network(layers, output="softmax")
 
 
 def data(n: int = 400, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -48,14 +47,14 @@ def kinds(report: Any, layer: int | None = None) -> set[str]:
 
 def test_healthy_networks_have_no_findings(activation: fa.Activation) -> None:
     x, labels = data()
-    report = diagnose(network(activation), x, labels)
+    report = network(activation).diagnose(x, labels)
     assert not report.findings, str(report)
     assert report.healthy
     assert report.layers[0].input_second_moment == pytest.approx(1, abs=0.2)
 
 
 def test_activations_without_a_slope_are_noted() -> None:
-    report = diagnose(network("step"), *data())
+    report = network("step").diagnose(*data())
     assert not report.findings
     assert "no gradient, by definition" in str(report)
     assert report.layers[0].gradient_norm == 0
@@ -67,14 +66,14 @@ def test_activations_without_a_slope_are_noted() -> None:
 def test_dead_units_are_named() -> None:
     net = network("relu")
     net.layers[1].b[[3, 40, 41, 42, 43, 44, 45]] = -10
-    report = diagnose(net, *data())
+    report = net.diagnose(*data())
     assert report.layers[1].dead_units.tolist() == [3, 40, 41, 42, 43, 44, 45]
     (finding,) = report.findings
     assert (finding.kind, finding.layer, finding.measured) == ("dead", 1, 7 / 64)
     assert finding.severity == "warning"
     assert finding.threshold == 0.1
     net.layers[1].b[:40] = -100
-    assert any(f.severity == "error" and f.kind == "dead" for f in diagnose(net, *data()).findings)
+    assert any(f.severity == "error" and f.kind == "dead" for f in net.diagnose(*data()).findings)
 
 
 def test_dead_in_a_batch_is_not_dead() -> None:
@@ -93,14 +92,14 @@ def test_dead_in_a_batch_is_not_dead() -> None:
 
 
 def test_leaky_relu_cannot_die() -> None:
-    report = diagnose(network("leaky_relu", bias=-100), *data())
+    report = network("leaky_relu", bias=-100).diagnose(*data())
     assert report.layers[0].dead == report.layers[0].saturated == 0
     assert report.layers[0].stats.active.tolist() == [400] * 64
 
 
 @pytest.mark.parametrize("name", ["tanh", "sigmoid", "hard_tanh", "softsign"])
 def test_saturated_layers(name: str) -> None:
-    report = diagnose(network(name, scale=30), *data())
+    report = network(name, scale=30).diagnose(*data())
     assert "saturated" in kinds(report, 0)
     assert report.layers[0].saturated > 0.5
 
@@ -108,37 +107,37 @@ def test_saturated_layers(name: str) -> None:
 def test_dormant_units() -> None:
     net = network("tanh")
     net.layers[0].w[:, :40] *= 1e-4
-    report = diagnose(net, *data())
+    report = net.diagnose(*data())
     assert "dormant" in kinds(report, 0)
     assert report.layers[0].dormant == 40 / 64
 
 
 def test_vanishing_gradients() -> None:
-    report = diagnose(network("sigmoid", depth=12, scale=0.999), *data())
+    report = network("sigmoid", depth=12, scale=0.999).diagnose(*data())
     (finding,) = [f for f in report.findings if f.kind == "vanishing"]
     assert finding.severity == "error"
     assert finding.measured < finding.threshold == 1e-3
 
 
 def test_exploding_gradients() -> None:
-    report = diagnose(network("sin", depth=9, scale=3), *data())
+    report = network("sin", depth=9, scale=3).diagnose(*data())
     assert "exploding" in kinds(report, 0)
 
 
 def test_one_sided_outputs() -> None:
-    assert "one-sided" in kinds(diagnose(network("sigmoid", depth=5), *data()))
-    assert "one-sided" not in kinds(diagnose(network("tanh", depth=5), *data()))
+    assert "one-sided" in kinds(network("sigmoid", depth=5).diagnose(*data()))
+    assert "one-sided" not in kinds(network("tanh", depth=5).diagnose(*data()))
 
 
 def test_variance_that_drifts() -> None:
-    assert "variance" in kinds(diagnose(network("tanh", scale=0.01), *data()), 1)
-    assert "variance" in kinds(diagnose(network("relu", scale=20), *data()), 0)
+    assert "variance" in kinds(network("tanh", scale=0.01).diagnose(*data()), 1)
+    assert "variance" in kinds(network("relu", scale=20).diagnose(*data()), 0)
 
 
 def test_non_finite_values() -> None:
     x, labels = data()
     x[3, 2] = np.nan
-    report = diagnose(network("relu"), x, labels)
+    report = network("relu").diagnose(x, labels)
     assert kinds(report) >= {"non-finite"}
     assert report.layers[0].stats.non_finite.tolist() == [1] * 64
     assert report.layers[0].dead == 0
@@ -147,14 +146,14 @@ def test_non_finite_values() -> None:
 def test_stalled_layers() -> None:
     net = network("relu", depth=1)
     net.layers[0].b[:60] = -100
-    assert {"dead", "stalled"} <= kinds(diagnose(net, *data()), 0)
+    assert {"dead", "stalled"} <= kinds(net.diagnose(*data()), 0)
 
 
 @pytest.mark.parametrize(("rate", "kind"), [(1e-8, "update too small"), (100.0, "update too large")])
 def test_updates(rate: float, kind: str) -> None:
-    report = diagnose(network("relu"), *data(), learning_rate=rate)
+    report = network("relu").diagnose(*data(), learning_rate=rate)
     assert kinds(report) == {kind}
-    assert not diagnose(network("relu"), *data(), learning_rate=0.01).findings
+    assert not network("relu").diagnose(*data(), learning_rate=0.01).findings
 
 
 # Values ---------------------------------------------------------------------------------------------
@@ -162,34 +161,37 @@ def test_updates(rate: float, kind: str) -> None:
 
 def test_gradients_are_those_of_the_network() -> None:
     net, (x, labels) = network("gelu"), data()
-    y, saved = net.forward(x)
+    logits = fa.Network(net.layers)
+    y, saved = logits.forward(x)
     p = np.exp(y.astype(np.float64))
     p /= p.sum(1, keepdims=True)
     p[np.arange(len(x)), labels] -= 1
-    _, dw, _ = net.backward((p / len(x)).astype(np.float32), saved)
-    report = diagnose(net, x, labels)
-    by_hand = diagnose(net, x, grad_y=p / len(x))
+    _, dw, _ = logits.backward((p / len(x)).astype(np.float32), saved)
+    report = net.diagnose(x, labels)
+    by_hand = net.diagnose(x, grad_y=p / len(x))
     for layer, other, gradient in zip(report.layers, by_hand.layers, dw, strict=True):
         assert layer.gradient_norm == pytest.approx(np.linalg.norm(gradient), rel=1e-5)
         assert other.gradient_norm == pytest.approx(layer.gradient_norm, rel=1e-5)
-    squared = diagnose(net, x, y + 1)
-    assert squared.layers[-1].stats.gradient_magnitude == pytest.approx(1 / len(x), rel=1e-4)
+    squared = fa.Network(net.layers)
+    found = squared.diagnose(x, squared.predict(x) + 1).layers[-1].stats.gradient_magnitude
+    assert found == pytest.approx(2 / (10 * len(x)), rel=1e-4)
 
 
 def test_the_first_rule_of_autotrainer() -> None:
     """Its ratio and its norm, from gradients of the network itself (utils/monitor.py)."""
     for depth, scale in ((2, 1.0), (12, 0.999)):
         net, (x, labels) = network("sigmoid", depth=depth, scale=scale), data()
-        y, saved = net.forward(x)
-        _, dw, _ = net.backward(fa.softmax_cross_entropy.value_and_gradient(y, labels)[1], saved)
+        logits = fa.Network(net.layers)
+        y, saved = logits.forward(x)
+        _, dw, _ = logits.backward(fa.softmax_cross_entropy.value_and_gradient(y, labels)[1], saved)
         first, last = np.linalg.norm(dw[0]), np.linalg.norm(dw[-1])
         vanishes = bool(first / last < 1e-3 and first < 1e-4)
-        assert ("vanishing" in kinds(diagnose(net, x, labels))) == vanishes == (depth == 12)
+        assert ("vanishing" in kinds(net.diagnose(x, labels))) == vanishes == (depth == 12)
 
 
 def test_layers_against_numpy() -> None:
     net, (x, _) = network("tanh"), data()
-    report = diagnose(net, x, effective_rank=True)
+    report = net.diagnose(x, effective_rank=True)
     h = np.tanh(x @ net.layers[0].w + net.layers[0].b).astype(np.float64)
     layer = report.layers[0]
     eigenvalues = np.linalg.eigvalsh(h.T @ h)
@@ -206,7 +208,7 @@ def test_one_sidedness_is_the_share_of_the_mean() -> None:
     x, _ = data()
     h = (x @ net.layers[0].w + 3).astype(np.float64)
     expected = np.square(h.mean(0)).sum() / np.square(h).mean(0).sum()
-    assert diagnose(net, x).layers[0].one_sidedness == pytest.approx(expected, rel=1e-5)
+    assert net.diagnose(x).layers[0].one_sidedness == pytest.approx(expected, rel=1e-5)
 
 
 # Merging --------------------------------------------------------------------------------------------
@@ -256,7 +258,7 @@ def test_composites_own_objects_and_float64() -> None:
     mixed = fa.mixed(["relu", "tanh", "relu", "identity"])
     prelu = fa.prelu.bind(weight=np.full(4, 0.2))
     net = fa.Network([(w[0], None, mixed), (w[1], None, Half()), (w[2], None, prelu)])
-    report = diagnose(net, rng.normal(size=(2, 30, 4)), rng.normal(size=(2, 30, 4)))
+    report = net.diagnose(rng.normal(size=(2, 30, 4)), rng.normal(size=(2, 30, 4)))
     assert [layer.units for layer in report.layers] == [4, 4, 4]
     assert report.layers[0].stats.n == 60
     assert report.layers[2].gradient_norm > 0
@@ -269,7 +271,7 @@ def test_composites_own_objects_and_float64() -> None:
 def sick() -> Any:
     net = network("relu")
     net.layers[0].b[:20] = -10
-    return diagnose(net, *data())
+    return net.diagnose(*data())
 
 
 def test_text_data_and_html(sick: Any) -> None:
@@ -316,9 +318,9 @@ def test_plot_without_matplotlib_says_what_to_install() -> None:
 
 def test_thresholds() -> None:
     net, (x, labels) = network("relu"), data()
-    assert kinds(diagnose(net, x, labels, thresholds={"variance_high": 0.5})) == {"variance"}
+    assert kinds(net.diagnose(x, labels, thresholds={"variance_high": 0.5})) == {"variance"}
     with pytest.raises(ValueError, match="unknown threshold 'deed'; expected dead"):
-        diagnose(net, x, labels, thresholds={"deed": 1})
+        net.diagnose(x, labels, thresholds={"deed": 1})
     assert all(threshold.source and threshold.about for threshold in THRESHOLDS.values())
 
 
@@ -329,14 +331,8 @@ def test_thresholds() -> None:
     ("x", "keywords", "error", "says"),
     [
         (np.ones((3, 31)), {}, ValueError, "expected a last axis of 32"),
-        (np.ones((3, 32)), {"target": [1, 2]}, ValueError, "a label for each of 3 samples"),
-        (np.ones((3, 32)), {"target": np.ones((3, 4))}, ValueError, "expected a last axis of 10"),
-        (
-            np.ones((3, 32)),
-            {"target": np.ones((2, 10))},
-            ValueError,
-            r"expected that of the result, \(3, 10\)",
-        ),
+        (np.ones((3, 32)), {"target": [1, 2]}, ValueError, r"shape \(2,\)"),
+        (np.ones((3, 32)), {"target": np.ones((3, 4))}, ValueError, r"shape \(3, 4\)"),
         (np.ones((3, 32)), {"grad_y": np.ones((2, 10))}, ValueError, "grad_y has 2 rows; expected 3"),
         (np.ones((3, 32)), {"target": [1, 2, 3], "grad_y": np.ones((3, 10))}, ValueError, "both given"),
         (np.ma.ones((3, 32)), {}, TypeError, "MaskedArray"),

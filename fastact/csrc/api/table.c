@@ -10,6 +10,9 @@ int fa_activation_by_name(const char *name) {
     return FA_INVALID;
 }
 
+_Static_assert(sizeof(fa_activation) == 64,
+               "a field was added: it must not be written to structs whose size does not reach it");
+
 int fa_activation_info(int id, fa_activation *found) {
     int number = fa__find_entry(id);
     if (number < 0 || !found || found->size < sizeof *found) return FA_INVALID;

@@ -8,69 +8,73 @@
 #include "platform/isa.h"
 #include "platform/parallel.h"
 
-#define DECLARE(isa) fa__health_kernel fa__health_##isa##_float, fa__health_##isa##_double;
+#define DECLARE(isa) extern const fa__health_kernels fa__health_##isa##_float, fa__health_##isa##_double;
 FA__EACH_ISA(DECLARE)
-#define KERNELS(isa) {fa__health_##isa##_float, fa__health_##isa##_double},
-static fa__health_kernel *const kernels[FA__ISAS][2] = {FA__EACH_ISA(KERNELS)};
+#define KERNELS(isa) {&fa__health_##isa##_float, &fa__health_##isa##_double},
+static const fa__health_kernels *const kernels[FA__ISAS][2] = {FA__EACH_ISA(KERNELS)};
 
-#define WIDTH 64         /* columns of a tile */
-#define TILE_BYTES 16384 /* of each buffer: two of them, and what is read, fit the first-level cache */
-_Static_assert(TILE_BYTES / sizeof(float) <= FA__HEALTH_MOST_ROWS, "counts of a tile fit");
-#define GRAIN 32768 /* the fewest elements that are worth a thread: some 20 microseconds */
+#define TILE_BYTES 4096 /* of each of two buffers on the stack, of which calls may take little */
+#define BLOCK_ROWS 128  /* rows of the same columns between two additions to the counters */
+#define GRAIN 32768     /* the fewest elements that are worth a thread: some 20 microseconds */
 #define QUANTUM (FA__LINE / sizeof(float)) /* columns whose counters share no cache line with other threads */
 
 typedef struct {
     const fa__health_call *call;
-    fa__health_kernel *kernel;
-    size_t size, tile_rows;
+    const fa__health_kernels *kernels;
+    size_t size, width, tile_rows;
+    union {
+        float f32;
+        double f64;
+    } parameters[FA__MAX_PARAMS];
 } health_run;
 
 static const char *at(const health_run *r, const fa__health_array *a, size_t row, size_t column) {
     return a->data ? a->data + ((ptrdiff_t)row * a->row + (ptrdiff_t)column) * (ptrdiff_t)r->size : 0;
 }
 
-/* The activation's value and derivative, as far as they are not given, into buffers */
-static void evaluate(const health_run *r, const char *z, size_t rows, size_t columns, double *y, double *d) {
+/* The activation's value and derivative, as far as they are not given, into buffers: of all rows at once where they are
+ * contiguous */
+static void evaluate(const health_run *r, const char *z, size_t rows, size_t columns, char *y, char *d) {
     const fa__health_call *c = r->call;
-    const int n_params = fa__entries[c->entry].n_params, both = y && d;
-    const ptrdiff_t size = (ptrdiff_t)r->size;
+    const int n_params = fa__entries[c->entry].n_params;
     if (!y && !d) return;
-    fa__call call = {
-        .entry = c->entry,
-        .direction = both ? FA__VALUE_AND_DERIVATIVE
-                     : y  ? FA__FORWARD
-                          : FA__DERIVATIVE,
-        .dtype = c->dtype,
-        .ndim = 2,
-        .shape = {rows, columns},
-    };
-    double parameters[FA__MAX_PARAMS];
-    for (int i = 0; i < n_params + 1 + 1 + both; i++) {
-        const int parameter = i > 0 && i <= n_params;
-        call.source[i] = (fa__source)c->dtype;
-        call.stride[i][0] = i == 0 ? c->z.row * size : parameter ? 0 : (ptrdiff_t)columns * size;
-        call.stride[i][1] = parameter ? 0 : size;
-        if (parameter && c->dtype == FA__F32) *(float *)&parameters[i - 1] = (float)c->parameters[i - 1];
-        if (parameter && c->dtype == FA__F64) parameters[i - 1] = c->parameters[i - 1];
-        if (parameter) call.base[i] = (char *)&parameters[i - 1];
+    const fa__direction direction = y && d ? FA__VALUE_AND_DERIVATIVE : y ? FA__FORWARD : FA__DERIVATIVE;
+    char *base[FA__MAX_OPERANDS];
+    if (c->z.row == (ptrdiff_t)columns) {
+        columns *= rows;
+        rows = 1;
     }
-    call.base[0] = (char *)(uintptr_t)z;
-    call.base[n_params + 1] = (char *)(y ? y : d);
-    if (both) call.base[n_params + 2] = (char *)d;
-    fa__execute(&call);
+    for (int i = 0; i < n_params; i++) base[i + 1] = (char *)(uintptr_t)&r->parameters[i];
+    for (size_t i = 0; i < rows; i++) {
+        const ptrdiff_t done = (ptrdiff_t)(i * columns * r->size);
+        base[0] = (char *)(uintptr_t)z + (ptrdiff_t)i * c->z.row * (ptrdiff_t)r->size;
+        base[n_params + 1] = (y ? y : d) + done;
+        base[n_params + 2] = y && d ? d + done : 0;
+        fa__execute_contiguous(c->entry, direction, c->dtype, base, columns);
+    }
 }
 
-static void count_tile(const health_run *r, size_t row, size_t rows, size_t column, size_t columns) {
+static void count_tile(const health_run *r, fa__health_tile *t, void *state, size_t row, size_t column) {
     const fa__health_call *c = r->call;
-    double y[TILE_BYTES / sizeof(double)], d[TILE_BYTES / sizeof(double)];
+    _Alignas(FA__LINE) char y[TILE_BYTES];
+    _Alignas(FA__LINE) char d[TILE_BYTES];
+    t->z = at(r, &c->z, row, column);
+    t->y = at(r, &c->y, row, column);
+    t->d = at(r, &c->derivative, row, column);
+    t->grad = at(r, &c->grad_y, row, column);
+    evaluate(r, t->z, t->rows, t->columns, t->y ? 0 : y, t->d ? 0 : d);
+    if (!t->y) t->y = y, t->y_row = (ptrdiff_t)t->columns;
+    if (!t->d) t->d = d, t->d_row = (ptrdiff_t)t->columns;
+    r->kernels->count(t, state);
+}
+
+/* Rows [row, end) of some columns */
+static void count_block(const health_run *r, size_t row, size_t end, size_t column, size_t columns) {
+    const fa__health_call *c = r->call;
+    _Alignas(FA__LINE) char state[FA__HEALTH_STATE_BYTES];
     fa__health_tile t = {
-        .rows = rows,
         .columns = columns,
         .units = c->units,
-        .z = at(r, &c->z, row, column),
-        .y = at(r, &c->y, row, column),
-        .d = at(r, &c->derivative, row, column),
-        .grad = at(r, &c->grad_y, row, column),
         .z_row = c->z.row,
         .y_row = c->y.row,
         .d_row = c->derivative.row,
@@ -81,26 +85,34 @@ static void count_tile(const health_run *r, size_t row, size_t rows, size_t colu
         .sums = c->sums + column,
         .extremes = c->extremes + column,
     };
-    evaluate(r, t.z, rows, columns, t.y ? 0 : y, t.d ? 0 : d);
-    if (!t.y) t.y = y, t.y_row = (ptrdiff_t)columns;
-    if (!t.d) t.d = d, t.d_row = (ptrdiff_t)columns;
-    r->kernel(&t);
+    r->kernels->begin(state, columns);
+    for (; row < end; row += t.rows) {
+        t.rows = end - row < r->tile_rows ? end - row : r->tile_rows;
+        count_tile(r, &t, state, row, column);
+    }
+    r->kernels->finish(&t, state);
 }
 
 static void count_units(const void *context, size_t begin, size_t end) {
     const health_run *r = context;
+    const size_t rows = r->call->rows, step = BLOCK_ROWS < r->tile_rows ? r->tile_rows : BLOCK_ROWS;
     fa__fenv caller = fa__enter_fenv();
-    for (size_t row = 0; row < r->call->rows; row += r->tile_rows) {
-        const size_t left = r->call->rows - row, rows = left < r->tile_rows ? left : r->tile_rows;
-        for (size_t column = begin; column < end; column += WIDTH)
-            count_tile(r, row, rows, column, end - column < WIDTH ? end - column : WIDTH);
-    }
+    for (size_t row = 0; row < rows; row += step)
+        for (size_t column = begin; column < end; column += r->width)
+            count_block(r, row, rows - row < step ? rows : row + step, column,
+                        end - column < r->width ? end - column : r->width);
     fa__leave_fenv(caller);
 }
 
 void fa__run_health(const fa__health_call *call) {
     const size_t size = call->dtype == FA__F64 ? sizeof(double) : sizeof(float);
-    const size_t width = call->units < WIDTH ? call->units : WIDTH;
-    const health_run r = {call, kernels[fa__active_isa()][call->dtype], size, TILE_BYTES / size / width};
+    const size_t most = FA__HEALTH_WIDTH_BYTES / size, width = call->units < most ? call->units : most;
+    health_run r = {call, kernels[fa__active_isa()][call->dtype], size, width, TILE_BYTES / size / width,
+                    {{0}}};
+    for (int i = 0; i < fa__entries[call->entry].n_params; i++)
+        if (call->dtype == FA__F64)
+            r.parameters[i].f64 = call->parameters[i];
+        else
+            r.parameters[i].f32 = (float)call->parameters[i];
     fa__parallel_for(count_units, &r, call->units, GRAIN / (call->rows + 1) + QUANTUM, QUANTUM);
 }

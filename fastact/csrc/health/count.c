@@ -103,8 +103,8 @@ INLINE void count_gradients(panel *p, lane_numbers counted, vector grad, vector 
 /* Totals ------------------------------------------------------------------------------------------- */
 
 /* TwoSum (Knuth, The Art of Computer Programming, volume 2, 4.2.2) of each total, whose rounding errors are beside it */
-static void add_to_totals(double *total, double *error, const double *sum, const double *sum_error,
-                          size_t count) {
+static inline void add_to_totals(double *restrict total, double *restrict error, const double *sum,
+                                 const double *sum_error, size_t count) {
     for (size_t i = 0; i < count; i++) {
         double new = total[i] + sum[i], added = new - total[i];
         error[i] += (total[i] - (new - added)) + (sum[i] - added) + sum_error[i];
@@ -112,7 +112,7 @@ static void add_to_totals(double *total, double *error, const double *sum, const
     }
 }
 
-static void store_sums(const fa__health_tile *t, const panel *p, int end, size_t column, size_t count) {
+INLINE void store_sums(const fa__health_tile *t, const panel *p, int end, size_t column, size_t count) {
     for (int k = 0; k < end; k++) {
         double sum[LANES], error[LANES] = {0};
 #if FA__REAL_IS_DOUBLE
@@ -126,17 +126,17 @@ static void store_sums(const fa__health_tile *t, const panel *p, int end, size_t
     }
 }
 
-static void store_counts(const fa__health_tile *t, const panel *p, int end, size_t column, size_t count) {
+INLINE void store_counts(const fa__health_tile *t, const panel *p, int end, size_t column, size_t count) {
     for (int k = 0; k < end; k++) {
-        int64_t *total = t->counts + (size_t)k * t->units + column;
+        int64_t *restrict total = t->counts + (size_t)k * t->units + column;
         lane_number counts[LANES];
         memcpy(counts, &p->counts[k], sizeof counts);
         for (size_t i = 0; i < count; i++) total[i] += counts[i];
     }
 }
 
-static void store_extremes(const fa__health_tile *t, const panel *p, size_t column, size_t count) {
-    double *least = t->extremes + column, *greatest = least + t->units;
+INLINE void store_extremes(const fa__health_tile *t, const panel *p, size_t column, size_t count) {
+    double *restrict least = t->extremes + column, *restrict greatest = least + t->units;
     real low[LANES], high[LANES];
     memcpy(low, &p->least, sizeof low);
     memcpy(high, &p->greatest, sizeof high);
@@ -180,8 +180,9 @@ INLINE int are_finite(const fa__health_tile *t, ptrdiff_t column, size_t count) 
     return sum == 0;
 }
 
-INLINE void count_panel(const fa__health_tile *t, size_t column, size_t count, int finite, int gradients) {
-    panel p = {.least = all(INFINITY), .greatest = all(-INFINITY)};
+INLINE void count_panel(const fa__health_tile *t, panel *state, size_t column, size_t count, int finite,
+                        int gradients) {
+    panel p = *state; /* in registers */
     real limits[2][LANES];
     load_limits(t, column, count, limits[0], limits[1]);
     const vector low = *(const vector *)limits[0], high = *(const vector *)limits[1];
@@ -197,23 +198,41 @@ INLINE void count_panel(const fa__health_tile *t, size_t column, size_t count, i
         count_outputs(&p, counted, z, y, d, low, high);
         if (gradients) count_gradients(&p, counted, load(t->grad, r * t->grad_row + c, count), d);
     }
-    const panel done = p; /* in memory, so that the loop's can stay in registers */
-    const int counts = gradients ? FA_HEALTH_COUNTS : FA_HEALTH_ZERO_GRADIENTS;
-    const int added = gradients ? FA_HEALTH_SUMS : FA_HEALTH_SUM_OF_GRADIENT_MAGNITUDES;
-    store_counts(t, &done, counts, column, count);
-    store_sums(t, &done, added, column, count);
-    store_extremes(t, &done, column, count);
+    *state = p;
 }
 
-fa__health_kernel FA__KERNEL_NAME(fa__health);
-void FA__KERNEL_NAME(fa__health)(const fa__health_tile *t) {
-    for (size_t column = 0; column < t->columns; column += LANES) {
+static void begin(void *state, size_t columns) {
+    panel *panels = state;
+    for (size_t i = 0; i * LANES < columns; i++)
+        panels[i] = (panel){.least = all(INFINITY), .greatest = all(-INFINITY)};
+}
+
+static void count_tile(const fa__health_tile *t, void *state) {
+    panel *p = state;
+    for (size_t column = 0; column < t->columns; column += LANES, p++) {
         const size_t left = t->columns - column;
         if (left < LANES)
-            count_panel(t, column, left, 0, t->grad != 0);
+            count_panel(t, p, column, left, 0, t->grad != 0);
         else if (t->grad || !are_finite(t, (ptrdiff_t)column, LANES))
-            count_panel(t, column, LANES, 0, t->grad != 0);
+            count_panel(t, p, column, LANES, 0, t->grad != 0);
         else
-            count_panel(t, column, LANES, 1, 0);
+            count_panel(t, p, column, LANES, 1, 0);
     }
 }
+
+static void finish(const fa__health_tile *t, const void *state) {
+    const panel *p = state;
+    const int counts = t->grad ? FA_HEALTH_COUNTS : FA_HEALTH_ZERO_GRADIENTS;
+    const int added = t->grad ? FA_HEALTH_SUMS : FA_HEALTH_SUM_OF_GRADIENT_MAGNITUDES;
+    for (size_t column = 0; column < t->columns; column += LANES, p++) {
+        const size_t count = t->columns - column < LANES ? t->columns - column : LANES;
+        store_counts(t, p, counts, column, count);
+        store_sums(t, p, added, column, count);
+        store_extremes(t, p, column, count);
+    }
+}
+
+_Static_assert(sizeof(panel) * (FA__HEALTH_WIDTH_BYTES / VECTOR_BYTES) <= FA__HEALTH_STATE_BYTES, "it fits");
+
+extern const fa__health_kernels FA__KERNEL_NAME(fa__health);
+const fa__health_kernels FA__KERNEL_NAME(fa__health) = {begin, count_tile, finish};

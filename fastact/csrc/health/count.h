@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FA__HEALTH_MOST_ROWS 4096 /* of a tile: its counts fit 32 bits */
+#define FA__HEALTH_WIDTH_BYTES 256  /* of a row of a tile, at most */
+#define FA__HEALTH_STATE_BYTES 5120 /* counters of its columns as kernels have them; begins at a cache line */
 
 /* Rows x columns of four arrays, whose columns are 1 apart and rows so many elements; `grad` may be null. Counters of
  * the first column; those of the next quantity are `units` further. Inputs up to `low` and from `high` on are saturated. */
@@ -18,6 +19,12 @@ typedef struct {
     int64_t *counts;
     double *sums, *extremes;
 } fa__health_tile;
-typedef void fa__health_kernel(const fa__health_tile *tile);
+
+/* State begins, counts tiles of the same columns, of fewer than 2^31 rows together, and is added to the tile's counters */
+typedef struct {
+    void (*begin)(void *state, size_t columns);
+    void (*count)(const fa__health_tile *tile, void *state);
+    void (*finish)(const fa__health_tile *tile, const void *state);
+} fa__health_kernels;
 
 #endif

@@ -3,20 +3,18 @@
  * FA__OVERRIDE(name, direction, per_element, loop). */
 #define FA_TAIL(...)
 #define FA_SEGMENTS(name, direction, ...) FA__OVERRIDE(name, direction, 0, name##_##direction##_fast)
+#define FA_DIRECT(name, direction, ...) FA__OVERRIDE(name, direction, 0, name##_##direction##_fast)
 #define FA_BACKWARD(name) FA__OVERRIDE(name, backward, 0, name##_backward_fast)
 #define FA_VALUE_AND_DERIVATIVE(name, ...) \
     FA__OVERRIDE(name, value_and_derivative, 0, name##_value_and_derivative_fast)
 #define FA_PER_ELEMENT(name, direction) \
     FA__OVERRIDE(name, direction, 1, name##_##direction##_fast_per_element)
 
-#if FA_COMPENSATE
-#include "polynomial/float64.h"
-#else
-#include "polynomial/float32.h"
-#endif
+#include "polynomial/kernels.h"
 
 #undef FA_TAIL
 #undef FA_SEGMENTS
+#undef FA_DIRECT
 #undef FA_BACKWARD
 #undef FA_VALUE_AND_DERIVATIVE
 #undef FA_PER_ELEMENT

@@ -18,15 +18,14 @@
 #include <math.h>
 #include <string.h>
 
-#include "platform/loop.h"
+#include "polynomial/blocks.h"
 #include "polynomial/vectors.h"
 #if FA_COMPENSATE
 #include "polynomial/exponential_tails.h"
 #endif
 
-#define FA__BLOCK 512 /* elements after which the deferred inputs are computed: up to 4 KiB of the stack */
-#define FA__GROUP 4                     /* vectors that share one test for inputs outside the table */
-#define FA__MANY 8 /* if one input in so many is outside, computing the tail of all is faster than packing */
+#define FA__GROUP 4 /* vectors that share one test for inputs outside the table */
+#define FA__MANY 8  /* if one input in so many is outside, computing the tail of all is faster than packing */
 
 /* Below this, products of x are subnormal: they are rounded twice and are slow. */
 #define FA__TINY (FA_COMPENSATE ? 0x1p-900 : 0x1p-100)
@@ -269,15 +268,6 @@ FA_INLINE void fa__segment_group(const fa__table *t, const fa__table *tail, cons
     if (__builtin_expect(fa__set_bits(any) != 0, 0))
         fa__resolve_outside(t, tail, in, out, vectors, i, deferred);
     FA__EACH_VECTOR fa__store(y + i + v * FA__WIDTH, out[v]);
-}
-
-/* Calls a loop of one input and one result. */
-FA_INLINE void fa__call_loop(fa__loop *loop, const real *x, real *y, char *const *params, int n_params,
-                             size_t count, fa__traffic *traffic) {
-    char *operands[FA__MAX_OPERANDS] = {(char *)(uintptr_t)x};
-    for (int i = 0; i < n_params; i++) operands[1 + i] = params[i];
-    operands[1 + n_params] = (char *)y;
-    loop(operands, count, traffic);
 }
 
 /* Computes the deferred inputs by another loop and stores the results where they belong. */

@@ -109,7 +109,7 @@ def relu_layer(const float[:, ::1] x, const float[:, ::1] w, float[:, ::1] y):
     blas.size, blas.integer_bits, blas.always = sizeof(blas), 32, 1
     blas.sgemm = <void (*)() noexcept nogil>counted_sgemm
     layer.size, layer.activation, layer.blas = sizeof(layer), fastact.FA_relu, &blas
-    layer.rows, layer.n_in, layer.out = x.shape[0], x.shape[1], w.shape[1]
+    layer.rows, layer.n_in, layer.n_out = x.shape[0], x.shape[1], w.shape[1]
     layer.x.data, layer.x.row, layer.x.column = &x[0, 0], x.shape[1], 1
     layer.w.data, layer.w.row, layer.w.column = &w[0, 0], w.shape[1], 1
     layer.y.data, layer.y.row = &y[0, 0], y.shape[1]

@@ -23,7 +23,7 @@ cdef void set_layer(fastact.fa_dense *layer, int activation, size_t rows, size_t
     """Results are y, what is saved, dw and db, one after the other."""
     memset(layer, 0, sizeof(fastact.fa_dense))
     layer.size = sizeof(fastact.fa_dense)
-    layer.rows, layer.n_in, layer.out = rows, inputs, outputs
+    layer.rows, layer.n_in, layer.n_out = rows, inputs, outputs
     layer.activation = activation
     layer.saving = fastact.FA_SAVE_NOTHING if activation == fastact.FA_identity else fastact.FA_SAVE_INPUT
     layer.w, layer.b = reading(w, outputs), reading(b, 0)
@@ -46,15 +46,15 @@ cdef void descend(float *parameters, const float *gradients, size_t n, float rat
 cdef int run(fastact.fa_dense *layers, const float *target, float *grad, void *workspace, size_t size, float rate,
              int steps) noexcept nogil:
     cdef int step, answer = fastact.FA_OK
-    cdef size_t i, n = layers[1].rows * layers[1].out
+    cdef size_t i, n = layers[1].rows * layers[1].n_out
     for step in range(steps):
         answer |= fastact.network_forward_f32(layers, 2, workspace, size)
         for i in range(n):
             grad[i] = (<float *>layers[1].y.data)[i] - target[i]
         answer |= fastact.network_backward_f32(layers, 2, workspace, size)
         for i in range(2):
-            descend(<float *>layers[i].w.data, <float *>layers[i].dw.data, layers[i].n_in * layers[i].out, rate)
-            descend(<float *>layers[i].b.data, <float *>layers[i].db.data, layers[i].out, rate)
+            descend(<float *>layers[i].w.data, <float *>layers[i].dw.data, layers[i].n_in * layers[i].n_out, rate)
+            descend(<float *>layers[i].b.data, <float *>layers[i].db.data, layers[i].n_out, rate)
     return answer
 
 

@@ -1,0 +1,87 @@
+/* FA_DIRECT: loops of the formulas of formulas/direct.h; loops.h says what it is given. */
+#ifndef FA_POLYNOMIAL_DIRECT_H
+#define FA_POLYNOMIAL_DIRECT_H
+
+#include <math.h>
+
+#include "formulas/direct.h"
+#include "formulas/direct_others.h"
+#include "formulas/direct_periodic.h"
+#include "polynomial/blocks.h"
+
+/* Which inputs a direct formula covers: abs x <= limit, abs(x - root) >= width */
+typedef struct {
+    double limit, root, width;
+} fa__domain;
+
+/* The inputs of a block that are outside the domain, and where they were */
+typedef struct {
+    size_t count;
+    double x[FA__BLOCK + FA__LANES];
+    uint16_t at[FA__BLOCK];
+} fa__apart;
+
+/* as the sign bit; the bits of positive numbers are in their order, and a NaN's are above */
+FA_INLINE uint64_t fa__is_apart(const fa__domain *domain, double x) {
+    uint64_t apart = fa__bits(domain->limit) - fa__bits(fa__abs(x));
+    if (domain->width > 0) apart |= fa__bits(fa__abs(x - domain->root)) - fa__bits(domain->width);
+    return apart;
+}
+
+/* In steps, few of which have any such input */
+FA_INLINE void fa__set_apart(const fa__domain *domain, const double *x, size_t n, fa__apart *apart) {
+    apart->count = 0;
+    for (size_t from = 0; from < n; from += FA__STEP) {
+        const size_t count = n - from < FA__STEP ? n - from : FA__STEP;
+        uint64_t any = 0;
+#pragma omp simd reduction(| : any)
+        for (size_t k = 0; k < count / FA__LANES * FA__LANES; k++) any |= fa__is_apart(domain, x[from + k]);
+        if (__builtin_expect(any >> 63 == 0, 1)) continue;
+        for (size_t k = from; k < from + count; k++) { /* without a branch on the element */
+            apart->x[apart->count] = x[k];
+            apart->at[apart->count] = (uint16_t)k;
+            apart->count += fa__is_apart(domain, x[k]) >> 63;
+        }
+    }
+}
+
+static __attribute__((noinline)) void fa__compute_apart(fa__apart *apart, double *y, fa__loop *formula,
+                                                        char *const *params, int n_params) {
+    size_t padded = (apart->count + FA__LANES - 1) / FA__LANES * FA__LANES;
+    for (size_t i = apart->count; i < padded; i++) apart->x[i] = apart->x[0];
+    fa__call_loop(formula, apart->x, apart->x, params, n_params, padded, 0);
+    for (size_t i = 0; i < apart->count; i++) y[apart->at[i]] = apart->x[i];
+}
+
+/* f of n elements, a multiple of FA__LANES; y may be x. `formula` computes what is outside the domain. */
+typedef void fa__direct_loop(const double *x, double *y, size_t n);
+FA_INLINE void fa__direct_blocks(const fa__domain *domain, fa__direct_loop *direct, fa__loop *formula,
+                                 char *const *operands, int n_params, size_t n) {
+    char *const *params = operands + 1;
+    const double *x = (const double *)operands[0];
+    double *y = (double *)params[n_params];
+    fa__apart apart;
+    apart.count = 0;
+    for (size_t done = 0; done < n; done += FA__BLOCK, x += FA__BLOCK, y += FA__BLOCK) {
+        size_t count = n - done < FA__BLOCK ? n - done : FA__BLOCK;
+        if (domain->limit < INFINITY) fa__set_apart(domain, x, count, &apart);
+        direct(x, y, count);
+        if (__builtin_expect(apart.count != 0, 0)) fa__compute_apart(&apart, y, formula, params, n_params);
+    }
+}
+
+#define FA_DIRECT(name, direction, ...)                                                                \
+    static void name##_##direction##_direct_loop(const double *x, double *y, size_t n) {               \
+        _Pragma("omp simd") for (size_t k = 0; k < n / FA__LANES * FA__LANES; k++) y[k] =              \
+            name##_##direction##_direct(x[k]);                                                         \
+    }                                                                                                  \
+    static void name##_##direction##_fast(char *const *operands, size_t n, fa__traffic *traffic) {     \
+        static const fa__domain domain = {__VA_ARGS__};                                                \
+        if (name##_at_defaults(operands + 1))                                                          \
+            fa__direct_blocks(&domain, name##_##direction##_direct_loop, FA__FORMULA(name, direction), \
+                              operands, name##_params, n);                                             \
+        else                                                                                           \
+            FA__FORMULA(name, direction)(operands, n, traffic);                                        \
+    }
+
+#endif
