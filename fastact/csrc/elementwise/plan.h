@@ -13,7 +13,7 @@
 /* Bytes of the buffers that a thread has on its stack for the operands of a tile. Kernels take up to 10 KiB more. */
 #define FA__BUFFER_BYTES (6 << 10)
 #define FA__STREAM_BUFFERS 2 /* of each streamed result: one is filled while the other one is sent */
-#define FA__SHORT 1024 /* elements of a contiguous call that is not worth a plan */
+#define FA__SHORT 1024       /* elements of a contiguous call that is not worth a plan */
 
 /* What is prefetched of the next tile's inputs. The hardware prefetches by itself, up to the next page. From a cache,
  * prefetching a part pays (all of it took up to 1.3 times as long); from memory, all of it (relu's backward pass with
