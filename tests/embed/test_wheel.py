@@ -46,4 +46,5 @@ def test_its_files(wheel: Path) -> None:
     assert {name for name in names if name.endswith(".h")} == {
         "fastact/include/fastact.h",
         "fastact/include/fastact/table.h",
+        "fastact/include/fastact/training.h",
     }
