@@ -134,8 +134,8 @@ static void set_layers(int entry, fa_saving saving, size_t stack_ndim) {
     for (int i = 0; i < 2; i++)
         layers[i] = (fa_dense){.size = sizeof(fa_dense),
                                .rows = ROWS,
-                               .in = COLUMNS,
-                               .out = COLUMNS,
+                               .n_in = COLUMNS,
+                               .n_out = COLUMNS,
                                .stack_ndim = stack_ndim,
                                .stack_shape = shape,
                                .activation = fa__entries[entry].id,
