@@ -20,7 +20,7 @@
  * may be the same array as an input (y == x), but may not overlap one otherwise. Arrays need the alignment of their
  * element type only. f'(x) is rounded before it is multiplied: where it overflows, grad_x is infinite. A call with a
  * null pointer, or with more elements than memory can hold, does nothing. Large calls use several threads: see
- * fa_set_num_threads. Threads that call need stacks of 32 KB, or more where a BLAS is passed that needs more.
+ * fa_set_num_threads. Threads that call need stacks of 40 KB, or more where a BLAS is passed that needs more.
  *
  * Functions of one number give the same bits as those of arrays; the forms with parameters, in double
  * only, are what callbacks with user data have to be.
