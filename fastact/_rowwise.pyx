@@ -106,7 +106,8 @@ def entries():
     return found
 
 
-def run(int number, direction_t direction, grad_y, x, out, size_t rows, size_t n, double temperature):
+def run(int number, direction_t direction, cnp.ndarray grad_y, cnp.ndarray x not None, cnp.ndarray out not None,
+        size_t rows, size_t n, double temperature):
     """One call on contiguous arrays of one float dtype, whose sizes have been checked."""
     cdef fa__rows_call call
     call.entry, call.direction, call.dtype = number, direction, dtype_of(x)

@@ -12,7 +12,8 @@ cdef void run_label_call(int loss, const fa__cross_entropy_call *call):
         (library.run_nll if loss else library.run_cross_entropy)(call)
 
 
-def run_labels(int loss, x, labels, probabilities, weights, losses, grad_x, size_t rows, size_t n):
+def run_labels(int loss, cnp.ndarray x not None, cnp.ndarray labels, cnp.ndarray probabilities, cnp.ndarray weights,
+               cnp.ndarray losses, cnp.ndarray grad_x, size_t rows, size_t n):
     """Losses and, unless grad_x is None, gradients, on contiguous arrays that have been checked."""
     cdef fa__cross_entropy_call call
     call.dtype, call.rows, call.n = dtype_of(x), rows, n
@@ -33,7 +34,7 @@ cdef double compensated_sum(const double *values, Py_ssize_t n) noexcept:
     return sum + low if low == low else sum
 
 
-def sum_of(losses):
+def sum_of(cnp.ndarray losses not None):
     """The sum of a contiguous array of float64."""
     return compensated_sum(<const double *>data_of(losses), cnp.PyArray_SIZE(<cnp.ndarray>losses))
 

@@ -19,7 +19,8 @@ def losses():
     return found
 
 
-def run_loss(int number, x, target, weights, parameter, each, grad_x, double factor):
+def run_loss(int number, cnp.ndarray x not None, cnp.ndarray target not None, cnp.ndarray weights, cnp.ndarray parameter,
+             cnp.ndarray each, cnp.ndarray grad_x, double factor):
     """The sum of the losses, on contiguous arrays that have been checked. Those that are None are not written; weights
     and the parameter, float64, are not read."""
     cdef fa__loss_call call

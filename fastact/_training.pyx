@@ -142,7 +142,7 @@ cdef class Steps:
         return True
 
 
-def sum_of_squares(array):
+def sum_of_squares(cnp.ndarray array not None):
     """Of a contiguous array of float32 or float64, in float64 and in a fixed order."""
     cdef double found
     cdef dtype_t dtype = dtype_of(array)
@@ -159,7 +159,7 @@ def may_share_bytes(cnp.ndarray a, cnp.ndarray b):
     return may_overlap(a, b)
 
 
-def dropout(x, out, double p, uint64_t seed, uint32_t step, uint32_t layer):
+def dropout(cnp.ndarray x not None, cnp.ndarray out not None, double p, uint64_t seed, uint32_t step, uint32_t layer):
     """On contiguous arrays of one float dtype and size, which have been checked."""
     cdef fa__random_place place
     cdef dtype_t dtype = dtype_of(x)
@@ -187,8 +187,9 @@ cdef run_norm(fa__norm_call *call, bint backward, x, size_t n):
             library.run_norm_forward(call)
 
 
-def norm(norm_kind_t kind, x, weight, bias, y, statistics, size_t n, double eps,
-         running_mean=None, running_variance=None, bint training=True, double momentum=0):
+def norm(norm_kind_t kind, cnp.ndarray x not None, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray y,
+         cnp.ndarray statistics, size_t n, double eps, cnp.ndarray running_mean=None, cnp.ndarray running_variance=None,
+         bint training=True, double momentum=0):
     """The forward pass, on contiguous arrays of one float dtype with rows of n elements, which have been checked."""
     cdef fa__norm_call call
     memset(&call, 0, sizeof(call))
@@ -199,8 +200,9 @@ def norm(norm_kind_t kind, x, weight, bias, y, statistics, size_t n, double eps,
     run_norm(&call, False, x, n)
 
 
-def norm_backward(norm_kind_t kind, grad_y, x, weight, grad_x, grad_weight, grad_bias, statistics, size_t n, double eps,
-                  running_mean=None, running_variance=None, bint training=True):
+def norm_backward(norm_kind_t kind, cnp.ndarray grad_y, cnp.ndarray x not None, cnp.ndarray weight, cnp.ndarray grad_x,
+                  cnp.ndarray grad_weight, cnp.ndarray grad_bias, cnp.ndarray statistics, size_t n, double eps,
+                  cnp.ndarray running_mean=None, cnp.ndarray running_variance=None, bint training=True):
     """The backward pass, likewise."""
     cdef fa__norm_call call
     memset(&call, 0, sizeof(call))

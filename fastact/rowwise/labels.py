@@ -184,7 +184,7 @@ class _Problem:
         whole = [self.x, *([] if gradient is None else [gradient])]
         unsafe = gradient is not None and is_unsafe(gradient, [self.x])
         if not unsafe and all(is_ready(a, self.dtype) for a in whole):
-            self._run_block((), losses, gradient)
+            self._run_block((...,), losses, gradient)
             return losses
         if unsafe:
             self.x = self.x.copy()
@@ -196,7 +196,7 @@ class _Problem:
         def part(array: Array | None, dtype: Any) -> Array | None:
             if array is None:
                 return None
-            piece = array[(*block, ...)]  # without axes, too, an array
+            piece = array[block]
             return piece if is_ready(piece, dtype) else converted(piece, dtype)
 
         float64 = np.dtype(np.float64)

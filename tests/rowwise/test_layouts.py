@@ -122,3 +122,28 @@ def test_one_result_of_plain_arrays(dtype: type) -> None:
         fa.logsumexp.backward(g.T, x)
     assert fa.logsumexp(x[:, :, :0]).tolist() == [[-np.inf] * 4] * 3
     assert fa.logsumexp(x[:0]).shape == (0, 4)
+
+
+ONE_ROW, LONG_ROWS = (7,), (2, 2**17 + 3)
+
+
+@pytest.mark.parametrize("shape", [ONE_ROW, LONG_ROWS], ids=["one row", "long rows"])
+def test_parts_of_other_layouts_that_have_no_axes(dtype: type, shape: tuple[int, ...]) -> None:
+    """Where the layout is not C's, each row is copied by itself, and results of rows are single numbers."""
+    rng = np.random.default_rng(12)
+    x, y = (rng.normal(size=(*shape[:-1], 2 * shape[-1])).astype(dtype)[..., ::2] for _ in range(2))
+    labels, each = rng.integers(0, shape[-1], shape[:-1]), {"reduction": "none"}
+    calls: list[Rows] = [
+        fa.logsumexp,
+        lambda x: fa.logsumexp.backward(np.ones(shape[:-1], dtype), x),
+        fa.softmax,
+        lambda x: fa.sparsemax.backward(y, x),
+        fa.hardmax,
+        lambda x: fa.softmax_cross_entropy(x, labels, **each),
+        lambda x: fa.softmax_cross_entropy.value_and_gradient(x, labels, **each)[1],
+        lambda x: fa.nll.value_and_gradient(x, labels, **each)[1],
+        lambda x: fa.mse.value_and_gradient(x, y, **each)[0],
+        lambda x: fa.layer_norm(x),
+    ]
+    for call in calls:
+        assert np.array_equal(call(x), call(x.copy()))
