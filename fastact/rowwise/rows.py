@@ -134,8 +134,8 @@ def is_unsafe(out: Array, inputs: Iterable[Array]) -> bool:
 
 
 def blocks(lead: Shape, n: int) -> Iterator[tuple[Any, ...]]:
-    """Indices that divide rows, arranged in the shape `lead`, into blocks of some BLOCK elements. What they give
-    is an array, even where they fix all axes: C must not be given NumPy's scalars."""
+    """Indices that divide rows, arranged in the shape `lead`, into blocks of some BLOCK elements. What
+    they give is an array, even where they fix all axes: C must not be given NumPy's scalars."""
     if not lead:
         yield (...,)
         return

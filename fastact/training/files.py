@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -113,13 +115,22 @@ def write(blame: str, path: Any, network: Any) -> None:
         beside.unlink(missing_ok=True)
 
 
+def _arrays_in(blame: str, path: Any) -> dict[str, Array]:
+    """All arrays of a file, once it is known to be one of these."""
+    message = f"{blame}: {path} was not written by fastact.Network.save, or is damaged"
+    try:
+        with Path(path).open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile) or _DESCRIPTION not in file:
+                raise ValueError(message)
+            return {name: file[name] for name in file.files}
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(message) from error
+
+
 def read(blame: str, path: Any) -> tuple[list[tuple[Any, Any, Any]], str, dict[str, Any]]:
     """Layers, the output, and the network's state."""
-    file = np.load(Path(path), allow_pickle=False)
-    if not isinstance(file, np.lib.npyio.NpzFile) or _DESCRIPTION not in file:
-        raise ValueError(f"{blame}: {path} was not written by fastact.Network.save")
-    with file:
-        arrays = {name: file[name] for name in file.files}
+    arrays = _arrays_in(blame, path)
     content = json.loads(str(arrays[_DESCRIPTION]))
     if content["version"] != _VERSION:
         found = content["version"]

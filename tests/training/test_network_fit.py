@@ -210,3 +210,20 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "one.npy", np.ones(3))
     with pytest.raises(ValueError, match=r"one\.npy was not written by"):
         fa.Network.load(tmp_path / "one.npy")
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 0.5, 0.99], ids=str)
+def test_files_that_are_damaged(tmp_path: Path, kept: float) -> None:
+    """Cut off after so many bytes, or such a share; and a byte changed in the middle."""
+    path = tmp_path / "net.npz"
+    fa.Network.create([30, 20, 3], "relu").save(path)
+    whole = path.read_bytes()
+    length = int(kept * len(whole)) if isinstance(kept, float) else kept
+    changed = bytearray(whole)
+    changed[len(whole) // 2] ^= 1
+    for damaged in (whole[:length], b"text" + whole[:length], bytes(changed)):
+        path.write_bytes(damaged)
+        with pytest.raises(
+            ValueError, match=r"Network\.load: .*net\.npz was not written by .*, or is damaged"
+        ):
+            fa.Network.load(path)
