@@ -29,7 +29,21 @@ FLAGS = {
 }
 COMPILER = {"address": "gcc", "thread": os.environ.get("CLANG", "clang-19")}
 PROGRAMS = {
-    "address": ("test_activations", "test_platform", "test_dense", "test_dense_arguments", "test_threads"),
+    "address": (
+        "test_activations",
+        "test_platform",
+        "test_dense",
+        "test_dense_arguments",
+        "test_threads",
+        "test_rowwise",
+        "test_gated",
+        "test_losses",
+        "test_training",
+        "test_norms",
+        "test_network_step",
+        "test_health",
+        "test_scalars",
+    ),
     "thread": ("test_races", "test_threads"),
 }
 OPTIONS = {
