@@ -95,11 +95,14 @@ def build_extensions(kind: str, library: Path, folder: Path) -> None:
     shutil.copytree(
         ROOT / "fastact", package, dirs_exist_ok=True, ignore=shutil.ignore_patterns("csrc", "*.so", "lib")
     )
+    for instrument in (ROOT / "fastact/evaluation").glob("*.so"):  # which contain no part of the library
+        shutil.copy(instrument, package / "evaluation")
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    includes = [ROOT / "include", CSRC, ROOT / "fastact", numpy.get_include(), sysconfig.get_path("include")]
-    for name in ("_core", "_dense"):
-        source, made = ROOT / f"fastact/{name}.c", package / f"{name}{suffix}"
-        linked = [library] if name == "_core" else []
+    includes = [ROOT / "include", CSRC, ROOT / "fastact", ROOT / "build/generated"]
+    includes += [Path(numpy.get_include()), Path(sysconfig.get_path("include"))]
+    for module in sorted((ROOT / "fastact").glob("_*.pyx")):
+        source, made = module.with_suffix(".c"), package / f"{module.stem}{suffix}"
+        linked = [library] if module.stem == "_core" else []
         flags = [*FLAGS[kind].split(), "-shared", "-fPIC", "-fvisibility=hidden", "-fopenmp"]
         if not made.exists() or made.stat().st_mtime < max(source.stat().st_mtime, library.stat().st_mtime):
             run(

@@ -164,7 +164,11 @@ FA_INLINE int fa__by_steps(fa__loop *loop, int inputs, int n_params, int results
 
 /* Faster kernels, NAME_DIRECTION_fast: of tables, or float64's direct formulas where there are none but an FMA.
  * FA_NO_POLYNOMIALS leaves them out. */
-#define FA__TABLES (defined(__AVX512F__) || (defined(__AVX2__) && !FA_COMPENSATE))
+#if defined(__AVX512F__) || (defined(__AVX2__) && !FA_COMPENSATE)
+#define FA__TABLES 1
+#else
+#define FA__TABLES 0
+#endif
 #if !defined(FA_NO_POLYNOMIALS) && (FA__TABLES || (FA_COMPENSATE && defined(FA_HAVE_FMA)))
 #include "polynomial/loops.h"
 #endif
