@@ -153,12 +153,14 @@ def method_call(choices: Choices, method: str) -> Call | None:
     if drawn.kind is None and method != "parameter_gradients" and choices.often(10):
         keywords["dtype"] = drawn.dtype = np.dtype(choices.of(FLOATS[1:]))
     wants = wanted(drawn)
+    computed = [want.dtype.itemsize for want in wants]
     if drawn.kind in (None, "list") and method != "parameter_gradients":
         add_where_and_out(choices, drawn, keywords, wants)
     data = [passed for passed, _ in drawn.containers.values()]
     arguments = [*([drawn.parameter] if method == "derivative_by" else []), *data]
     copies = [(passed, plain(passed).copy()) for passed in data if drawn.kind is not None]
-    narrowed = any(want.precision > want.dtype.itemsize for want in wants)
+    wide = zip(wants, computed, strict=True)
+    narrowed = any(max(want.precision, size) > want.dtype.itemsize for want, size in wide)
     # NumPy also reads an `out` of another dtype where `where` is given, and converts what is in it
     # and masked arrays have a fill value that float16 cannot hold
     narrowed = narrowed or "where" in keywords or drawn.kind == "masked"
