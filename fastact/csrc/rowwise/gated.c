@@ -119,7 +119,7 @@ INLINE wide gate_at(const variant v, const fa__gated_tile *t, wide a, wide *slop
 /* f, and f' unless it is null, of the part p of a block that begins at element i */
 INLINE wide value_of(const variant v, const fa__gated_tile *t, wide a, size_t i, int p, wide *slope) {
 #if FA__REAL_IS_DOUBLE
-    (void)a;
+    (void)a, (void)v;
 #else
     if (v.gate != FA__GATE_GIVEN) return gate_at(v, t, a, slope);
 #endif
