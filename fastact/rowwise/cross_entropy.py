@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from fastact import _rowwise
 from fastact.rowwise import labels
+from fastact.rowwise.entry import Named
 
 _CROSS_ENTROPY = labels.Kind("softmax_cross_entropy", "logits", _rowwise.CROSS_ENTROPY, True)
 
 
-class SoftmaxCrossEntropy:
+class SoftmaxCrossEntropy(Named):
     """Minus the logarithm of the probability that a softmax gives to the target.
 
         loss = -sum(q*log(p)), p = softmax(logits)
@@ -69,14 +70,7 @@ class SoftmaxCrossEntropy:
     """
 
     def __init__(self) -> None:
-        self.__name__ = self.__qualname__ = "softmax_cross_entropy"
-        self.__module__ = "fastact"  # where pickle finds it
-
-    def __repr__(self) -> str:
-        return "<fastact.softmax_cross_entropy>"
-
-    def __reduce__(self) -> str:
-        return "softmax_cross_entropy"
+        super().__init__("softmax_cross_entropy")
 
     def __call__(  # noqa: D102 - the class says it
         self,

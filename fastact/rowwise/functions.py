@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fastact import _rowwise
 from fastact.arrays import Array, check_out
 from fastact.rowwise import help_text
+from fastact.rowwise.entry import Entry
 from fastact.rowwise.rows import (
     as_plain,
     axes_of,
@@ -24,41 +25,13 @@ from fastact.rowwise.rows import (
 )
 
 
-class RowFunction:
+class RowFunction(Entry):
     """A function of the elements along one or more axes, such as ``fastact.softmax``."""
 
     def __init__(self, entry: dict[str, Any]) -> None:
-        self._entry = entry
-        self.__name__ = self.__qualname__ = entry["name"]
-        self.__module__ = "fastact"  # where pickle finds it
+        super().__init__(entry)
         self.__doc__ = help_text.of_entry(entry)
         self.__signature__ = help_text.signature(entry)
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return str(self._entry["name"])
-
-    @property
-    def formula(self) -> str:
-        """The text of the formula, in terms of a row x and an index i."""
-        return str(self._entry["formula"])
-
-    @property
-    def gradient_formula(self) -> str:
-        """The text of the gradient with respect to x[i], in terms of g, that of the result y."""
-        return str(self._entry["gradient"])
-
-    @property
-    def max_ulp(self) -> dict[str, float]:
-        """Bounds of the error in ULP, by dtype."""
-        return dict(zip(("float32", "float64"), self._entry["max_ulp"], strict=True))
-
-    def __repr__(self) -> str:
-        return f"<fastact.{self.name}>"
-
-    def __reduce__(self) -> str:
-        return self.name
 
     def __call__(self, x: Any, /, **keywords: Any) -> NDArray[Any]:  # noqa: D102 - each has its own docstring
         found = self._run_plain(_rowwise.FORWARD, None, x, keywords)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastact import _core
 from fastact.arrays import Array, check_out, converted
+from fastact.rowwise.entry import Named
 from fastact.rowwise.functions import FUNCTIONS
 from fastact.rowwise.rows import as_plain, result_dtype
 
@@ -19,7 +20,7 @@ _softmax, _hardmax = FUNCTIONS["softmax"], FUNCTIONS["hardmax"]
 _FLOAT64 = np.dtype(np.float64)
 
 
-class GumbelSoftmax:
+class GumbelSoftmax(Named):
     """Samples of a categorical distribution whose logits are given, differentiable in these.
 
         y = softmax((x + noise)/tau), noise of the standard Gumbel distribution
@@ -79,14 +80,7 @@ class GumbelSoftmax:
     """
 
     def __init__(self) -> None:
-        self.__name__ = self.__qualname__ = "gumbel_softmax"
-        self.__module__ = "fastact"  # where pickle finds it
-
-    def __repr__(self) -> str:
-        return "<fastact.gumbel_softmax>"
-
-    def __reduce__(self) -> str:
-        return "gumbel_softmax"
+        super().__init__("gumbel_softmax")
 
     def __call__(  # noqa: D102 - the class says it
         self,

@@ -12,6 +12,7 @@ import numpy as np
 from fastact import _core, _rowwise
 from fastact.arrays import Array, check_out, converted
 from fastact.rowwise import help_text
+from fastact.rowwise.entry import Entry
 from fastact.rowwise.rows import (
     as_plain,
     check_reduction,
@@ -24,42 +25,14 @@ from fastact.rowwise.rows import (
 _LEFT_OUT = "weight=0"
 
 
-class Loss:
+class Loss(Entry):
     """A loss of elements and their targets, such as ``fastact.mse``."""
 
     def __init__(self, entry: dict[str, Any]) -> None:
-        self._entry = entry
+        super().__init__(entry)
         self._default = None if entry["parameter"] is None else np.array([entry["default"]])
-        self.__name__ = self.__qualname__ = entry["name"]
-        self.__module__ = "fastact"  # where pickle finds it
         self.__doc__ = help_text.of_loss(entry)
         self.__signature__ = help_text.signature_of_loss(entry)
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return str(self._entry["name"])
-
-    @property
-    def formula(self) -> str:
-        """The text of the formula, in terms of an element x and its target t."""
-        return str(self._entry["formula"])
-
-    @property
-    def gradient_formula(self) -> str:
-        """The text of the gradient with respect to x."""
-        return str(self._entry["gradient"])
-
-    @property
-    def max_ulp(self) -> dict[str, float]:
-        """Bounds of the error in ULP, by dtype."""
-        return dict(zip(("float32", "float64"), self._entry["max_ulp"], strict=True))
-
-    def __repr__(self) -> str:
-        return f"<fastact.{self.name}>"
-
-    def __reduce__(self) -> str:
-        return self.name
 
     def __call__(self, x: Any, target: Any, /, **keywords: Any) -> Any:  # noqa: D102 - each has its own docstring
         if not keywords and (found := self._run_plain(x, target, False, None)) is not None:

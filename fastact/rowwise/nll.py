@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from fastact import _rowwise
 from fastact.rowwise import labels
+from fastact.rowwise.entry import Named
 
 _NLL = labels.Kind("nll", "log_probabilities", _rowwise.NLL, False)
 
 
-class NegativeLogLikelihood:
+class NegativeLogLikelihood(Named):
     """Minus the log-probability of the label.
 
         loss = -x[label]
@@ -65,14 +66,7 @@ class NegativeLogLikelihood:
     """
 
     def __init__(self) -> None:
-        self.__name__ = self.__qualname__ = "nll"
-        self.__module__ = "fastact"  # where pickle finds it
-
-    def __repr__(self) -> str:
-        return "<fastact.nll>"
-
-    def __reduce__(self) -> str:
-        return "nll"
+        super().__init__("nll")
 
     def __call__(  # noqa: D102 - the class says it
         self,

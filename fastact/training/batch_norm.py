@@ -11,10 +11,10 @@ import numpy as np
 
 from fastact import _training
 from fastact.arrays import Array, check_out, converted
+from fastact.rowwise.entry import Named
 from fastact.rowwise.rows import as_plain, axes_of, is_ready, result_dtype
 from fastact.training.norms import (
     Gradients,
-    Norm,
     Operands,
     check_shape,
     checked_eps,
@@ -28,7 +28,7 @@ from fastact.training.norms import (
 )
 
 
-class BatchNorm(Norm):
+class BatchNorm(Named):
     """Each feature with mean 0 and variance 1 over the batch, times weight plus bias.
 
         y = (x - mean)/sqrt(variance + eps)*weight + bias

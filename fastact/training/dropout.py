@@ -12,13 +12,14 @@ import numpy as np
 
 from fastact import _core, _training
 from fastact.arrays import Array, check_out, common_dtype, converted
+from fastact.rowwise.entry import Named
 from fastact.rowwise.rows import as_plain, is_ready, is_unsafe, result_dtype
 from fastact.training.numbers import as_number
 
 _WORD = 1 << 32
 
 
-class Dropout:
+class Dropout(Named):
     """Elements set to 0 at random: a share p of them; the others are divided by 1 - p.
 
     Which ones depends on the arguments alone: neither on threads, layout and dtype, nor on earlier calls.
@@ -68,14 +69,7 @@ class Dropout:
     """
 
     def __init__(self) -> None:
-        self.__name__ = self.__qualname__ = "dropout"
-        self.__module__ = "fastact"  # where pickle finds it
-
-    def __repr__(self) -> str:
-        return "<fastact.dropout>"
-
-    def __reduce__(self) -> str:
-        return "dropout"
+        super().__init__("dropout")
 
     def __call__(  # noqa: D102 - the class says it
         self, x: Any, p: Any, *, seed: Any, step: int = 0, layer: int = 0, out: Array | None = None

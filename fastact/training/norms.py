@@ -18,20 +18,6 @@ from fastact.rowwise.rows import as_plain, is_ready, is_unsafe, result_dtype
 Gradients = tuple[Array, Array | None, Array | None]
 
 
-class Norm:
-    """What the three have in common: they are called, and found by pickle by their name."""
-
-    def __init__(self, name: str) -> None:
-        self.__name__ = self.__qualname__ = name
-        self.__module__ = "fastact"
-
-    def __repr__(self) -> str:
-        return f"<fastact.{self.__name__}>"
-
-    def __reduce__(self) -> str:
-        return self.__name__
-
-
 class Operands(NamedTuple):
     """Arrays as C takes them: contiguous, of the dtype of the computation."""
 

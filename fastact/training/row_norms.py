@@ -12,10 +12,10 @@ import numpy as np
 
 from fastact import _training
 from fastact.arrays import Array
+from fastact.rowwise.entry import Named
 from fastact.rowwise.rows import as_plain, is_ready
 from fastact.training.norms import (
     Gradients,
-    Norm,
     check_shape,
     checked_eps,
     plain,
@@ -28,7 +28,7 @@ from fastact.training.norms import (
 )
 
 
-class LayerNorm(Norm):
+class LayerNorm(Named):
     """Each row with mean 0 and variance 1, times weight plus bias.
 
         y = (x - mean)/sqrt(variance + eps)*weight + bias
@@ -94,7 +94,7 @@ class LayerNorm(Norm):
         return _backward_rows(_training.LAYER_NORM, function, grad_y, x, weight, bias, eps)
 
 
-class RMSNorm(Norm):
+class RMSNorm(Named):
     """Each row divided by the root of its mean square, times weight.
 
         y = x/sqrt(mean(x**2) + eps)*weight
