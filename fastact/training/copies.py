@@ -15,7 +15,7 @@ import numpy as np
 
 from fastact.arrays import Array, as_real, converted, is_container
 from fastact.dense.functions import dense, dense_backward, dense_forward
-from fastact.dense.network_layers import NetworkLayer, assign
+from fastact.dense.network_layers import LayerArrays, NetworkLayer, assign
 from fastact.training.steps import Steps
 
 _NAME = "fastact.NetworkCopies"
@@ -93,7 +93,7 @@ class NetworkCopies(Steps):
         weights, biases = _stacks(self._parameters, first.layers)
         self._targets = _stacks(self._flat, first.layers)
         self._layers = tuple(
-            NetworkLayer(f"{_NAME}: layer {i}", w, b, layer.activation)
+            NetworkLayer(f"{_NAME}: layer {i}", LayerArrays(w, b), layer.activation)
             for i, (w, b, layer) in enumerate(zip(weights, biases, first.layers, strict=True))
         )
         self._lock = threading.Lock()

@@ -17,6 +17,7 @@ from fastact.dense.arguments import resolve
 from fastact.errors import nearest
 from fastact.training import weights
 from fastact.training.gains import gain
+from fastact.training.options import Options
 
 Layer = tuple[Array, Array, Any]
 _DRAWS: dict[str, Callable[..., Any]] = {
@@ -30,10 +31,15 @@ _DRAWS: dict[str, Callable[..., Any]] = {
 
 
 def new_layers(
-    blame: str, widths: Any, activation: Any, init: Any, dtype: Any, rng: np.random.Generator
+    blame: str,
+    sizes: Sequence[int],
+    activation: Any,
+    init: Any,
+    dtype: Any,
+    rng: np.random.Generator,
+    options: Options,
 ) -> list[Layer]:
     """(w, b, activation) of each layer."""
-    sizes = _checked_widths(blame, widths)
     activations = _of_layers(blame, activation, len(sizes) - 1)
     wanted = np.dtype(dtype)
     if wanted not in (np.float32, np.float64):
@@ -42,7 +48,8 @@ def new_layers(
     layers = []
     for number, (shape, own) in enumerate(zip(pairwise(sizes), activations, strict=True)):
         keywords: dict[str, Any] = {"rng": rng, "dtype": wanted}
-        if init == "matched" and number > 0:
+        is_normal = number > 0 and options.norm_after and options.norm[number - 1] is not None
+        if init == "matched" and number > 0 and not is_normal:
             keywords["gain"] = _one_gain(activations[number - 1])
         drawn = draw(shape, **keywords)
         w, b = drawn if isinstance(drawn, tuple) else (drawn, np.zeros(shape[1], wanted))
@@ -50,7 +57,8 @@ def new_layers(
     return layers
 
 
-def _checked_widths(blame: str, widths: Any) -> list[int]:
+def checked_widths(blame: str, widths: Any) -> list[int]:
+    """Numbers of columns."""
     try:
         sizes = [operator.index(width) for width in widths]
     except TypeError:
