@@ -152,6 +152,52 @@ def test_reduce_comes_before_the_update() -> None:
     assert np.array_equal(net.parameters, before - 1)
 
 
+def test_steps_are_steps(dtype: type) -> None:
+    net = fa.Network.create([4, 5, 3], "gelu", output="softmax", dtype=dtype)
+    other = copy.deepcopy(net)
+    rates = iter((0.1, 0.05, 0.01, 0.0))
+    batches = [(X[:4], TARGETS["softmax"][:4]), (X, TARGETS["softmax"], WEIGHTS), (X[:1], [2])]
+
+    def schedule(optimizer: fa.optim.SGD) -> Any:
+        for batch in batches:
+            optimizer.lr = next(rates)
+            yield batch
+
+    net.optimizer = fa.optim.SGD(lr=0.3, momentum=0.5)
+    losses = net.steps(schedule(net.optimizer))
+    other.optimizer = fa.optim.SGD(lr=0.3, momentum=0.5)
+    want = []
+    for batch, lr in zip(batches, (0.1, 0.05, 0.01), strict=True):
+        other.optimizer.lr = lr
+        want.append(other.step(*batch))
+    assert np.array_equal(losses, want)
+    assert losses.dtype == dtype
+    assert np.array_equal(net.parameters, other.parameters)
+    assert net.steps([]).shape == (0,)
+    for batch, text in ((X, "is of type ndarray"), ((X,), "has length 1")):
+        with pytest.raises(TypeError, match=f"^fastact.Network.steps: a batch {text}"):
+            net.steps([batch])
+
+
+@pytest.mark.parametrize("clipping", [{"clip_value": 0.01}, {"clip_norm": 0.05}], ids=str)
+def test_gradients_are_limited_between_reduce_and_update(clipping: dict[str, float]) -> None:
+    net = fa.Network.create([4, 5, 3], "gelu", output="softmax", dtype="float64")
+    net.optimizer = fa.optim.SGD(lr=1.0, **clipping)
+    before = net.parameters.copy()
+
+    def doubled(gradients: np.ndarray) -> None:
+        gradients *= 2
+
+    net.step(X, TARGETS["softmax"], reduce=doubled)
+    g = net.gradients.copy()
+    if "clip_value" in clipping:
+        limited = np.clip(g, -0.01, 0.01)
+    else:
+        limited = g * min(1.0, 0.05 / (np.sqrt((g**2).sum()) + 1e-6))
+    assert not np.allclose(limited, g)
+    assert np.allclose(net.parameters, before - limited, rtol=1e-13, atol=1e-15)
+
+
 def test_learning_rate_0_changes_nothing() -> None:
     net = fa.Network.create([4, 5, 3], output="softmax")
     net.optimizer = fa.optim.SGD(lr=0.0)

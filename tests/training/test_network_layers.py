@@ -131,10 +131,8 @@ def test_gradients_against_finite_differences(kind: str, norm: str | None, after
 
 def test_a_surrogate_learns_parameters_of_its_value() -> None:
     same = fa.surrogate("prelu", fa.get("leaky_relu", negative_slope=0.25))
-    nets = [
-        Network.create([4, UNITS, 3], f, output="softmax", dtype="float64", init="lecun")
-        for f in ("prelu", same)
-    ]
+    options: Any = {"output": "softmax", "dtype": "float64", "init": "lecun"}
+    nets = [Network.create([4, UNITS, 3], f, **options) for f in ("prelu", same)]
     first, second = (net.loss_and_gradients(X, LABELS)[1] for net in nets)
     assert first[4 * UNITS + UNITS] != 0
     assert np.allclose(first, second, rtol=1e-13)
