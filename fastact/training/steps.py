@@ -196,10 +196,8 @@ class Steps:
 def _batch_of(name: str, batch: Any) -> tuple[Any, Any, Any]:
     """x, target, and weights of samples or None."""
     if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
-        what = (
-            f"has length {len(batch)}"
-            if isinstance(batch, (tuple, list))
-            else f"is of type {type(batch).__name__}"
-        )
-        raise TypeError(f"{name}.steps: a batch {what}; expected (x, target) or (x, target, sample_weight)")
+        kind = f"of type {type(batch).__name__}"
+        kind += f" and length {len(batch)}" if isinstance(batch, (tuple, list)) else ""
+        expected = "(x, target) or (x, target, sample_weight)"
+        raise TypeError(f"{name}.steps: a batch is {kind}; expected {expected}")
     return batch[0], batch[1], batch[2] if len(batch) == 3 else None

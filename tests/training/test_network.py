@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import threading
 import tracemalloc
-import warnings
 from typing import Any
 
 import numpy as np
@@ -152,52 +151,6 @@ def test_reduce_comes_before_the_update() -> None:
     assert np.array_equal(net.parameters, before - 1)
 
 
-def test_steps_are_steps(dtype: type) -> None:
-    net = fa.Network.create([4, 5, 3], "gelu", output="softmax", dtype=dtype)
-    other = copy.deepcopy(net)
-    rates = iter((0.1, 0.05, 0.01, 0.0))
-    batches = [(X[:4], TARGETS["softmax"][:4]), (X, TARGETS["softmax"], WEIGHTS), (X[:1], [2])]
-
-    def schedule(optimizer: fa.optim.SGD) -> Any:
-        for batch in batches:
-            optimizer.lr = next(rates)
-            yield batch
-
-    net.optimizer = fa.optim.SGD(lr=0.3, momentum=0.5)
-    losses = net.steps(schedule(net.optimizer))
-    other.optimizer = fa.optim.SGD(lr=0.3, momentum=0.5)
-    want = []
-    for batch, lr in zip(batches, (0.1, 0.05, 0.01), strict=True):
-        other.optimizer.lr = lr
-        want.append(other.step(*batch))
-    assert np.array_equal(losses, want)
-    assert losses.dtype == dtype
-    assert np.array_equal(net.parameters, other.parameters)
-    assert net.steps([]).shape == (0,)
-    for batch, text in ((X, "is of type ndarray"), ((X,), "has length 1")):
-        with pytest.raises(TypeError, match=f"^fastact.Network.steps: a batch {text}"):
-            net.steps([batch])
-
-
-@pytest.mark.parametrize("clipping", [{"clip_value": 0.01}, {"clip_norm": 0.05}], ids=str)
-def test_gradients_are_limited_between_reduce_and_update(clipping: dict[str, float]) -> None:
-    net = fa.Network.create([4, 5, 3], "gelu", output="softmax", dtype="float64")
-    net.optimizer = fa.optim.SGD(lr=1.0, **clipping)
-    before = net.parameters.copy()
-
-    def doubled(gradients: np.ndarray) -> None:
-        gradients *= 2
-
-    net.step(X, TARGETS["softmax"], reduce=doubled)
-    g = net.gradients.copy()
-    if "clip_value" in clipping:
-        limited = np.clip(g, -0.01, 0.01)
-    else:
-        limited = g * min(1.0, 0.05 / (np.sqrt((g**2).sum()) + 1e-6))
-    assert not np.allclose(limited, g)
-    assert np.allclose(net.parameters, before - limited, rtol=1e-13, atol=1e-15)
-
-
 def test_learning_rate_0_changes_nothing() -> None:
     net = fa.Network.create([4, 5, 3], output="softmax")
     net.optimizer = fa.optim.SGD(lr=0.0)
@@ -214,76 +167,6 @@ def test_xor_is_learned(dtype: type) -> None:
         loss = net.step(x, [0, 1, 1, 0])
     assert loss < 0.01
     assert np.array_equal(net.predict(x).argmax(axis=1), [0, 1, 1, 0])
-
-
-def numpy_epochs(net: fa.Network, x: np.ndarray, y: np.ndarray, lr: float) -> list[float]:
-    """20 epochs of gradient descent in NumPy: a layer of tanh, a softmax, batches of 50 in order."""
-    (w1, b1, _), (w2, b2, _) = (
-        [np.array(a) if isinstance(a, np.ndarray) else a for a in layer] for layer in net
-    )
-    curve = []
-    for _ in range(20):
-        losses = []
-        for start in range(0, len(x), 50):
-            batch, labels = x[start : start + 50], y[start : start + 50]
-            n, h = len(batch), np.tanh(batch @ w1 + b1)
-            z = h @ w2 + b2
-            e = np.exp(z - z.max(axis=1, keepdims=True))
-            p = e / e.sum(axis=1, keepdims=True)
-            losses.append((-np.log(p[np.arange(n), labels]).mean(), n))
-            p[np.arange(n), labels] -= 1
-            delta = p / n
-            back = (delta @ w2.T) * (1 - h**2)
-            w2 -= lr * h.T @ delta
-            b2 -= lr * delta.sum(axis=0)
-            w1 -= lr * batch.T @ back
-            b1 -= lr * back.sum(axis=0)
-        curve.append(sum(loss * n for loss, n in losses) / len(x))
-    return curve
-
-
-@pytest.mark.once
-def test_digits_as_in_numpy() -> None:
-    datasets = pytest.importorskip("sklearn.datasets", reason="the digits come with scikit-learn")
-    x, y = datasets.load_digits(return_X_y=True)
-    x, y = x[:525] / 16, y[:525]  # the last batch is short
-    net = fa.Network.create([64, 24, 10], "tanh", output="softmax", dtype="float64")
-    want = numpy_epochs(net, x, y, 0.2)
-    net.optimizer = fa.optim.SGD(lr=0.2)
-    history = net.fit(x, y, epochs=20, batch_size=50, shuffle=False, progress=False)
-    assert np.allclose(history.loss, want, rtol=1e-6, atol=0)
-    assert want[-1] < 0.3
-    assert np.mean(net.predict(x).argmax(axis=1) == y) > 0.9
-
-
-@pytest.mark.once
-@pytest.mark.parametrize("solver", ["sgd", "adam"])
-def test_weights_of_scikit_learn(solver: str) -> None:
-    """From the same start, with its L2 penalty: that of a batch is alpha/(2 n) times the squared weights."""
-    sklearn = pytest.importorskip("sklearn.neural_network", reason="compares with scikit-learn")
-    x, y = RNG.normal(size=(70, 6)), RNG.integers(0, 3, 70)
-    own = {"solver": solver, "shuffle": False, "batch_size": 20, "alpha": 0.3, "learning_rate_init": 0.01}
-    peer = sklearn.MLPClassifier((8,), activation="tanh", momentum=0, warm_start=True, max_iter=1, **own)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with np.errstate(all="ignore"):
-            peer.fit(x, y)
-            start = [(w.copy(), b.copy()) for w, b in zip(peer.coefs_, peer.intercepts_, strict=True)]
-            peer.set_params(max_iter=6, tol=0, n_iter_no_change=100).fit(x, y)
-    net = fa.Network([(*start[0], "tanh"), (*start[1], None)], output="softmax")
-    net.optimizer = fa.optim.SGD(lr=0.01) if solver == "sgd" else fa.optim.Adam(lr=0.01, eps_hat=True)
-    is_weight = np.concatenate([np.ones(48), np.zeros(8), np.ones(24), np.zeros(3)])
-    for _ in range(6):
-        for first in range(0, 70, 20):
-            batch = x[first : first + 20]
-
-            def penalty(gradients: np.ndarray, n: int = len(batch)) -> None:
-                gradients += 0.3 / n * is_weight * net.parameters
-
-            net.step(batch, y[first : first + 20], reduce=penalty)
-    for layer, w, b in zip(net.layers, peer.coefs_, peer.intercepts_, strict=True):
-        assert np.allclose(layer.w, w, rtol=0, atol=1e-9)
-        assert np.allclose(layer.b, b, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("activation", ["gelu", "tanh", "relu", fa.get("prelu", weight=np.ones(5))], ids=str)
