@@ -57,6 +57,33 @@ def new_layers(
     return layers
 
 
+def of_copies(blame: str, copies: Any, dropout: Any, seed: Any) -> list[dict[str, Any]]:
+    """Dropout and seed of each copy."""
+    try:
+        count = operator.index(copies)
+    except TypeError:
+        raise TypeError(f"{blame}: copies is {copies!r}; expected None or an integer") from None
+    if count < 1:
+        raise ValueError(f"{blame}: copies is {copies!r}; expected an integer of at least 1")
+    if seed is None or np.ndim(seed) == 0:
+        seeds = [None if seed is None else seed + c for c in range(count)]
+    else:
+        seeds = [_checked_seed(blame, one) for one in seed]
+    rates = list(dropout) if np.ndim(dropout) > 0 else [dropout] * count
+    for name, given in (("seed", seeds), ("dropout", rates)):
+        if len(given) != count:
+            message = f"{blame}: {name} has length {len(given)}"
+            raise ValueError(f"{message}; expected a number, or {count}, one for each copy")
+    return [{"dropout": rate, "seed": one} for rate, one in zip(rates, seeds, strict=True)]
+
+
+def _checked_seed(blame: str, seed: Any) -> int:
+    try:
+        return operator.index(seed)
+    except TypeError:
+        raise TypeError(f"{blame}: a seed is {seed!r}; expected an integer") from None
+
+
 def checked_widths(blame: str, widths: Any) -> list[int]:
     """Numbers of columns."""
     try:

@@ -6,6 +6,8 @@ Must not depend on losses or optimisers.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -88,11 +90,22 @@ class LayerPasses(NetworkBase):
         _training.dropout(x, y, rate, self.seed % 2**64, number % 2**32, i + (high << 16))
         return y
 
-    def _running_statistics(self, copies: bool = False) -> list[Array]:
+    def _running_statistics(self) -> list[Array]:
         """Those of all batch norms."""
         norms = [layer.norm for layer in self._layers if layer.norm is not None]
-        found = [a for norm in norms for a in (norm.running_mean, norm.running_var) if a is not None]
-        return [a.copy() for a in found] if copies else found
+        return [a for norm in norms for a in (norm.running_mean, norm.running_var) if a is not None]
+
+    @contextmanager
+    def _unchanged_by_errors(self) -> Iterator[None]:
+        """An error leaves running statistics and the number of the pass as they were."""
+        before, passes = [a.copy() for a in self._running_statistics()], self.passes
+        try:
+            yield
+        except BaseException:
+            self.passes = passes
+            for array, old in zip(self._running_statistics(), before, strict=True):
+                array[...] = old
+            raise
 
     def _store_gradients(
         self, grad_y: Array, kept: tuple[Any, ...], targets: tuple[LayerArrays, ...]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from fastact.dense.network_layers import LayerArrays, listed, views_of
 from fastact.health.monitor import diagnose
 from fastact.health.report import Report
 from fastact.training import files
-from fastact.training.creation import checked_widths, new_layers
+from fastact.training.copies import NetworkCopies
+from fastact.training.creation import checked_widths, new_layers, of_copies
 from fastact.training.fitting import fit
 from fastact.training.layer_passes import LayerPasses
 from fastact.training.options import Options, options_of
@@ -175,7 +176,19 @@ class Network(LayerPasses, Steps):
         self.seed = np.random.SeedSequence().entropy if seed is None else seed
         self.epochs = self.passes = 0
 
+    @overload
     @classmethod
+    def create(
+        cls, widths: Sequence[int], activation: Any = ..., *, copies: None = ..., **options: Any
+    ) -> Network: ...
+
+    @overload
+    @classmethod
+    def create(
+        cls, widths: Sequence[int], activation: Any = ..., *, copies: int, **options: Any
+    ) -> NetworkCopies: ...
+
+    @classmethod  # type: ignore[misc]
     def create(
         cls,
         widths: Sequence[int],
@@ -187,9 +200,10 @@ class Network(LayerPasses, Steps):
         norm_after: bool = False,
         dropout: Any = 0.0,
         learn_activations: bool = True,
+        copies: int | None = None,
         dtype: Any = "float32",
-        seed: int | None = 0,
-    ) -> Network:
+        seed: Any = 0,
+    ) -> Network | NetworkCopies:
         """A network with new weights.
 
         Parameters
@@ -209,11 +223,18 @@ class Network(LayerPasses, Steps):
             Other biases are 0.
         norm, norm_after, dropout, learn_activations
             As for :class:`Network`.
+        copies : int, optional
+            Create that many networks, which are trained at once. `dropout` may then be an array with one
+            number for each copy, or one of shape (copies, number of hidden layers).
         dtype : dtype
             float32 or float64.
-        seed : int or None
+        seed : int, array_like or None
             Of the weights, of dropout, and of the order of samples in :meth:`fit`. None: other ones each
-            time.
+            time. Copies have the seeds `seed`, `seed` + 1, ..., or those of an array.
+
+        Returns
+        -------
+        Network, or NetworkCopies where `copies` is given
 
         Raises
         ------
@@ -225,14 +246,21 @@ class Network(LayerPasses, Steps):
         >>> import fastact as fa
         >>> fa.Network.create([64, 128, 10], activation="gelu", output="softmax").parameters.shape
         (9610,)
+        >>> fa.Network.create([64, 128, 10], output="softmax", copies=5).parameters.shape
+        (5, 9610)
         """
+        if copies is not None:
+            options = {"output": output, "init": init, "norm": norm, "norm_after": norm_after, "dtype": dtype}
+            options["learn_activations"] = learn_activations
+            each = of_copies("fastact.Network.create", copies, dropout, seed)
+            return NetworkCopies(cls.create(widths, activation, **options, **own) for own in each)
         blame = "fastact.Network.create"
         entropy = np.random.SeedSequence().entropy if seed is None else seed
         sizes, rng = checked_widths(blame, widths), np.random.default_rng(entropy)
-        options = options_of(blame, len(sizes) - 1, norm, norm_after, dropout, learn_activations)
-        layers = new_layers(blame, sizes, activation, init, dtype, rng, options)
+        checked = options_of(blame, len(sizes) - 1, norm, norm_after, dropout, learn_activations)
+        layers = new_layers(blame, sizes, activation, init, dtype, rng, checked)
         made = cls.__new__(cls)
-        made._build(layers, output_of(blame, output), options, entropy)
+        made._build(layers, output_of(blame, output), checked, entropy)
         return made
 
     # Training ----------------------------------------------------------------------------------------
@@ -374,23 +402,25 @@ class Network(LayerPasses, Steps):
         return loss, gradients
 
     def _differentiated_by_layer(self, blame: str, x: Any, target: Any, sample_weight: Any) -> Any:
-        """The loss, with gradients layer by layer. An error leaves running statistics and the number of the
-        pass as they were."""
+        """The loss, with gradients layer by layer."""
         batch = self._batch(blame.rpartition(".")[2], x)
         if is_container(batch):
             raise TypeError(f"{blame}: x is of type {type(x).__name__}; expected a plain array")
-        before, passes = self._running_statistics(copies=True), self.passes
-        try:
+        with self._unchanged_by_errors():
             y, saved = self._forward_by_layer(batch.reshape(-1, batch.shape[-1]))
             z = y.reshape(*batch.shape[:-1], y.shape[1])
             loss, delta = self._training_output.value_and_gradient(blame, z, target, sample_weight)
-        except BaseException:
-            self.passes = passes
-            for array, old in zip(self._running_statistics(), before, strict=True):
-                array[...] = old
-            raise
         self._store_gradients(delta.reshape(y.shape), saved._kept, self._targets)
         return loss
+
+    def _placed(self, parameters: Array, gradients: Array) -> Network:
+        """A copy without an optimiser, whose parameters and gradients have these places."""
+        made = type(self).__new__(type(self))
+        layers = [tuple(layer) for layer in self._layers]
+        made._build(layers, self._training_output, self._options, self.seed, parameters)
+        made.__setstate__({**self.__getstate__(), "optimizer": None})
+        made._place_gradients(gradients)
+        return made
 
 
 def _rebuilt(

@@ -185,8 +185,11 @@ class Steps:
         if reduce is not None and reduce(gradients.view()) is not None:
             message = f"{self._name}.{method}: reduce returned a value"
             raise TypeError(f"{message}; expected None: it changes its argument in place")
-        optimizer.update(self._parameters, gradients)
+        self._updated(optimizer, gradients)
         return loss
+
+    def _updated(self, optimizer: Any, gradients: Array) -> None:
+        optimizer.update(self._parameters, gradients)
 
     def _begin(self, method: str) -> None:
         if not self._lock.acquire(blocking=False):
