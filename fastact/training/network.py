@@ -189,7 +189,7 @@ class Network(LayerPasses, Steps):
     ) -> NetworkCopies: ...
 
     @classmethod  # type: ignore[misc]
-    def create(
+    def create(  # noqa: D102 - its docstring follows
         cls,
         widths: Sequence[int],
         activation: Any = "relu",
@@ -204,51 +204,6 @@ class Network(LayerPasses, Steps):
         dtype: Any = "float32",
         seed: Any = 0,
     ) -> Network | NetworkCopies:
-        """A network with new weights.
-
-        Parameters
-        ----------
-        widths : sequence of int
-            Columns of the input, of each hidden layer's result, and of the last layer's.
-        activation : str, Activation, object or sequence
-            Of all hidden layers. Or a sequence: one for each hidden layer, and maybe one for the last layer,
-            which otherwise has none.
-        output : str
-            As for :class:`Network`.
-        init : str or callable
-            ``"matched"``: normal, of standard deviation gain/sqrt(fan_in), where a layer that reads an
-            activation's output has the gain of that activation (``fastact.init.gain``); the first layer, and
-            one that reads a norm's output, have 1. Or the name of another distribution of ``fastact.init``,
-            or a function that is called as ``init(shape, rng=rng, dtype=dtype)`` and returns w, or (w, b).
-            Other biases are 0.
-        norm, norm_after, dropout, learn_activations
-            As for :class:`Network`.
-        copies : int, optional
-            Create that many networks, which are trained at once. `dropout` may then be an array with one
-            number for each copy, or one of shape (copies, number of hidden layers).
-        dtype : dtype
-            float32 or float64.
-        seed : int, array_like or None
-            Of the weights, of dropout, and of the order of samples in :meth:`fit`. None: other ones each
-            time. Copies have the seeds `seed`, `seed` + 1, ..., or those of an array.
-
-        Returns
-        -------
-        Network, or NetworkCopies where `copies` is given
-
-        Raises
-        ------
-        ValueError, TypeError
-            For an unknown activation, output or init, and one that has no gain.
-
-        Examples
-        --------
-        >>> import fastact as fa
-        >>> fa.Network.create([64, 128, 10], activation="gelu", output="softmax").parameters.shape
-        (9610,)
-        >>> fa.Network.create([64, 128, 10], output="softmax", copies=5).parameters.shape
-        (5, 9610)
-        """
         if copies is not None:
             options = {"output": output, "init": init, "norm": norm, "norm_after": norm_after, "dtype": dtype}
             options["learn_activations"] = learn_activations
@@ -421,6 +376,54 @@ class Network(LayerPasses, Steps):
         made.__setstate__({**self.__getstate__(), "optimizer": None})
         made._place_gradients(gradients)
         return made
+
+
+_CREATE = """A network with new weights.
+
+Parameters
+----------
+widths : sequence of int
+    Columns of the input, of each hidden layer's result, and of the last layer's.
+activation : str, Activation, object or sequence
+    Of all hidden layers. Or a sequence: one for each hidden layer, and maybe one for the last layer,
+    which otherwise has none.
+output : str
+    As for :class:`Network`.
+init : str or callable
+    ``"matched"``: normal, of standard deviation gain/sqrt(fan_in), where a layer that reads an
+    activation's output has the gain of that activation (``fastact.init.gain``); the first layer, and
+    one that reads a norm's output, have 1. Or the name of another distribution of ``fastact.init``,
+    or a function that is called as ``init(shape, rng=rng, dtype=dtype)`` and returns w, or (w, b).
+    Other biases are 0.
+norm, norm_after, dropout, learn_activations
+    As for :class:`Network`.
+copies : int, optional
+    Create that many networks, which are trained at once. `dropout` may then be an array with one
+    number for each copy, or one of shape (copies, number of hidden layers).
+dtype : dtype
+    float32 or float64.
+seed : int, array_like or None
+    Of the weights, of dropout, and of the order of samples in :meth:`fit`. None: other ones each
+    time. Copies have the seeds `seed`, `seed` + 1, ..., or those of an array.
+
+Returns
+-------
+Network, or NetworkCopies where `copies` is given
+
+Raises
+------
+ValueError, TypeError
+    For an unknown activation, output or init, and one that has no gain.
+
+Examples
+--------
+>>> import fastact as fa
+>>> fa.Network.create([64, 128, 10], activation="gelu", output="softmax").parameters.shape
+(9610,)
+>>> fa.Network.create([64, 128, 10], output="softmax", copies=5).parameters.shape
+(5, 9610)
+"""
+Network.create.__func__.__doc__ = _CREATE  # type: ignore[attr-defined]
 
 
 def _rebuilt(
