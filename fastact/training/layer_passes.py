@@ -113,8 +113,9 @@ class LayerPasses(NetworkBase):
         """The gradients of all parameters of a pass over a matrix, in their places."""
         for i, target in reversed(list(enumerate(targets))):
             out = (None, target.w, target.b)
-            results = self._backward_layer(i, grad_y, kept[i], i > 0, True, out)
-            grad_y, found = results[0], results[3]
+            has_more = bool(target.learned) or target.norm_weight is not None
+            results = self._backward_layer(i, grad_y, kept[i], i > 0, has_more, out)
+            grad_y, found = results[0], results[3] if has_more else {}
             own = {"norm_weight": target.norm_weight, "norm_bias": target.norm_bias, **target.learned}
             for name, place in own.items():
                 if place is not None:
