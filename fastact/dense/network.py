@@ -53,11 +53,19 @@ class NetworkBase:
         self._output = output
         found = [prepared(layer.activation) for layer in self._layers]
         self._prepared = tuple(f[1] for f in found if f is not None)
-        self._passes: _dense.Passes | None = None
-        if len(self._prepared) == len(found) and not by_layer:
-            weights = tuple(layer._w for layer in self._layers)
-            self._passes = _dense.Passes(self._prepared, weights, tuple(layer._b for layer in self._layers))
-        self._uniform = self._passes is not None and all(form.numbers for form in self._prepared)
+        self._passes = None if by_layer else self._passes_in_c()
+        self._uniform = self._passes is not None and self._has_numbers_only()
+
+    def _passes_in_c(self, rates: tuple[float, ...] | None = None) -> _dense.Passes | None:
+        """Passes in one C call, with rates of dropout; None where C does not have an activation."""
+        if len(self._prepared) != len(self._layers):
+            return None
+        weights = tuple(layer._w for layer in self._layers)
+        return _dense.Passes(self._prepared, weights, tuple(layer._b for layer in self._layers), rates)
+
+    def _has_numbers_only(self) -> bool:
+        """Whether no parameter of an activation is an array."""
+        return all(form.numbers for form in self._prepared)
 
     @property
     def parameters(self) -> Array:

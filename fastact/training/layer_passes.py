@@ -38,15 +38,16 @@ class LayerPasses(NetworkBase):
         How many passes of training there were.
     """
 
-    __slots__ = ("_counting", "_rates", "passes", "seed")
+    __slots__ = ("_counting", "_drops", "_rates", "passes", "seed")
 
     _rates: tuple[float, ...]  # of each layer, the probability with which an element of its result is dropped
+    _drops: bool  # whether any is above 0
     _counting: threading.Lock
     passes: int
     seed: Any
 
     def _number_of_pass(self) -> int:
-        if not any(self._rates):
+        if not self._drops:
             return 0
         with self._counting:
             self.passes += 1

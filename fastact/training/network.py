@@ -153,7 +153,7 @@ class Network(LayerPasses, Steps):
     ) -> None:
         """What the constructor does, once its arguments are checked; parameters may be given a place."""
         self._training_output, self._options = output, options
-        self._rates = options.dropout
+        self._rates, self._drops = options.dropout, any(options.dropout)
         has_more = any(options.norm) or any(options.dropout)
         super().__init__(
             layers,
@@ -165,8 +165,7 @@ class Network(LayerPasses, Steps):
             memory=memory,
         )
         self._trains_by_layer = has_more or any(layer._arrays.learned for layer in self._layers)
-        is_known = self._uniform and output.name in ("softmax", "softmax_cross_entropy")
-        self._in_one_call = self._passes if is_known and not self._trains_by_layer else None
+        self._in_one_call = self._step_in_c()
         self._scalar = self._parameters.dtype.type
         self._lock, self._counting = threading.Lock(), threading.Lock()
         self._optimizer: Any = None
@@ -327,6 +326,14 @@ class Network(LayerPasses, Steps):
 
     # How ---------------------------------------------------------------------------------------------
 
+    def _step_in_c(self) -> Any:
+        """What computes a loss and its gradients in one C call; None where C does not have all of it."""
+        is_known = self._training_output.name in ("softmax", "softmax_cross_entropy")
+        has_more = any(layer._arrays.learned or layer.norm for layer in self._layers)
+        if not is_known or has_more or not self._has_numbers_only() or self._rates[-1]:
+            return None
+        return self._passes_in_c(self._rates) if any(self._rates) else self._passes
+
     def _own_gradients(self) -> Array:
         if self._flat is None:
             self._place_gradients(np.zeros_like(self._parameters))
@@ -345,8 +352,10 @@ class Network(LayerPasses, Steps):
         """The loss, and the network's gradients after they have been computed."""
         gradients = self._own_gradients()
         if self._in_one_call is not None and sample_weight is None:
-            found = self._in_one_call.cross_entropy(x, target, None, self._outs_in_c)
+            place = (self.seed % 2**64, self.passes) if self._drops else ()
+            found = self._in_one_call.cross_entropy(x, target, None, self._outs_in_c, *place)
             if found is not None:
+                self.passes += self._drops
                 return self._scalar(found), gradients
         blame = f"fastact.Network.{method}"
         if self._trains_by_layer:

@@ -182,6 +182,28 @@ def test_dropout_is_of_training_only(dtype: type) -> None:
         assert np.allclose(dx, fa.gelu.backward(grad_h, z) @ net.layers[0].w.T, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("activation", ["gelu", "tanh", "relu", "sigmoid", "leaky_relu"])
+def test_dropout_in_one_call_and_layer_by_layer(activation: str, dtype: type) -> None:
+    """Labels of another integer type make it calls one by one."""
+    options: Any = {"output": "softmax", "dropout": [0.3, 0.6], "dtype": dtype}
+    net, other = (Network.create([4, 20, 30, 3], activation, **options) for _ in range(2))
+    assert net._in_one_call is not None
+    for each in (net, other):
+        each.optimizer = fa.optim.SGD(lr=0.5)
+    for number in range(4):
+        net.step(X[: 9 - number].astype(dtype), LABELS[: 9 - number])
+        other.step(X[: 9 - number].astype(dtype), LABELS[: 9 - number].astype(np.int32))
+        assert np.array_equal(net.gradients, other.gradients)
+        assert net.passes == other.passes == number + 1
+    with pytest.raises(IndexError, match="expected a label from 0 to 2"):
+        net.step(X.astype(dtype), LABELS + 1)
+    assert net.passes == 4
+    net.passes = other.passes = 2**32 + 7
+    for each, labels in ((net, LABELS), (other, LABELS.astype(np.int32))):
+        each.step(X.astype(dtype), labels)
+    assert np.array_equal(net.gradients, other.gradients)
+
+
 def test_gradients_by_name_and_for_a_gradient_of_the_result() -> None:
     net = Network.create([4, UNITS, 3], "prelu", norm="layer", dtype="float64")
     y, saved = net.forward(X)
