@@ -14,7 +14,7 @@ static fa__dropout_kernel *const kernels[FA__ISAS][2] = {FA__EACH_ISA(KERNELS)};
 
 /* the fewest elements that are worth a thread: some 20 microseconds */
 #define GRAIN 32768
-#define QUANTUM 64 /* elements whose words are computed together */
+#define QUANTUM 128 /* elements whose words are computed together */
 
 typedef struct {
     fa__dropout all;

@@ -7,9 +7,10 @@
 #include <emmintrin.h>
 #endif
 
-/* One number of 32 bits in each lane of 64: products of two have room. Upper halves may hold anything. */
+/* One number of 32 bits in each lane of 64: products of two have room. Upper halves may hold anything. Rounds wait for each
+ * other, so that words of several vectors are computed side by side. */
 typedef uint64_t wide_words __attribute__((vector_size(VECTOR_BYTES)));
-enum { ROUNDS = 10, WORDS = 64, BLOCKS = WORDS / 4, IN_VECTOR = VECTOR_BYTES / 8 };
+enum { ROUNDS = 10, WORDS = 128, BLOCKS = WORDS / 4, IN_VECTOR = VECTOR_BYTES / 8 };
 #define LOWER 0xffffffffu
 
 INLINE wide_words product(wide_words x, uint64_t factor) {
