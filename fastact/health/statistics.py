@@ -289,7 +289,7 @@ def _counted(arrays: dict[str, Array], activation: Any, axis: int) -> Statistics
     else:
         value, slope = _evaluated(activation, z.astype(dtype, copy=False))
         arrays = {"y": value, **arrays, "derivative": slope}
-    limits = saturation_of(activation, units)
+    limits = saturation_of(activation, units, axis == z.ndim - 1)
     counters = Counters(units)
     low, high = (np.ascontiguousarray(np.broadcast_to(limit, units)) for limit in limits[:2])
     names = ("z", "y", "derivative", "grad_y")

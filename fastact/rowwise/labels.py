@@ -118,7 +118,7 @@ class _Problem:
         if not isinstance(value, (int, float, np.integer, np.floating)) or not 0 <= value <= 1:
             message = f"{self.options.function}: label_smoothing is {value!r}"
             raise ValueError(f"{message}; expected a number from 0 to 1")
-        return float(value)
+        return float(value) if self.n else 0.0  # there is nothing to divide among no classes
 
     def _set_labels(self, labels: Array) -> None:
         function = self.options.function
@@ -135,8 +135,9 @@ class _Problem:
             message = f"{function}: target{list(first)} is {labels[first]}"
             raise IndexError(f"{message}; expected a label from 0 to {self.n - 1}")
         self.labels = np.where(counted, labels, 0).astype(np.int64)
-        row_weights = np.ones(labels.shape) if self.class_weights is None else self.class_weights[self.labels]
-        row_weights = np.where(counted, row_weights, 0.0)
+        row_weights = np.where(counted, 1.0, 0.0)
+        if self.class_weights is not None:
+            row_weights[counted] = self.class_weights[labels[counted]]
         self.is_mean_of_nothing = self.options.reduction == "mean" and not row_weights.any()
         divisor = row_weights.sum() if self.options.reduction == "mean" else 1.0
         if self.smoothing:
