@@ -1,4 +1,4 @@
-"""Training of networks: losses and gradients of any layers, targets and weights, and what a step does to them."""
+"""Training of networks: losses and gradients of any layers, targets and weights, and what a step changes."""
 
 from __future__ import annotations
 
