@@ -119,7 +119,7 @@ class Network(NetworkBase, Steps):
         self._optimizer: Any = None
         self._flat: Array | None = None
         self._targets: tuple[Any, ...] = ()
-        self.seed = np.random.SeedSequence().entropy if seed is None else seed
+        self.seed = _checked_seed("fastact.Network", seed)
         self.epochs = 0
 
     @classmethod
@@ -166,10 +166,10 @@ class Network(NetworkBase, Steps):
         (9610,)
         """
         blame = "fastact.Network.create"
-        entropy = np.random.SeedSequence().entropy if seed is None else seed
+        entropy = _checked_seed(blame, seed)
         layers = new_layers(blame, widths, activation, init, dtype, np.random.default_rng(entropy))
         output_of(blame, output)
-        return cls(layers, output=output, seed=entropy)  # type: ignore[arg-type]
+        return cls(layers, output=output, seed=entropy)
 
     # Training ----------------------------------------------------------------------------------------
 
@@ -291,6 +291,14 @@ class Network(NetworkBase, Steps):
         loss, delta = self._training_output.value_and_gradient(blame, z, target, sample_weight)
         self._backward_last(delta, saved, False, (None, *self._targets))
         return loss, gradients
+
+
+def _checked_seed(blame: str, seed: Any) -> Any:
+    """A seed as NumPy takes it; another one each time for None."""
+    try:
+        return np.random.SeedSequence(seed).entropy
+    except (TypeError, ValueError):
+        raise ValueError(f"{blame}: seed is {seed!r}; expected an integer of at least 0, or None") from None
 
 
 def _rebuilt(kind: type[Network], layers: Any, output: str) -> Network:

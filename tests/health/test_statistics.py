@@ -296,6 +296,8 @@ def test_parameters_that_vary_along_the_batch() -> None:
         ((np.float64(1), "relu"), {}, ValueError, "no axes"),
         ((np.ones((2, 3)), "relu"), {"y": np.ones(3)}, ValueError, r"y has shape \(3,\); expected \(2, 3\)"),
         ((np.ones((2, 3)), "relu"), {"axis": 2}, ValueError, "axis is 2"),
+        ((np.ones((2, 3)), "relu"), {"axis": 1.5}, TypeError, "axis is 1.5"),
+        ((np.ones((2, 3)), ["relu"]), {}, TypeError, "activation is of type list"),
         ((np.ones(3) * 1j, "relu"), {}, TypeError, "complex"),
         ((np.ma.ones(3), "relu"), {}, TypeError, "MaskedArray"),
     ],
