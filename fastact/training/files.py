@@ -10,6 +10,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,11 @@ def write(blame: str, path: Any, network: Any) -> None:
             arrays: dict[str, Any] = {_DESCRIPTION: description, _PARAMETERS: network.parameters}
             np.savez(file, **arrays, **packed.arrays)  # type: ignore[arg-type]
         beside.replace(target)
+    except OSError as error:  # of the temporary file, whose name the caller does not know
+        raise OSError(error.errno, f"{blame}: {error.strerror}", str(path)) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def _arrays_in(blame: str, path: Any) -> dict[str, Array]:

@@ -133,7 +133,7 @@ def test_copies_that_cannot_be_created() -> None:
         ({"copies": 0}, ValueError, "copies is 0; expected an integer of at least 1"),
         ({"copies": 2.0}, TypeError, "copies is 2.0"),
         ({"copies": 2, "seed": [1, 2, 3]}, ValueError, "seed has length 3; expected a number, or 2"),
-        ({"copies": 2, "seed": [1, 0.5]}, TypeError, "a seed is 0.5"),
+        ({"copies": 2, "seed": [1, 0.5]}, TypeError, "seed is 0.5"),
         ({"copies": 2, "dropout": [0.1] * 3}, ValueError, "dropout has length 3; expected a number, or 2"),
         ({"copies": 2, "dropout": [0.1, 2.0]}, ValueError, "dropout is 2.0; expected a probability"),
     ):
