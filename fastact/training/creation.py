@@ -50,7 +50,7 @@ def new_layers(
         keywords: dict[str, Any] = {"rng": rng, "dtype": wanted}
         is_normal = number > 0 and options.norm_after and options.norm[number - 1] is not None
         if init == "matched" and number > 0 and not is_normal:
-            keywords["gain"] = _one_gain(activations[number - 1])
+            keywords["gain"] = one_gain(activations[number - 1])
         drawn = draw(shape, **keywords)
         w, b = drawn if isinstance(drawn, tuple) else (drawn, np.zeros(shape[1], wanted))
         layers.append((w, b, own))
@@ -125,6 +125,6 @@ def _draw_of(blame: str, init: Any) -> Callable[..., Any]:
     return _DRAWS[init] if isinstance(init, str) else init
 
 
-def _one_gain(activation: Any) -> float:
+def one_gain(activation: Any) -> float:
     """The gain of all units together: their second moments' mean is what the weights read."""
     return float(np.mean(np.power(gain(activation), -2.0)) ** -0.5)

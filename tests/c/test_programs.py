@@ -24,6 +24,7 @@ CHECKS = {
     "test_training": 1000,
     "test_network_step": 100,
     "test_health": 500,
+    "test_quantized": 4000,
 }  # at least
 
 
