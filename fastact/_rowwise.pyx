@@ -19,10 +19,13 @@ include "_plain.pxi"
 cdef extern from "api/rowwise.h" nogil:
     ctypedef enum direction_t "fa__row_direction":
         FA__ROWWISE_FORWARD, FA__ROWWISE_BACKWARD, FA__ROWWISE_BACKWARD_FROM_OUTPUT
+    ctypedef enum row_result "fa__row_result":
+        FA__EACH, FA__ONE, FA__TWICE, FA__PIECES
     ctypedef struct fa__rowwise_entry:
         int id
         const char *name
-        bint has_one_result, has_temperature
+        row_result result
+        bint has_temperature
         const char *formula
         const char *gradient
         double least[2]
@@ -37,6 +40,7 @@ cdef extern from "api/rowwise.h" nogil:
         const void *in_ "in"
         void *out
         double temperature
+        size_t pieces
     ctypedef struct fa__cross_entropy_call:
         dtype_t dtype
         size_t rows, n
@@ -97,7 +101,8 @@ def entries():
     for i in range(library.n_entries):
         entry = &library.entries[i]
         found.append({
-            "number": i, "id": entry.id, "name": entry.name.decode(), "has_one_result": entry.has_one_result,
+            "number": i, "id": entry.id, "name": entry.name.decode(), "has_one_result": entry.result == FA__ONE,
+            "keeps_length": entry.result == FA__EACH or entry.result == FA__ONE, "has_pieces": entry.result == FA__PIECES,
             "has_temperature": entry.has_temperature, "formula": entry.formula.decode(),
             "gradient": entry.gradient.decode(), "least": (entry.least[0], entry.least[1]),
             "max_ulp": (entry.bounds[0], entry.bounds[1]),
@@ -107,11 +112,12 @@ def entries():
 
 
 def run(int number, direction_t direction, cnp.ndarray grad_y, cnp.ndarray x not None, cnp.ndarray out not None,
-        size_t rows, size_t n, double temperature):
-    """One call on contiguous arrays of one float dtype, whose sizes have been checked."""
+        size_t rows, size_t n, double temperature, size_t pieces=1):
+    """One call on contiguous arrays of one float dtype, whose sizes have been checked. n counts the elements of x."""
     cdef fa__rows_call call
     call.entry, call.direction, call.dtype = number, direction, dtype_of(x)
     call.rows, call.n, call.temperature = rows, n, temperature
+    call.pieces = pieces
     call.grad_y, call.in_, call.out = data_of(grad_y), data_of(x), data_of(out)
     if rows * n < RELEASE_GIL_ABOVE:
         library.run_rows(&call)

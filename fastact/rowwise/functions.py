@@ -24,6 +24,8 @@ from fastact.rowwise.rows import (
     result_dtype,
 )
 
+LEFT_OUT = "where="  # how elements are left out
+
 
 class RowFunction(Entry):
     """A function of the elements along one or more axes, such as ``fastact.softmax``."""
@@ -38,7 +40,7 @@ class RowFunction(Entry):
         if found is not None:
             return found
         call = _Call(self._entry, "", keywords)
-        return call.forward(as_plain(call.function, "x", x))
+        return call.forward(as_plain(call.function, "x", x, LEFT_OUT))
 
     def _run_plain(
         self, direction: int, grad_y: Any, x: Any, keywords: dict[str, Any]
@@ -122,8 +124,8 @@ class _Call:
         return y[()] if y.ndim == 0 and self.out is None else y
 
     def backward(self, direction: int, grad_y: Any, name: str, value: Any) -> NDArray[Any]:
-        value = as_plain(self.function, name, value)
-        grad_y = as_plain(self.function, "grad_y", grad_y)
+        value = as_plain(self.function, name, value, LEFT_OUT)
+        grad_y = as_plain(self.function, "grad_y", grad_y, LEFT_OUT)
         axes = self._axes(value)
         expected = self._result_shape(value.shape, axes)
         if grad_y.shape != expected:
@@ -172,7 +174,7 @@ class _Call:
         """x with `nothing` where the mask is False, and the mask, of the shape of x; or x and None."""
         if self.where is True:
             return x, None
-        mask = as_plain(self.function, "where", self.where)
+        mask = as_plain(self.function, "where", self.where, LEFT_OUT)
         if mask.dtype != np.bool_:
             raise TypeError(f"{self.function}: where has dtype {mask.dtype}; expected bool")
         try:
@@ -183,4 +185,4 @@ class _Call:
         return np.where(mask, x, nothing).astype(dtype), mask
 
 
-FUNCTIONS = {entry["name"]: RowFunction(entry) for entry in _rowwise.entries()}
+FUNCTIONS = {entry["name"]: RowFunction(entry) for entry in _rowwise.entries() if entry["keeps_length"]}

@@ -21,12 +21,13 @@ Shape = tuple[int, ...]
 # Arguments ----------------------------------------------------------------------------------------
 
 
-def as_plain(function: str, name: str, value: Any, left_out: str = "where=") -> Array:
+def as_plain(function: str, name: str, value: Any, left_out: str | None = None) -> Array:
     """An array of real numbers. Other kinds of arrays are refused: they would lose what else they hold.
-    `left_out` says how elements are left out, as those of a masked array are."""
+    `left_out` says how elements are left out, as those of a masked array are; None where they cannot be."""
     if is_container(value):
         message = f"{function}: {name} is of type {type(value).__name__}; expected a plain array"
-        raise TypeError(f"{message}: numpy.asarray({name}), with {left_out} for what does not count")
+        advice = f", with {left_out} for what does not count" if left_out else ""
+        raise TypeError(f"{message}: numpy.asarray({name}){advice}")
     return as_real(function, name, value)
 
 
