@@ -31,6 +31,20 @@ def as_plain(function: str, name: str, value: Any, left_out: str | None = None) 
     return as_real(function, name, value)
 
 
+def mask_of(function: str, where: Any, shape: Shape) -> Array | None:
+    """Which elements count, as an array of this shape; None for all."""
+    if where is True:
+        return None
+    mask = as_plain(function, "where", where)
+    if mask.dtype != np.bool_:
+        raise TypeError(f"{function}: where has dtype {mask.dtype}; expected bool")
+    try:
+        return np.broadcast_to(mask, shape)
+    except ValueError:
+        message = f"{function}: where has shape {mask.shape}"
+        raise ValueError(f"{message}; expected one that broadcasts to {shape}") from None
+
+
 def axes_of(function: str, axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes of a row, as numbers from 0, in ascending order."""
     if axis is None:
