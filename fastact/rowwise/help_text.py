@@ -73,8 +73,9 @@ Parameters
 {parameter}weight : array_like, optional
     A factor for each loss, of a shape that broadcasts to that of `{x}`. Where it is 0 the element does not
     count, and may hold anything.
-reduction : {{"mean", "sum", "none"}}
-    What is returned of all losses. "mean" divides by {divisor}, as PyTorch does.
+reduction : {{"mean", "batchmean", "sum", "none"}}
+    What is returned of all losses. "mean" divides by {divisor}, as PyTorch does;
+    "batchmean" by the length of the first axis.
 
 Returns
 -------

@@ -88,9 +88,11 @@ def check_temperature(function: str, temperature: Any, dtype: np.dtype[Any]) -> 
         raise ValueError(f"{blame}; expected a positive finite {dtype}")
 
 
-def check_reduction(function: str, reduction: Any) -> None:
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def check_reduction(function: str, reduction: Any, known: Sequence[str] = REDUCTIONS) -> None:
     """Raise unless this says what is returned of many losses."""
-    known = ("mean", "sum", "none")
     if not isinstance(reduction, str) or reduction not in known:
         listed = ", ".join(map(repr, known))
         raise ValueError(f"{function}: reduction is {reduction!r}; expected one of {listed}")

@@ -1,5 +1,5 @@
-"""ONNX's own test cases of softmax, its relatives and their losses, which tools/onnx_rows.py took from its package,
-with ONNX's tolerances. Gradients have no cases there."""
+"""ONNX's own test cases of softmax, its relatives and their losses, with ONNX's tolerances, which
+tools/onnx_rows.py took from its package. Gradients have no cases there."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Results of Thinc for softmax, maxout and losses, which tools/thinc_rows.py wrote, many for inputs of Thinc's own
-tests. They are of float32."""
+"""Results of Thinc for softmax, maxout and losses, which tools/thinc_rows.py wrote, many for inputs of
+Thinc's own tests. They are of float32."""
 
 from __future__ import annotations
 
