@@ -132,7 +132,7 @@ def run(int number, direction_t direction, cnp.ndarray grad_y, cnp.ndarray x not
 def run_plain(int number, direction_t direction, grad_y, x, out):
     """The result over the last axis, with one result for each element and a temperature of 1. None, and nothing is
     done, unless all are plain arrays that fit."""
-    if not is_plain(x) or (grad_y is not None and not is_like(grad_y, <cnp.ndarray>x)):
+    if not is_plain(x) or (direction != FA__ROWWISE_FORWARD and not is_like(grad_y, <cnp.ndarray>x)):
         return None
     cdef cnp.ndarray array = x
     cdef int ndim = cnp.PyArray_NDIM(array)
@@ -164,7 +164,7 @@ def run_plain_one(int number, direction_t direction, grad_y, x, out):
     if not is_plain(x) or cnp.PyArray_NDIM(<cnp.ndarray>x) < 2:
         return None
     cdef cnp.ndarray array = x
-    cdef bint backward = grad_y is not None
+    cdef bint backward = direction != FA__ROWWISE_FORWARD
     cdef int ndim = cnp.PyArray_NDIM(array) - (0 if backward else 1)
     if backward and not has_one_each(grad_y, array):
         return None
