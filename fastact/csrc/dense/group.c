@@ -69,33 +69,20 @@ static fa__layer_job as_one_layer(const fa__layer_job *j, const fa_dense *all, s
 
 /* Forward ------------------------------------------------------------------------------------------ */
 
-static void products(const fa__layer_job *j, const fa_dense *all, size_t count) {
-    const fa_dense *l = &j->layer;
-    const ptrdiff_t x = input_step(&l->x, all), w = input_step(&l->w, all), b = input_step(&l->b, all);
-    const ptrdiff_t z = result_step(l->saving == FA_SAVE_INPUT ? &l->saved : &l->y, all);
-    fa__gemm p = j->product;
-    for (size_t i = 0; i < count; i++) {
-        fa__pack(&j->plan, &p);
-        fa__multiply(&j->plan, &p);
-        p.a = fa__at(p.a, x, j->size);
-        p.b = fa__at(p.b, w, j->size);
-        p.c = fa__at(p.c, z, j->size);
-        if (p.bias) p.bias = fa__at(p.bias, b, j->size);
-    }
-}
-
 static void forward(const fa__layer_job *j, const fa_dense *all, size_t count, char *workspace) {
     fa__layer_job own = *j;
     own.plan.packed = workspace;
     own.plan.group = 0;
-    own.product.a = j->layer.x.data;
-    own.product.b = j->layer.w.data;
-    own.product.bias = j->layer.b.data;
-    own.product.c = j->layer.saving == FA_SAVE_INPUT ? j->layer.saved.data : j->layer.y.data;
-    products(&own, all, count);
     const fa__layer_job one = as_one_layer(j, all, count);
     const fa_dense *l = &one.layer;
     const fa_result *from = l->saving == FA_SAVE_INPUT ? &l->saved : &l->y;
+    const fa__gemm_steps steps = {input_step(&l->x, all), input_step(&l->w, all), input_step(&l->b, all),
+                                  result_step(from, all)};
+    own.product.a = l->x.data;
+    own.product.b = l->w.data;
+    own.product.bias = l->b.data;
+    own.product.c = from->data;
+    fa__multiply_each(&own.plan, &own.product, &steps, count);
     fa__operand arrays[] = {{from->data, from->row, 1}, {l->y.data, l->y.row, 1}};
     if (l->saving == FA_SAVE_BIT_MASK) fa__save_bit_mask(&one, arrays, 0, l->rows);
     fa__apply_activation(&one, FA__FORWARD, arrays, l->rows, l->n_out);
