@@ -11,7 +11,7 @@ from dense_cases import Layer, forward_and_backward, layer
 
 import fastact as fa
 
-# copies, rows, inputs, outputs: around the sizes of vectors, blocks, groups and what is computed layer by layer
+# copies, rows, inputs, outputs: around the sizes of vectors, blocks and groups
 SHAPES = [
     (1, 1, 16, 16),
     (2, 1, 1, 1),
@@ -73,7 +73,7 @@ def test_two_leading_axes(dtype: type) -> None:
 
 @pytest.mark.parametrize("rows", [1, 3])
 def test_layers_that_lie_apart(rows: int, dtype: type) -> None:
-    """Weights that are views of one array with a row for each network, results likewise, rows read backwards."""
+    """Weights and results that are views of arrays with a row for each network; a batch read backwards."""
     case = layer(rows, 6, 5, dtype, stack=(40,))
     flat = np.concatenate([case.w.reshape(40, -1), case.b.reshape(40, -1)], axis=1)
     moved = Layer(
@@ -129,18 +129,22 @@ def test_results_that_overlap_inputs(dtype: type) -> None:
         assert got.tobytes() == wanted.tobytes()
 
 
-@pytest.mark.parametrize("memory", ["w", "x", "b", "saved", "grad_y"])
-def test_wrong_shapes_are_refused(memory: str) -> None:
+@pytest.mark.parametrize("which", ["x", "w", "b"])
+def test_forward_refuses_wrong_shapes(which: str) -> None:
+    case = layer(2, 6, 5, np.float32, stack=(4,))
+    setattr(case, which, getattr(case, which)[:3])
+    with pytest.raises(ValueError, match="shape"):
+        fa.dense(*case.arrays, activation="tanh")
+
+
+@pytest.mark.parametrize("fewer", [["grad_y"], ["grad_y", "x", "w"]], ids=str)
+def test_backward_refuses_wrong_shapes(fewer: list[str]) -> None:
     case = layer(2, 6, 5, np.float32, stack=(4,))
     _, saved = fa.dense_forward(*case.arrays, activation="tanh")
+    for which in fewer:
+        setattr(case, which, getattr(case, which)[:3])
     with pytest.raises(ValueError, match="shape"):
-        if memory in ("w", "x", "b"):
-            setattr(case, memory, getattr(case, memory)[:3])
-            fa.dense(*case.arrays, activation="tanh")
-        elif memory == "grad_y":
-            fa.dense_backward(case.grad_y[:3], case.x, case.w, saved)
-        else:
-            fa.dense_backward(case.grad_y[:3], case.x[:3], case.w[:3], saved)
+        fa.dense_backward(case.grad_y, case.x, case.w, saved)
 
 
 def test_saved_memory_is_used_again(dtype: type) -> None:
