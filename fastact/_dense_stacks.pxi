@@ -105,21 +105,42 @@ cdef forward_stack(x, w, b, activation, bint keep, save, out):
                         None if b is None else <tuple>b.shape, False)
 
 
+cdef bint is_beside(cnp.ndarray a, cnp.ndarray b) noexcept:
+    """Whether the matrices of two stacks, whose rows are contiguous, alternate in memory, as those of two weights of
+    networks do whose parameters are the rows of one array."""
+    cdef ptrdiff_t step = cnp.PyArray_STRIDE(a, 0), bytes_a, bytes_b, distance
+    if cnp.PyArray_NDIM(b) != 3 or cnp.PyArray_STRIDE(b, 0) != step or step <= 0:
+        return False
+    bytes_a = cnp.PyArray_DIM(a, 1) * cnp.PyArray_DIM(a, 2) * cnp.PyArray_ITEMSIZE(a)
+    bytes_b = cnp.PyArray_DIM(b, 1) * cnp.PyArray_DIM(b, 2) * cnp.PyArray_ITEMSIZE(b)
+    distance = (<ptrdiff_t>cnp.PyArray_DATA(b) - <ptrdiff_t>cnp.PyArray_DATA(a)) % step
+    if distance < 0:
+        distance += step
+    return distance >= bytes_a and distance + bytes_b <= step and has_contiguous_matrices(b)
+
+
+cdef inline bint has_contiguous_matrices(cnp.ndarray array) noexcept:
+    return has_adjacent_columns(array) and (
+        cnp.PyArray_DIM(array, 1) < 2
+        or cnp.PyArray_STRIDE(array, 1) == cnp.PyArray_DIM(array, 2) * cnp.PyArray_ITEMSIZE(array))
+
+
 cdef cnp.ndarray gradient_of(given, cnp.npy_intp *shape, int number, Operands *others):
     """A new stack of matrices, or the one that is given where C can write to it and it overlaps no other; else
     None."""
-    if given is None or not is_plain(given, 3, number):
+    cdef int i
+    if given is None or (cnp.PyArray_CheckExact(given) and cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray>given)):
         return result_of(given, 3, shape, number, others)
+    if not is_matrix_of_each(given, shape[0], shape[1], shape[2], number):
+        return None
     cdef cnp.ndarray array = given
-    cdef cnp.npy_intp size = cnp.PyArray_ITEMSIZE(array), row = shape[2] * size, matrix = shape[1] * row
-    if cnp.PyArray_IS_C_CONTIGUOUS(array):
-        return result_of(given, 3, shape, number, others)
-    if not (is_matrix_of_each(array, shape[0], shape[1], shape[2], number) and cnp.PyArray_ISWRITEABLE(array)):
+    if not (cnp.PyArray_ISWRITEABLE(array) and has_contiguous_matrices(array)):
         return None
-    if not has_adjacent_columns(array) or (shape[1] > 1 and cnp.PyArray_STRIDE(array, 1) != row):
+    if cnp.PyArray_STRIDE(array, 0) < shape[1] * shape[2] * cnp.PyArray_ITEMSIZE(array):
         return None
-    if (shape[0] > 1 and cnp.PyArray_STRIDE(array, 0) < matrix) or not is_apart(array, others):
-        return None
+    for i in range(others.count):
+        if may_overlap(array, <cnp.ndarray>others.of[i]) and not is_beside(array, <cnp.ndarray>others.of[i]):
+            return None
     note(others, array)
     return array
 

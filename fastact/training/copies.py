@@ -1,7 +1,6 @@
 """``NetworkCopies``: networks of one shape that are trained at once.
 
-Layers are computed as stacks, each in one C call; losses one network after the other. Must not depend on how
-one network is computed.
+Layers are computed as stacks, each in one C call. Must not depend on how one network is computed.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import numpy as np
 from fastact.arrays import Array, as_real, converted, is_container
 from fastact.dense.functions import dense, dense_backward, dense_forward
 from fastact.dense.network_layers import NetworkLayer, assign
+from fastact.rowwise.copies import losses_of_copies
 from fastact.training.steps import Steps
 
 _NAME = "fastact.NetworkCopies"
@@ -175,6 +175,10 @@ class NetworkCopies(Steps):
     def _losses(self, method: str, z: Array, target: Any, sample_weight: Any) -> Array:
         """One for each network; their gradients take the place of z."""
         blame = f"{_NAME}.{method}"
+        if sample_weight is None:
+            found = losses_of_copies(self._training_output.loss, z, target)
+            if found is not None:
+                return found
         per_row = self._training_output.of_classes and np.asarray(target).dtype.kind in "iu"
         targets = self._each(blame, "target", target, 1 if per_row else 2)
         weights = (
