@@ -27,6 +27,22 @@ DIRECTIONS = tuple(ARGUMENTS)
 SIZES = (10, 1_000, 100_000, 1_000_000)
 ALL_SIZES = (10, 100, 1_000, 10_000, 100_000, 1_000_000, 20_000_000)  # with peers
 INPUTS = ("normal", "uniform", "bits")
+USUAL = (  # the activations that most networks use, as README lists them
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "silu",
+    "gelu",
+    "gelu_tanh",
+    "mish",
+    "hard_swish",
+    "softsign",
+    "log_sigmoid",
+)
 
 _SCALE = 2.0  # standard deviation of the inputs: both the bend and the flat parts of an activation
 _TAIL = 30.0  # uniform inputs lie between this and its negative

@@ -38,7 +38,10 @@ def test_origin_names_machine_command_and_versions():
 
 # Activations ---------------------------------------------------------------------------------------
 
-LARGE = cell(n=20_000_000, **{"fastact": 2e7, "PyTorch": 1e7, "memory alone": 1.5e7})
+LARGE = cell(
+    n=20_000_000,
+    **{"fastact": 2e7, "PyTorch": 1e7, "memory, streaming": 1.5e7, "memory, ordinary stores": 2e7},
+)
 CELLS = [
     cell(n=10, fastact=110.0, NumPy=220.0, PyTorch=330.0),
     cell(n=1000, fastact=1100.0, NumPy=5500.0, PyTorch=1045.0),
@@ -89,10 +92,18 @@ def test_means_leave_tails_out(text):
 
 
 def test_the_share_of_memory_and_tails_are_shown(text):
-    assert "| forward | float32 | 1 | 10.7 | 0.75 | 0.75 |" in text  # 160 MB in 15 ms
+    # 160 MB in 20 and in 15 ms
+    assert "| direction | dtype | threads | ordinary stores, GB/s | streaming, GB/s |" in text
+    assert "| forward | float32 | 1 | 8.0 | 10.7 | 0.75 | 0.75 | - |" in text
     tails = text[text.index("### Inputs in the tails") :]
     assert "| activation | direction | float32 normal | float32 bits |" in tails
     assert "| relu | forward | 1, 2.00 PyTorch | 4, **0.25** PyTorch |" in tails
+
+
+def test_light_cells_are_those_whose_work_takes_less_than_half_the_time_of_memory():
+    light, heavy = cell(n=100_000, fastact=3.7e4), cell(n=100_000, fastact=3.8e4)  # memory: 7.5e4
+    for in_cache, share in ((light, "0.75"), (heavy, "-")):
+        assert f"| 0.75 | 0.75 | {share} |" in plain(sections.elementwise_tables([in_cache, LARGE]))
 
 
 def test_the_overhead_of_a_call_is_extrapolated(text):

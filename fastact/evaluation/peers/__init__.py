@@ -10,7 +10,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable
 
-from fastact.evaluation.peers.base import Peer
+from fastact.evaluation.extras import install_hint
+from fastact.evaluation.peers.base import Peer, Unavailable
 
 MODULES = {
     "NumPy": "numpy",
@@ -21,17 +22,21 @@ MODULES = {
     "numba": "numba",
     "numexpr": "numexpr",
     "SciPy": "scipy",
+    "C, libmvec": "c",
+    "C, SVML": "svml",
 }
 ALWAYS = ("NumPy", "Python")  # need nothing beside fastact's own requirements
 
 
 def installed(names: Iterable[str] = MODULES) -> tuple[list[Peer], dict[str, str]]:
-    """The peers that are installed, and the missing package of each of the others."""
+    """The peers that are installed, and what each of the others needs."""
     found: list[Peer] = []
     absent: dict[str, str] = {}
     for name in names:
         try:
             found.append(importlib.import_module(f"{__name__}.{MODULES[name]}").Peer())
         except ModuleNotFoundError as error:
-            absent[name] = str(error.name)
+            absent[name] = install_hint(error.name)
+        except Unavailable as error:
+            absent[name] = str(error)
     return found, absent

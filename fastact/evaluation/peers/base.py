@@ -21,6 +21,10 @@ Call = Callable[[], Any]  # does the work of a case
 Function = Callable[[Array, Array], object]  # of x and of the array to write to
 
 
+class Unavailable(Exception):
+    """The library of a peer cannot be used here; the message says what is needed."""
+
+
 class Peer:
     """Another implementation of activations. Subclasses override what their library has."""
 

@@ -22,9 +22,9 @@ from fastact.evaluation.peers.numpy import blas_threads
 from fastact.evaluation.row_cases import RowCase
 
 OURS = "fastact"
-MEMORY = "memory alone"
+MEMORY = {f"memory, {stores}": stores for stores in _measure.STORES}  # passes over memory alone
 PRODUCTS = ("products, NumPy", "products, SciPy")
-BASELINES = (MEMORY, *PRODUCTS)  # do less than the case; means and comparisons leave them out
+BASELINES = (*MEMORY, *PRODUCTS)  # do less than the case; means and comparisons leave them out
 LARGE = 10_000_000  # elements; smaller arrays may stay in a cache from one call to the next
 _LINE = 64  # bytes of a cache line
 
@@ -41,11 +41,10 @@ class Implementation:
 
 
 def elementwise_implementations(peers: Iterable[Peer]) -> list[Implementation]:
-    """fastact, the pass over memory, and the peers' calls."""
-    listed = [
-        Implementation(OURS, _fastact_call, fastact.num_threads),
-        Implementation(MEMORY, memory_pass, fastact.num_threads),
-    ]
+    """fastact, the passes over memory, and the peers' calls."""
+    listed = [Implementation(OURS, _fastact_call, fastact.num_threads)]
+    for name, stores in MEMORY.items():
+        listed.append(Implementation(name, partial(memory_pass, stores=stores), fastact.num_threads))
     return listed + [Implementation(peer.name, peer.elementwise, peer.threads, peer.limit) for peer in peers]
 
 
@@ -84,13 +83,13 @@ def _fastact_call(case: ElementwiseCase) -> Call:
     return partial(method, *case.arguments, out=out)
 
 
-def memory_pass(case: ElementwiseCase) -> Call | None:
-    """Read and write as many arrays as the case, past the caches; None for cases that fit into a cache."""
+def memory_pass(case: ElementwiseCase, stores: str) -> Call | None:
+    """Read and write as many arrays as the case; None for cases that fit into a cache."""
     if case.n < LARGE:
         return None
     a, b, *_ = (*map(whole_lines, case.arguments), None)
     y, d, *_ = (*map(whole_lines, case.results), None)
-    return partial(_measure.move_memory, a, b, y, d)
+    return partial(_measure.move_memory, a, b, y, d, stores)
 
 
 def whole_lines(array: Array) -> Array:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from statistics import median
 
 from fastact.evaluation.cases import INPUTS, DenseCase, ElementwiseCase
 from fastact.evaluation.files import markdown_table, paragraph
@@ -12,8 +13,10 @@ from fastact.evaluation.row_cases import RowCase
 from fastact.evaluation.speed import document
 from fastact.evaluation.speed.cells import FASTEST, Cell, call_overheads, counted_threads, others, usual
 from fastact.evaluation.speed.document import factor, grouped, kind_of_case, speed_up
-from fastact.evaluation.speed.implementations import OURS
+from fastact.evaluation.speed.implementations import MEMORY, OURS
 from fastact.evaluation.speed.layouts import COLUMNS, ROWS, LayoutTimes
+
+_IN_CACHE = 100_000  # elements, where threads pay and results stay in a cache
 
 _METHOD = """\
 All implementations are timed in one process, interleaved batch by batch; a figure is the median of many
@@ -123,7 +126,7 @@ def _overhead(cells: Sequence[Cell]) -> Iterator[str]:
     words = []
     for direction in dict.fromkeys(key[1] for key in found):
         times = [ns for key, ns in found.items() if key[1] == direction]
-        shown = f"{statistics.median(times):.0f} ({min(times):.0f} to {max(times):.0f})"
+        shown = f"{median(times):.0f} ({min(times):.0f} to {max(times):.0f})"
         words.append(f"{direction.replace('_', ' ')} {shown}")
     if words:
         yield "### Overhead of a call"
@@ -156,27 +159,53 @@ def _memory(cells: Sequence[Cell]) -> Iterator[str]:
         return
     yield "### Share of the memory bandwidth"
     yield paragraph(
-        "The time of a pass that reads and writes the same arrays past the caches, and computes nothing, "
-        f"over fastact's, for n = {_n(large[0]):,}."
+        "The time of the fastest of three loops that read and write the same arrays and compute nothing, over "
+        f"fastact's, for n = {_n(large[0]):,}. Their results are written with ordinary stores, past the caches, "
+        "or past the caches while inputs 2 KiB ahead are fetched. A line counts as light where fastact takes "
+        "less than half the loop's time for as many elements in a cache."
     )
-    headings = ["direction", "dtype", "threads", "pass, GB/s", "lowest share", "median share"]
+    loops = [name for name in MEMORY if any(name in cell.nanoseconds for cell in large)]
+    shown = [f"{name.partition(', ')[2]}, GB/s" for name in loops]
+    headings = ["direction", "dtype", "threads", *shown, "lowest share", "median share", "lowest, light"]
     rows = []
     kinds = grouped(large, lambda cell: (kind_of_case(cell)["direction"], cell.case.dtype, cell.threads))
     for (direction, dtype, threads), chosen in kinds:
         shares = [1 / cell.over_baseline for cell in chosen if cell.over_baseline]
-        speeds = [
-            cell.case.nbytes / cell.baseline
-            for cell in chosen
-            if cell.baseline and isinstance(cell.case, ElementwiseCase)
-        ]
-        shown = f"{statistics.median(speeds):.1f}", factor(min(shares)), factor(statistics.median(shares))
-        rows.append([direction, dtype, str(threads), *shown])
+        light = [1 / cell.over_baseline for cell in _light(chosen, cells) if cell.over_baseline]
+        speeds = [_gigabytes_per_second(chosen, name) for name in loops]
+        lowest = factor(min(light, default=None))
+        rows.append(
+            [direction, dtype, str(threads), *speeds, factor(min(shares)), factor(median(shares)), lowest]
+        )
     yield markdown_table(headings, rows, left=2)
     yield _grid(
         large,
         lambda cell: f"{cell.case.dtype}, {counted_threads(cell.threads)}",
         lambda cell: factor(1 / cell.over_baseline if cell.over_baseline else None),
     )
+
+
+def _gigabytes_per_second(cells: Sequence[Cell], name: str) -> str:
+    """Of a pass over memory."""
+    found = [
+        cell.case.nbytes / cell.nanoseconds[name]
+        for cell in cells
+        if name in cell.nanoseconds and isinstance(cell.case, ElementwiseCase)
+    ]
+    return f"{median(found):.1f}" if found else "-"
+
+
+def _light(large: Iterable[Cell], cells: Iterable[Cell]) -> list[Cell]:
+    """The cells whose work takes less than half the time that memory does."""
+    in_cache = {(cell.case, cell.threads): cell.ours / _n(cell) for cell in cells if cell.baseline is None}
+    return [
+        cell
+        for cell in large
+        if isinstance(cell.case, ElementwiseCase)
+        and cell.baseline is not None
+        and in_cache.get((replace(cell.case, n=_IN_CACHE), cell.threads), math.inf)
+        < cell.baseline / _n(cell) / 2
+    ]
 
 
 def _tails(cells: Sequence[Cell]) -> Iterator[str]:
