@@ -18,7 +18,7 @@ pytestmark = pytest.mark.once
 def peer():
     try:
         return c.Peer()
-    except base.Unavailable as error:
+    except base.UnavailableError as error:
         pytest.skip(f"needs {error}")
 
 
@@ -84,7 +84,7 @@ def test_the_version_is_the_compilers(peer):
 
 def test_without_a_compiler_the_peer_says_so(monkeypatch):
     monkeypatch.setattr(c, "_COMPILER", "no-such-compiler")
-    with pytest.raises(base.Unavailable, match="no-such-compiler, which is not found"):
+    with pytest.raises(base.UnavailableError, match="no-such-compiler, which is not found"):
         c.Peer()
 
 
@@ -94,13 +94,13 @@ def test_a_compiler_that_fails_is_named(monkeypatch):
 
     monkeypatch.setattr(c, "_run", fails)
     monkeypatch.setattr(c.shutil, "which", lambda name: name)
-    with pytest.raises(base.Unavailable, match="no such option"):
+    with pytest.raises(base.UnavailableError, match="no such option"):
         c.Peer()
 
 
 def test_a_compiler_without_vector_functions_is_not_used(peer, monkeypatch):
     monkeypatch.setattr(c, "_OPTIMIZED", ("-O0", "-fPIC", "-w"))
-    with pytest.raises(base.Unavailable, match="that calls glibc's libmvec"):
+    with pytest.raises(base.UnavailableError, match="that calls glibc's libmvec"):
         c.Peer()
 
 
@@ -109,7 +109,7 @@ def test_svml_is_named_where_it_is_missing(peer, monkeypatch):
         raise metadata.PackageNotFoundError(package)
 
     monkeypatch.setattr(metadata, "files", missing)
-    with pytest.raises(base.Unavailable, match="pip install intel-cmplr-lib-rt"):
+    with pytest.raises(base.UnavailableError, match="pip install intel-cmplr-lib-rt"):
         svml.Peer()
 
 

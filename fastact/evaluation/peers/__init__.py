@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Iterable
 
 from fastact.evaluation.extras import install_hint
-from fastact.evaluation.peers.base import Peer, Unavailable
+from fastact.evaluation.peers.base import Peer, UnavailableError
 
 MODULES = {
     "NumPy": "numpy",
@@ -37,6 +37,6 @@ def installed(names: Iterable[str] = MODULES) -> tuple[list[Peer], dict[str, str
             found.append(importlib.import_module(f"{__name__}.{MODULES[name]}").Peer())
         except ModuleNotFoundError as error:
             absent[name] = install_hint(error.name)
-        except Unavailable as error:
+        except UnavailableError as error:
             absent[name] = str(error)
     return found, absent

@@ -21,7 +21,7 @@ Call = Callable[[], Any]  # does the work of a case
 Function = Callable[[Array, Array], object]  # of x and of the array to write to
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """The library of a peer cannot be used here; the message says what is needed."""
 
 
@@ -30,6 +30,7 @@ class Peer:
 
     name: ClassVar[str]  # in tables and files
     package: ClassVar[str]  # the distribution that has its version
+    can_be_held: ClassVar[bool] = True  # to an instruction set, by variables of the environment
     limit: ClassVar[int | None] = None  # largest size worth timing; larger ones are scaled from it
 
     def threads(self, n: int) -> AbstractContextManager[Any]:

@@ -42,20 +42,20 @@ class Peer(base.Peer):
 
         Raises
         ------
-        base.Unavailable
+        base.UnavailableError
             Unless the loop calls a vector function.
         """
         if shutil.which(_COMPILER) is None:
-            raise base.Unavailable(f"{_COMPILER}, which is not found")
+            raise base.UnavailableError(f"{_COMPILER}, which is not found")
         try:
             with tempfile.TemporaryDirectory() as folder:
                 compiled = self._compile(Path(folder), fastact.get("exp"), "float64").read_bytes()
         except subprocess.CalledProcessError as error:
-            raise base.Unavailable(
+            raise base.UnavailableError(
                 f"{_COMPILER} with glibc's libmvec: {error.stderr.strip()[-200:]}"
             ) from error
         if b"_ZGV" not in compiled:
-            raise base.Unavailable(f"{_COMPILER} that calls glibc's libmvec")
+            raise base.UnavailableError(f"{_COMPILER} that calls glibc's libmvec")
         self._library = cache(self._load)
 
     def elementwise(self, case: ElementwiseCase) -> base.Call | None:

@@ -33,14 +33,14 @@ class Peer(c.Peer):
 
         Raises
         ------
-        base.Unavailable
+        base.UnavailableError
             If it is not installed, or cannot be loaded.
         """
         super().__init__()
         try:
             found = metadata.files(self.package) or []
         except metadata.PackageNotFoundError as error:
-            raise base.Unavailable(
+            raise base.UnavailableError(
                 f"{self.package}, which is not installed: pip install {self.package}"
             ) from error
         paths = {one.name: Path(str(one.locate())).resolve() for one in found}
@@ -48,7 +48,7 @@ class Peer(c.Peer):
             for name in ("libintlc.so.5", "libsvml.so"):  # the second one needs the first
                 ctypes.CDLL(str(paths[name]), ctypes.RTLD_GLOBAL)
         except (KeyError, OSError) as error:
-            raise base.Unavailable(f"the libsvml.so of {self.package}: {error}") from error
+            raise base.UnavailableError(f"the libsvml.so of {self.package}: {error}") from error
         self._svml = paths["libsvml.so"]
 
     @property

@@ -16,6 +16,7 @@ from fastact.evaluation.speed.document import factor, grouped, kind_of_case, spe
 from fastact.evaluation.speed.implementations import MEMORY, OURS
 from fastact.evaluation.speed.layouts import COLUMNS, ROWS, LayoutTimes
 
+_SLOWEST = 12  # cells on the page
 _IN_CACHE = 100_000  # elements, where threads pay and results stay in a cache
 
 _METHOD = """\
@@ -48,6 +49,11 @@ faster of NumPy's and SciPy's BLAS, in bold type above 1. "KiB" is the most memo
 time beside its results. The other columns are speed-ups. "PyTorch" uses autograd, "PyTorch aten" calls its
 operators below autograd, "torch.compile" compiles these; JAX is compiled.""",
 }
+
+
+def page(cells: Sequence[Cell]) -> str:
+    """What the terminal shows: one line for each name, and the slowest cells."""
+    return "\n\n".join([document.by_name(usual(cells)), *document.slowest(cells, _SLOWEST)])
 
 
 def _common(cells: Sequence[Cell]) -> list[str]:
@@ -101,11 +107,16 @@ def row_tables(cells: Sequence[Cell]) -> str:
 # Activations ---------------------------------------------------------------------------------------
 
 
-def elementwise_tables(cells: Sequence[Cell], shapes: Sequence[LayoutTimes] = ()) -> str:
-    """The tables of activations, and of the layouts timed in the same run."""
+def elementwise_tables(
+    cells: Sequence[Cell], shapes: Sequence[LayoutTimes] = (), every_cell: bool = True
+) -> str:
+    """The tables of activations, and of the layouts timed in the same run; `every_cell`: with its figures."""
     normal = usual(cells)
     parts = [*_common(cells), *_overhead(cells)]
-    for (threads, dtype), chosen in grouped(normal, lambda cell: (cell.threads, cell.case.dtype)):
+    parts += ["### Speed-ups over the fastest other implementation", document.by_name(normal)]
+    for (threads, dtype), chosen in grouped(
+        normal if every_cell else (), lambda cell: (cell.threads, cell.case.dtype)
+    ):
         heading = f"### {dtype}, {counted_threads(threads)}"
         parts += [heading, _grid(chosen, lambda cell: f"{_n(cell):,}", _content)]
     return "\n\n".join([*parts, *_memory(normal), *_tails(cells), *_layouts(shapes)])
@@ -150,7 +161,7 @@ def _content(cell: Cell) -> str:
     shown = f"{cell.ours / _n(cell):.3g}"
     if cell.fastest is None:
         return shown
-    return f"{shown}, {speed_up(cell.speed_up(FASTEST))} {cell.fastest.partition(' ')[0]}"
+    return f"{shown}, {speed_up(cell.speed_up(FASTEST))} {document.short(cell.fastest)}"
 
 
 def _memory(cells: Sequence[Cell]) -> Iterator[str]:
@@ -159,10 +170,10 @@ def _memory(cells: Sequence[Cell]) -> Iterator[str]:
         return
     yield "### Share of the memory bandwidth"
     yield paragraph(
-        "The time of the fastest of three loops that read and write the same arrays and compute nothing, over "
-        f"fastact's, for n = {_n(large[0]):,}. Their results are written with ordinary stores, past the caches, "
-        "or past the caches while inputs 2 KiB ahead are fetched. A line counts as light where fastact takes "
-        "less than half the loop's time for as many elements in a cache."
+        "The time of the fastest of three loops that read and write the same arrays and compute nothing, "
+        f"over fastact's, for n = {_n(large[0]):,}. The loops write with ordinary stores, past the caches "
+        '("streaming"), or past the caches while inputs 2 KiB ahead are fetched. A cell is light where '
+        "fastact takes less than half the loop's time for as many elements in a cache."
     )
     loops = [name for name in MEMORY if any(name in cell.nanoseconds for cell in large)]
     shown = [f"{name.partition(', ')[2]}, GB/s" for name in loops]
