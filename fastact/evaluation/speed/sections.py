@@ -29,22 +29,22 @@ METHODS = {
     "cells": f"""{_METHOD}\
 With one thread, the process is kept on one CPU. "NumPy" is the formula as array expressions. "C" is the
 formula in plain loops, compiled with gcc -O3 -ffast-math and linked with glibc's vector functions (libmvec)
-or with Intel's (SVML): it uses one thread, and loses digits and tails. PyTorch's operators are called below autograd. JAX's functions
-and their derivatives are compiled; numba's and numexpr's are compiled from the formula. Value and derivative
-is compared with a peer's forward and backward. An implementation that is several times slower than the three
-fastest at 1,000,000 elements is not timed on more: its time per element is scaled, and counts in means only.
-Inputs are normal with standard deviation 2 unless stated otherwise.
+or with Intel's (SVML): it uses one thread, and loses digits and tails. PyTorch's operators are called below
+autograd. JAX's functions and their derivatives are compiled; numba's and numexpr's are compiled from the
+formula. Value and derivative is compared with a peer's forward and backward. An implementation that is
+several times slower than the three fastest at 1,000,000 elements is not timed on more: its time per element
+is scaled, and counts in means only. Inputs are normal with standard deviation 2 unless stated otherwise.
 
 All activations are timed on 10 to 100,000 elements. The usual ones are also timed on more, and on inputs in
-the tails. The figures of all cells are in a file beside this document.
+the tails. `bench --figures` writes the figures of all cells.
 
-Where a table has a line for each activation and a column for each size, a cell holds fastact's nanoseconds per
-element, the speed-up over the fastest other implementation, and its name.""",
+Where a table has a column for each size or kind of inputs, a cell holds fastact's nanoseconds per element,
+the speed-up over the fastest other implementation, and its name.""",
     "rows": f"""{_METHOD}\
 "NumPy" is the usual array expressions, "Python" a loop over lists, up to 100,000 elements. PyTorch's
 operators are called below autograd, its losses and the backward of gated pairs with autograd. A loss is the
-mean, with its gradient. A gated pair has two halves of the shape that the table says. Elements are normal with
-standard deviation 2.
+mean, with its gradient. A gated pair has two halves of the shape that the table says. Elements are normal
+with standard deviation 2.
 
 In the tables, a cell holds fastact's nanoseconds per element, the speed-up over the fastest other
 implementation, and its name.""",
