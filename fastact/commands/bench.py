@@ -22,7 +22,7 @@ from fastact.commands.arguments import (
     output_file,
     thread_count,
 )
-from fastact.evaluation import cases, peers, row_cases
+from fastact.evaluation import cases, peers, row_cases, train_cases
 from fastact.evaluation.extras import install_hint
 from fastact.evaluation.speed import cells, digits, holding, layouts, notes, sections, terminal
 from fastact.evaluation.speed.cells import Cell, mean_speed_ups, usual
@@ -31,6 +31,7 @@ from fastact.evaluation.speed.implementations import (
     dense_implementations,
     elementwise_implementations,
     row_implementations,
+    train_implementations,
 )
 from fastact.evaluation.speed.run import Run, progress
 
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--dense", action="store_true", help="time dense layers instead, forward and backward")
     kinds.add_argument("--rows", action="store_true", help="time row-wise functions and losses instead")
+    kinds.add_argument("--train", action="store_true", help="time steps of training instead")
     add("--quick", action="store_true", help="float32, two sizes, short measurements")
     add("--activations", nargs="+", metavar="NAME", type=activation_name, help="default: all")
     add("--sizes", nargs="+", metavar="N", type=count, help="numbers of elements")
@@ -108,10 +110,10 @@ def _fail(message: str) -> int:
     return 1
 
 
-def _peers(started: Run) -> list[Any]:
+def _peers(started: Run, every: Iterable[str] = peers.MODULES) -> list[Any]:
     """The peers that are timed; others are noted."""
     options = started.options
-    found, absent = peers.installed(peers.MODULES if options.peers else peers.ALWAYS)
+    found, absent = peers.installed(every if options.peers else peers.ALWAYS)
     started.note(notes.absent(absent))
     free = [peer for peer in found if not peer.can_be_held] if holding.below_the_best(options.isa) else []
     started.note(f"{peer.name} is not timed: it cannot be held to {options.isa}" for peer in free)
@@ -219,6 +221,20 @@ def _run_rows(started: Run) -> None:
     started.write_document(measured, tables, _versions(found))
 
 
+# Training ------------------------------------------------------------------------------------------
+
+
+def _run_train(started: Run) -> None:
+    found = _peers(started, (*peers.MODULES, *peers.TRAINING_ONLY))
+    chosen = train_cases.train_cases(started.options.quick)
+    measured = _measure(chosen, train_implementations(found), started, started.threads)
+    tables = sections.train_tables(measured)
+    started.report(measured, tables)
+    started.write_json(measured, {"peers": _versions(found)})
+    started.write_figures(measured, _versions(found))
+    started.write_document(measured, tables, _versions(found))
+
+
 # Dense layers --------------------------------------------------------------------------------------
 
 
@@ -258,4 +274,5 @@ _KINDS: dict[str, Callable[[Run], None]] = {
     "cells": _run_elementwise,
     "dense": _run_dense,
     "rows": _run_rows,
+    "train": _run_train,
 }

@@ -16,6 +16,7 @@ import numpy as np
 import fastact
 from fastact.evaluation.expressions import ARGUMENTS
 from fastact.evaluation.row_cases import RowCase
+from fastact.evaluation.train_cases import TrainCase
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -357,4 +358,4 @@ def growth(activation: str) -> dict[str, list[tuple[int, DenseCase]]]:
     }
 
 
-Case: TypeAlias = ElementwiseCase | DenseCase | RowCase
+Case: TypeAlias = ElementwiseCase | DenseCase | RowCase | TrainCase

@@ -25,6 +25,7 @@ MODULES = {
     "C, libmvec": "c",
     "C, SVML": "svml",
 }
+TRAINING_ONLY = {"scikit-learn": "sklearn"}  # has no activations of its own
 ALWAYS = ("NumPy", "Python")  # need nothing beside fastact's own requirements
 
 
@@ -34,7 +35,8 @@ def installed(names: Iterable[str] = MODULES) -> tuple[list[Peer], dict[str, str
     absent: dict[str, str] = {}
     for name in names:
         try:
-            found.append(importlib.import_module(f"{__name__}.{MODULES[name]}").Peer())
+            module = {**MODULES, **TRAINING_ONLY}[name]
+            found.append(importlib.import_module(f"{__name__}.{module}").Peer())
         except ModuleNotFoundError as error:
             absent[name] = install_hint(error.name)
         except UnavailableError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from importlib import metadata
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -16,9 +16,17 @@ import fastact
 from fastact.activations.base import Activation
 from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
 from fastact.evaluation.row_cases import RowCase
+from fastact.evaluation.train_cases import TrainCase
 
 Call = Callable[[], Any]  # does the work of a case
 Function = Callable[[Array, Array], object]  # of x and of the array to write to
+
+
+class Way(NamedTuple):
+    """A way to take steps of training."""
+
+    call: Callable[[TrainCase], Call | None]
+    steps: int = 1  # of one call
 
 
 class UnavailableError(Exception):
@@ -57,8 +65,12 @@ class Peer:
         """Ways to run dense layers forward and backward, by the name of each."""
         return {}
 
+    def train(self) -> Mapping[str, Way]:
+        """Ways to take a step of training, by the name of each."""
+        return {}
+
     def dense_threads(self, n: int) -> AbstractContextManager[Any]:
-        """As :meth:`threads`, for dense layers."""
+        """As :meth:`threads`, for dense layers and training."""
         return self.threads(n)
 
     @property

@@ -10,7 +10,7 @@ import ctypes
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from fastact.activations.base import Activation
 from fastact.evaluation.cases import Array, ElementwiseCase, directions
 from fastact.evaluation.peers import base
 from fastact.evaluation.peers.c_text import beginning, loop
+from fastact.evaluation.train_cases import LEARNING_RATE, TrainCase
 
 _COMPILER = "gcc"
 _OPTIMIZED = ("-O3", "-ffast-math", "-fPIC", "-w")
@@ -30,6 +31,18 @@ _TARGETS = {
     "avx2": ("-mavx2", "-mfma", "-mtune=native"),
     "avx512": ("-march=native", "-mprefer-vector-width=512"),
 }
+
+_ADAM = """\
+void adam(real *restrict p, const real *restrict g, real *restrict m, real *restrict v, double rate,
+          double unbiased, size_t n) {
+    real r = rate, u = unbiased;
+    for (size_t i = 0; i < n; i++) {
+        m[i] = (real)0.9*m[i] + (real)0.1*g[i];
+        v[i] = (real)0.999*v[i] + (real)0.001*g[i]*g[i];
+        p[i] -= r*m[i]/(sqrt(v[i]*u) + (real)1e-8);
+    }
+}
+"""
 
 
 class Peer(base.Peer):
@@ -49,7 +62,7 @@ class Peer(base.Peer):
             raise base.UnavailableError(f"{_COMPILER}, which is not found")
         try:
             with tempfile.TemporaryDirectory() as folder:
-                compiled = self._compile(Path(folder), fastact.get("exp"), "float64").read_bytes()
+                compiled = self._compile(Path(folder), _loops(fastact.get("exp")), "float64").read_bytes()
         except subprocess.CalledProcessError as error:
             raise base.UnavailableError(
                 f"{_COMPILER} with glibc's libmvec: {error.stderr.strip()[-200:]}"
@@ -84,6 +97,26 @@ class Peer(base.Peer):
 
         return call
 
+    def train(self) -> Mapping[str, base.Way]:
+        """Adam alone, in a plain loop."""
+        return {"C": base.Way(self._adam)}
+
+    def _adam(self, case: TrainCase) -> base.Call | None:
+        if case.widths or case.optimizer != "Adam":
+            return None
+        p, g = case.states
+        arrays = [p, g, np.zeros_like(p), np.zeros_like(p)]
+        function = self._library_of([_ADAM], case.dtype).adam
+        pointers = [ctypes.c_void_p(one.ctypes.data) for one in arrays]
+        numbers = [ctypes.c_double(LEARNING_RATE), ctypes.c_double(1.0), ctypes.c_size_t(case.rows)]
+        bound = partial(function, *pointers, *numbers)
+
+        def call() -> list[Array]:
+            bound()
+            return arrays
+
+        return call
+
     @property
     def version(self) -> str:
         """Of the compiler."""
@@ -95,17 +128,19 @@ class Peer(base.Peer):
 
     def _load(self, activation: Activation, dtype: str) -> ctypes.CDLL:
         """The library with all directions of an activation."""
+        return self._library_of(_loops(activation), dtype)
+
+    def _library_of(self, functions: list[str], dtype: str) -> ctypes.CDLL:
         with tempfile.TemporaryDirectory() as folder:
-            made = self._compile(Path(folder), activation, dtype)
+            made = self._compile(Path(folder), functions, dtype)
             library = made.with_suffix(".so")
             _run(_COMPILER, "-shared", "-o", library, made, *self._linked(Path(folder)))
             return ctypes.CDLL(str(library))
 
-    def _compile(self, folder: Path, activation: Activation, dtype: str) -> Path:
-        """The object file with all directions of an activation."""
-        loops = [loop(name, activation, name) for name in directions(activation.name)]
+    def _compile(self, folder: Path, functions: list[str], dtype: str) -> Path:
+        """The object file with these functions."""
         source = folder / "loops.c"
-        source.write_text("\n".join([beginning(dtype), *loops]))
+        source.write_text("\n".join([beginning(dtype), *functions]))
         made = source.with_suffix(".o")
         _run(_COMPILER, *_OPTIMIZED, *_TARGETS[fastact.isa()], "-c", source, "-o", made)
         return made
@@ -113,6 +148,10 @@ class Peer(base.Peer):
     def _linked(self, folder: Path) -> tuple[str | Path, ...]:
         """What an object is linked with."""
         return ("-lmvec", "-lm")
+
+
+def _loops(activation: Activation) -> list[str]:
+    return [loop(name, activation, name) for name in directions(activation.name)]
 
 
 def _run(*command: str | Path) -> str:

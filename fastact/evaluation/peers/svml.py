@@ -7,7 +7,7 @@ own choice by CPU is left out.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import ClassVar
@@ -50,6 +50,10 @@ class Peer(c.Peer):
         except (KeyError, OSError) as error:
             raise base.UnavailableError(f"the libsvml.so of {self.package}: {error}") from error
         self._svml = paths["libsvml.so"]
+
+    def train(self) -> Mapping[str, base.Way]:
+        """No loop of its own: an optimiser calls no vector functions."""
+        return {}
 
     @property
     def version(self) -> str:

@@ -191,6 +191,12 @@ class Peer(base.Peer):
         """Operators on rows; losses with autograd, as they are trained with."""
         return _on_rows(case)
 
+    def train(self) -> Mapping[str, base.Way]:
+        """Autograd and a fused optimiser."""
+        from fastact.evaluation.peers import torch_training
+
+        return {self.name: base.Way(torch_training.step)}
+
     def dense(self) -> Mapping[str, Callable[[DenseCase], base.Call | None]]:
         """By autograd, by operators below autograd, and these compiled."""
         return {"PyTorch": _autograd, "PyTorch aten": _by_operators, "torch.compile": _compiled}

@@ -155,6 +155,9 @@ def _measure_cell(
         taken = measure(calls, plan)
     nanoseconds = {name: one.nanoseconds for name, one in taken.items()}
     cpus = {name: one.cpus for name, one in taken.items()}
+    for one in listed:
+        if one.name in taken:
+            nanoseconds[one.name] /= one.steps
     for name in list(scaled_from):
         if name in taken:
             nanoseconds[name] *= _elements(case) / scaled_from[name]

@@ -24,6 +24,7 @@ from fastact.evaluation.speed.cells import (
     slower_cells,
     usual,
 )
+from fastact.evaluation.train_cases import TrainCase
 
 TITLE = "Benchmarks, measured"
 NAMES = {
@@ -93,6 +94,8 @@ def grouped(cells: Iterable[Cell], key: Callable[[Cell], Any]) -> Iterator[tuple
 def kind_of_case(cell: Cell) -> dict[str, str]:
     """What identifies a case apart from its number of elements and its inputs, by heading."""
     case = cell.case
+    if isinstance(case, TrainCase):
+        return {"step of": str(case), "optimiser": case.optimizer, "dtype": case.dtype}
     if isinstance(case, DenseCase):
         return {"batch, in, out": str(case), "activation": case.activation, "dtype": case.dtype}
     direction = case.direction.replace("_", " ")
@@ -128,7 +131,7 @@ def summary(cells: Sequence[Cell], kind: str, facts: Mapping[str, Any], date: st
     ]
     parts = [paragraph(measured), paragraph(leads)]
     parts.append(markdown_table(["implementation", "cells", "mean", "the fastest without it"], rows))
-    if kind == "dense":
+    if kind in ("dense", "train"):
         parts.append(paragraph(_beside_products(cells)))
     if behind:
         headings = ["case", "worst cell", "cells behind", "of", "median speed-up", "smallest speed-up"]
@@ -221,8 +224,8 @@ def slowest(cells: Sequence[Cell], most: int) -> Iterator[str]:
 def means(cells: Sequence[Cell]) -> str:
     """Geometric means by direction (of dense layers, by activation), dtype and threads, then over all."""
     names = [FASTEST, *others(cells)]
-    dense = any(isinstance(cell.case, DenseCase) for cell in cells)
-    by = "activation" if dense else "direction"
+    dense = any(isinstance(cell.case, DenseCase | TrainCase) for cell in cells)
+    by = list(kind_of_case(cells[0]))[1]
     headings = [by, "dtype", "threads", "cells", ">= 1.0", *(f"over {name}" for name in names)]
 
     def row(named: str, dtype: str, threads: str, chosen: Sequence[Cell]) -> list[str]:
@@ -248,7 +251,11 @@ def slower(cells: Sequence[Cell]) -> Iterator[str]:
     yield f"In {len(found)} of {len(cells)} cells{tails}."
     lines: dict[tuple[str, ...], list[str]] = {}
     for cell, ratio in sorted(found, key=lambda pair: (pair[0].threads, getattr(pair[0].case, "n", 0))):
-        size = "" if isinstance(cell.case, DenseCase) else f"{cell.case.group.removeprefix('n = ')}, "
+        size = (
+            ""
+            if isinstance(cell.case, DenseCase | TrainCase)
+            else f"{cell.case.group.removeprefix('n = ')}, "
+        )
         key = (*kind_of_case(cell).values(), str(cell.fastest))
         lines.setdefault(key, []).append(f"{size}{counted_threads(cell.threads)}: {factor(ratio)}")
     if lines:

@@ -48,6 +48,13 @@ with standard deviation 2.
 
 In the tables, a cell holds fastact's nanoseconds per element, the speed-up over the fastest other
 implementation, and its name.""",
+    "train": f"""{_METHOD}\
+A figure is the time of one step: forward, loss, backward and update, or the update alone. "us" is fastact's,
+"of products" is its time over that of the step's matrix products alone, by NumPy's BLAS. The other columns
+are speed-ups. "NumPy" is array expressions with one flat array of parameters, "PyTorch" uses autograd and
+fused optimisers, "JAX" compiles one step for each call and "JAX scan" 128 steps, "C" is Adam in a plain
+loop. Copies of a network have a leading axis (JAX: vmap). scikit-learn has no gelu: relu, which costs less,
+stands for it.""",
     "dense": f"""{_METHOD}\
 A figure is the time of one forward and one backward pass. "us" and "GFLOP/s" are fastact's; the latter counts
 the three matrix products of each layer. "of products" is its time over that of these products alone, by the
@@ -96,6 +103,24 @@ def _figures(cell: Cell) -> dict[str, str]:
         "of products": f"**{factor(share)}**" if share and share > 1 else factor(share),
         "KiB": f"{cell.peak_bytes.get(OURS, 0) / 1024:,.0f}",
     }
+
+
+# Training ------------------------------------------------------------------------------------------
+
+
+def train_tables(cells: Sequence[Cell]) -> str:
+    """The tables of steps of training."""
+    parts = _common(cells)
+    for threads, chosen in grouped(cells, lambda cell: cell.threads):
+        names = others(chosen)
+        rows = []
+        for cell in chosen:
+            ratios = [speed_up(cell.speed_up(name)) for name in names]
+            first = [f"{cell.ours / 1000:,.1f}", factor(cell.over_baseline)]
+            rows.append([*list(kind_of_case(cell).values())[:2], *first, *ratios])
+        headings = [*list(kind_of_case(chosen[0]))[:2], "us", "of products", *names]
+        parts += [f"### Steps, {counted_threads(threads)}", markdown_table(headings, rows, left=2)]
+    return "\n\n".join(parts)
 
 
 # Rows ----------------------------------------------------------------------------------------------
