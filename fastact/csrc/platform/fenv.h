@@ -30,7 +30,17 @@ static inline void fa__leave_fenv(fa__fenv caller) {
     __asm__ volatile("msr fpsr, %0" : : "r"(caller.status) : "memory");
 }
 #else
-#error "fastact sets the floating-point environment on x86-64 and aarch64 only"
+#include <fenv.h>
+typedef fenv_t fa__fenv;
+static inline fa__fenv fa__enter_fenv(void) {
+    fa__fenv caller;
+    fegetenv(&caller);
+    fesetenv(FE_DFL_ENV);
+    return caller;
+}
+static inline void fa__leave_fenv(fa__fenv caller) {
+    fesetenv(&caller);
+}
 #endif
 
 #endif
