@@ -3,7 +3,8 @@
     python tools/compilers.py [--whole] [gcc-11 clang-19 "without OpenMP" ...]
 
 A library of two activations is built unless --whole is given, which takes two minutes for each compiler. Each
-line says what was built, the instruction sets that it has, and how many checks passed on them.
+line says what was built, the instruction sets that it has, and how many checks passed on them. What is
+built stays in build/compilers, and is built again only where it changed.
 """
 
 from __future__ import annotations
@@ -106,12 +107,18 @@ def folder_with_spaces(variables: Mapping[str, str], folder: Path) -> str:
     """The sources are in it, and make's usual folder for what it builds."""
     copy = folder / "a folder"
     for name in ("fastact/csrc", "include", "tests/c"):
-        shutil.copytree(ROOT / name, copy / name)
+        shutil.copytree(ROOT / name, copy / name, dirs_exist_ok=True)
     return one(Target(variables={**variables, "BUILD": "../../build/c"}, source=copy), copy / "build/c")
 
 
 def read_only(variables: Mapping[str, str], folder: Path) -> str:
-    """A wheel of sources that nobody may write to, built by somebody else."""
+    """A wheel of sources that nobody may write to, built by somebody else in a folder that all may see."""
+    with tempfile.TemporaryDirectory() as shared:
+        return wheel_of_read_only(Path(shared))
+
+
+def wheel_of_read_only(folder: Path) -> str:
+    """The name of the wheel, whose library is not optimised and has one instruction set."""
     copy = folder / "sources"
     left_out = shutil.ignore_patterns("*.so", "__pycache__", "lib", "_[a-z]*.c", "*.pyi")
     for name in ("fastact", "include", "tools", "licenses"):
@@ -162,11 +169,12 @@ def main() -> int:
     options = parser.parse_args()
     failures = 0
     for name in options.cases or cases():
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                result = cases()[name]({} if options.whole else SMALL, Path(folder))
-            except FailedError as error:
-                result, failures = f"FAILED {error}", failures + 1
+        folder = ROOT / "build/compilers" / f"{name.replace(' ', '-')}{'-whole' if options.whole else ''}"
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            result = cases()[name]({} if options.whole else SMALL, folder)
+        except FailedError as error:
+            result, failures = f"FAILED {error}", failures + 1
         print(f"{name:22} {result}", flush=True)
     return 1 if failures else 0
 
