@@ -16,7 +16,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from targets import ROOT, FailedError, Target
@@ -72,12 +72,7 @@ def compare(machine: Machine, variables: Mapping[str, str], folder: Path) -> str
     """Build for both, run on both, and say what was the same; FailedError where something was not."""
     digests = []
     here = Target(variables={**variables, **machine.equivalent})
-    there = Target(
-        machine.target.compiler,
-        {**machine.target.variables, **variables},
-        machine.target.flags,
-        machine.target.runner,
-    )
+    there = replace(machine.target, variables={**machine.target.variables, **variables})
     for name, target in (("here", here), ("there", there)):
         target.make(folder / name)
         digests.append(target.digests(target.compile("embed/checksums.c", folder / name)))
