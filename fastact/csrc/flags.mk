@@ -24,9 +24,10 @@ CFLAGS_gemm = -ffp-contract=fast
 # and those of rows, whose error terms are exact with it
 CFLAGS_rowwise = -ffp-contract=fast
 
-# Instruction sets by machine, worst first. The vector width is given because GCC prefers 256 bits even where 512 exist.
+# Instruction sets by machine, worst first; a machine that is not listed has the portable one, which is plain C. The vector width is given because GCC prefers 256 bits even where 512 exist.
 ISAS_x86_64 = sse2 avx2 avx512
 ISAS_aarch64 = neon
+CFLAGS_portable =
 CFLAGS_sse2 = -march=x86-64
 CFLAGS_avx2 = -march=x86-64-v3 -mprefer-vector-width=256
 CFLAGS_avx512 = -march=x86-64-v4 -mprefer-vector-width=512

@@ -19,6 +19,7 @@ CHECKS = {
     "test_parallel_for": 0,  # most need two threads
     "test_rowwise": 300,
     "test_scalars": 8000,
+    "test_inline": 13,
     "test_losses": 1000,
     "test_gated": 300,
     "test_training": 1000,
