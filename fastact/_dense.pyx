@@ -244,4 +244,5 @@ def run(Prepared prepared, bint backward, str saving, tuple parameters, tuple st
 
 include "_dense_saved.pxi"
 include "_dense_direct.pxi"
+include "_dense_stacks.pxi"
 include "_dense_network.pxi"

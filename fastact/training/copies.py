@@ -1,7 +1,7 @@
 """``NetworkCopies``: networks of one shape that are trained at once.
 
-Layers are computed as stacks, each in one C call; losses one network after the other. Where there are norms,
-dropout or learned parameters, the networks are computed one after the other.
+Layers are computed as stacks, each in one C call. Where there are norms, dropout or learned parameters, the
+networks are computed one after the other.
 
 Must not depend on how one network is computed.
 """
@@ -19,6 +19,7 @@ import numpy as np
 from fastact.arrays import Array, as_real, converted, is_container
 from fastact.dense.functions import dense, dense_backward, dense_forward
 from fastact.dense.network_layers import NetworkLayer, assign
+from fastact.rowwise.copies import losses_of_copies
 from fastact.training.optimizer import Optimizer
 from fastact.training.stacked_layers import layer_kind, share_statistics, stacked_layers, stacks_of
 from fastact.training.steps import Steps
@@ -195,6 +196,10 @@ class NetworkCopies(Steps):
     def _losses(self, method: str, z: Array, target: Any, sample_weight: Any) -> Array:
         """One for each network; their gradients take the place of z."""
         blame = f"{_NAME}.{method}"
+        if sample_weight is None:
+            found = losses_of_copies(self._training_output.loss, z, target)
+            if found is not None:
+                return found
         targets, weights = self._targets_of_each(blame, target, sample_weight)
         output, losses = self._training_output, np.empty(len(z), z.dtype)
         for c, each in enumerate(zip(z, targets, weights, strict=True)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def new_layers(
         keywords: dict[str, Any] = {"rng": rng, "dtype": wanted}
         is_normal = number > 0 and options.norm_after and options.norm[number - 1] is not None
         if init == "matched" and number > 0 and not is_normal:
-            keywords["gain"] = _one_gain(activations[number - 1])
+            keywords["gain"] = one_gain(activations[number - 1])
         drawn = draw(shape, **keywords)
         w, b = drawn if isinstance(drawn, tuple) else (drawn, np.zeros(shape[1], wanted))
         layers.append((w, b, own))
@@ -66,9 +66,10 @@ def of_copies(blame: str, copies: Any, dropout: Any, seed: Any) -> list[dict[str
     if count < 1:
         raise ValueError(f"{blame}: copies is {copies!r}; expected an integer of at least 1")
     if seed is None or np.ndim(seed) == 0:
-        seeds = [None if seed is None else seed + c for c in range(count)]
+        first = checked_seed(blame, seed)
+        seeds = [first + c for c in range(count)]
     else:
-        seeds = [_checked_seed(blame, one) for one in seed]
+        seeds = [checked_seed(blame, one) for one in seed]
     rates = list(dropout) if np.ndim(dropout) > 0 else [dropout] * count
     for name, given in (("seed", seeds), ("dropout", rates)):
         if len(given) != count:
@@ -77,11 +78,18 @@ def of_copies(blame: str, copies: Any, dropout: Any, seed: Any) -> list[dict[str
     return [{"dropout": rate, "seed": one} for rate, one in zip(rates, seeds, strict=True)]
 
 
-def _checked_seed(blame: str, seed: Any) -> int:
+def checked_seed(blame: str, seed: Any) -> int:
+    """A seed, another one each time for None."""
+    if seed is None:
+        return cast(int, np.random.SeedSequence().entropy)
+    message = f"{blame}: seed is {seed!r}; expected an integer of at least 0, or None"
     try:
-        return operator.index(seed)
+        number = operator.index(seed)
     except TypeError:
-        raise TypeError(f"{blame}: a seed is {seed!r}; expected an integer") from None
+        raise TypeError(message) from None
+    if number < 0:
+        raise ValueError(message)
+    return number
 
 
 def checked_widths(blame: str, widths: Any) -> list[int]:
@@ -117,6 +125,6 @@ def _draw_of(blame: str, init: Any) -> Callable[..., Any]:
     return _DRAWS[init] if isinstance(init, str) else init
 
 
-def _one_gain(activation: Any) -> float:
+def one_gain(activation: Any) -> float:
     """The gain of all units together: their second moments' mean is what the weights read."""
     return float(np.mean(np.power(gain(activation), -2.0)) ** -0.5)

@@ -18,7 +18,7 @@ from fastact.health.monitor import diagnose
 from fastact.health.report import Report
 from fastact.training import files
 from fastact.training.copies import NetworkCopies
-from fastact.training.creation import checked_widths, new_layers, of_copies
+from fastact.training.creation import checked_seed, checked_widths, new_layers, of_copies
 from fastact.training.fitting import fit
 from fastact.training.layer_passes import LayerPasses
 from fastact.training.options import Options, options_of
@@ -172,7 +172,7 @@ class Network(LayerPasses, Steps):
         self._flat: Array | None = None
         self._targets: tuple[LayerArrays, ...] = ()
         self._outs_in_c: tuple[Any, ...] = ()
-        self.seed = np.random.SeedSequence().entropy if seed is None else seed
+        self.seed = checked_seed("fastact.Network", seed)
         self.epochs = self.passes = 0
 
     @overload
@@ -209,7 +209,7 @@ class Network(LayerPasses, Steps):
             each = of_copies("fastact.Network.create", copies, dropout, seed)
             return NetworkCopies(cls.create(widths, activation, **options, **own) for own in each)
         blame = "fastact.Network.create"
-        entropy = np.random.SeedSequence().entropy if seed is None else seed
+        entropy = checked_seed(blame, seed)
         sizes, rng = checked_widths(blame, widths), np.random.default_rng(entropy)
         checked = options_of(blame, len(sizes) - 1, norm, norm_after, dropout, learn_activations)
         layers = new_layers(blame, sizes, activation, init, dtype, rng, checked)

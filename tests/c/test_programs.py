@@ -19,11 +19,13 @@ CHECKS = {
     "test_parallel_for": 0,  # most need two threads
     "test_rowwise": 300,
     "test_scalars": 8000,
+    "test_inline": 13,
     "test_losses": 1000,
     "test_gated": 300,
     "test_training": 1000,
     "test_network_step": 100,
     "test_health": 500,
+    "test_quantized": 4000,
 }  # at least
 
 

@@ -260,6 +260,7 @@ def test_arguments_that_are_refused() -> None:
         (X, target, -WEIGHTS, ValueError, "expected numbers of at least 0"),
         (X, target, 0 * WEIGHTS, ValueError, "not all 0"),
         (X, target, np.ma.array(WEIGHTS), TypeError, "sample_weight is of type MaskedArray"),
+        (np.ma.array(X), target, None, TypeError, r"step: x is of type MaskedArray"),
     ):
         with pytest.raises(error, match=text):
             net.step(x, t, weights)
@@ -272,6 +273,16 @@ def test_arguments_that_are_refused() -> None:
     ):
         with pytest.raises(error, match=text):
             regression.loss(X, t)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("seed", [-1, 1.5, "one"])
+def test_seeds_that_are_refused(seed: Any) -> None:
+    for made in (fa.Network.create([4, 3]), [4, 3]):
+        make = fa.Network if isinstance(made, fa.Network) else fa.Network.create
+        error = ValueError if seed == -1 else TypeError
+        with pytest.raises(error, match=rf"seed is {seed!r}; expected an integer of at least 0"):
+            make(made, seed=seed)
 
 
 # New networks -----------------------------------------------------------------------------------------

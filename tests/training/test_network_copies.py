@@ -133,7 +133,7 @@ def test_copies_that_cannot_be_created() -> None:
         ({"copies": 0}, ValueError, "copies is 0; expected an integer of at least 1"),
         ({"copies": 2.0}, TypeError, "copies is 2.0"),
         ({"copies": 2, "seed": [1, 2, 3]}, ValueError, "seed has length 3; expected a number, or 2"),
-        ({"copies": 2, "seed": [1, 0.5]}, TypeError, "a seed is 0.5"),
+        ({"copies": 2, "seed": [1, 0.5]}, TypeError, "seed is 0.5"),
         ({"copies": 2, "dropout": [0.1] * 3}, ValueError, "dropout has length 3; expected a number, or 2"),
         ({"copies": 2, "dropout": [0.1, 2.0]}, ValueError, "dropout is 2.0; expected a probability"),
     ):
@@ -225,3 +225,48 @@ def test_what_is_refused() -> None:
     nets.optimizer = None
     with pytest.raises(RuntimeError, match=r"^fastact\.NetworkCopies\.step: no optimiser"):
         nets.step(X, LABELS)
+
+
+SIGNS = np.where(RNG.normal(size=(N, 1)) > 0, 1.0, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("output", "target"),
+    [
+        ("softmax", LABELS.astype(np.int32)),
+        ("softmax", LABELS.tolist()),
+        ("nll", TARGETS["softmax"][1]),
+        ("softmax", np.eye(2)[LABELS]),
+        ("identity", RNG.normal(size=N)),
+        ("identity", RNG.normal(size=(N, 1)).astype(np.float32)),
+        ("hinge", SIGNS),
+        ("huber", RNG.normal(size=(K, N, 1))),
+    ],
+    ids=str,
+)
+def test_losses_have_the_bits_of_each_network(output: str, target: Any) -> None:
+    columns = 2 if output in ("softmax", "nll") else 1
+    options = {"activation": "tanh", "output": output, "dtype": "float64"}
+    apart = [fa.Network.create([4, 6, columns], seed=s, **options) for s in range(K)]
+    nets = fa.NetworkCopies(apart)
+    losses, gradients = nets.loss_and_gradients(X, target)
+    of_each = np.shape(target)[0] == K
+    for c, net in enumerate(apart):
+        loss, want = net.loss_and_gradients(X, target[c] if of_each else target)
+        assert losses[c] == loss
+        assert np.array_equal(gradients[c], want)
+
+
+def test_wrong_targets_change_nothing() -> None:
+    for output, target, error in (
+        ("softmax", np.where(np.arange(N) == N - 1, 2, 0), IndexError),
+        ("hinge", np.full((N, 2), 0.5), ValueError),
+        ("identity", np.zeros((N, 3)), ValueError),
+    ):
+        nets = fa.NetworkCopies(networks(output))
+        nets.optimizer = fa.optim.SGD(lr=0.1)
+        before = nets.parameters.copy()
+        with pytest.raises(error):
+            nets.step(X, target)
+        assert np.array_equal(nets.parameters, before)
+        assert not nets.gradients.any()
