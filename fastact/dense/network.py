@@ -34,19 +34,29 @@ class NetworkBase:
         As for :class:`fastact.Network`.
     output : RowFunction or Activation, optional
         What is applied to the last layer's result.
-    by_layer : bool
-        Whether passes go layer by layer in any case.
+    by_layer, trains_by_layer : bool
+        Whether all passes, or those of training, go layer by layer in any case.
     **options
         As for :func:`fastact.dense.network_layers.make_layers`.
     """
 
-    __slots__ = ("__weakref__", "_layers", "_output", "_parameters", "_passes", "_prepared", "_uniform")
+    __slots__ = (
+        "__weakref__",
+        "_layers",
+        "_output",
+        "_parameters",
+        "_passes",
+        "_prepared",
+        "_saving_passes",
+        "_uniform",
+    )
 
     def __init__(
         self,
         layers: Sequence[tuple[Any, Any, Any]],
         output: Any = None,
         by_layer: bool = False,
+        trains_by_layer: bool = False,
         **options: Any,
     ) -> None:
         self._parameters, self._layers = make_layers(layers, **options)
@@ -54,6 +64,7 @@ class NetworkBase:
         found = [prepared(layer.activation) for layer in self._layers]
         self._prepared = tuple(f[1] for f in found if f is not None)
         self._passes = None if by_layer else self._passes_in_c()
+        self._saving_passes = None if trains_by_layer else self._passes
         self._uniform = self._passes is not None and self._has_numbers_only()
 
     def _passes_in_c(self, rates: tuple[float, ...] | None = None) -> _dense.Passes | None:
@@ -150,7 +161,8 @@ class NetworkBase:
 
     def _forward_last(self, x: Any) -> tuple[Any, NetworkSaved]:
         """The last layer's result, and what is saved."""
-        direct = self._passes.forward(x, None, True) if self._passes and self._uniform else None
+        passes = self._saving_passes
+        direct = passes.forward(x, None, True) if passes and self._uniform else None
         if direct is not None:
             return direct[0], saved_of(self, x, direct[0].shape, direct[1])
         batch = self._batch("forward", x)
@@ -162,9 +174,10 @@ class NetworkBase:
     def _forward_in_c(self, batch: Any, keep: bool) -> tuple[Array, Any] | None:
         """The result and what is kept; None where the pass goes layer by layer."""
         parameters = self._array_parameters(batch)
-        if self._passes is None or parameters is None:
+        passes = self._saving_passes if keep else self._passes
+        if passes is None or parameters is None:
             return None
-        found = self._passes.forward(_matrix(batch), parameters, keep)
+        found = passes.forward(_matrix(batch), parameters, keep)
         assert found is not None
         return found[0].reshape(*batch.shape[:-1], found[0].shape[1]), found[1]
 

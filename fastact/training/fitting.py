@@ -192,22 +192,25 @@ class _Data:
 
 
 class _Best:
-    """The parameters of the best epoch."""
+    """The parameters and running statistics of the best epoch."""
 
     def __init__(self, network: Any, patience: int) -> None:
         self.network, self.patience = network, patience
-        self.parameters: Array | None = None
+        self.arrays: list[Array] = []
 
     def is_late(self, history: History) -> bool:
         """Keep the parameters of a best epoch; whether too many others have followed it."""
         waited = len(history.loss) - 1 - history.best_epoch
         if waited == 0:
-            self.parameters = self.network.parameters.copy()
+            self.arrays = [array.copy() for array in self._own()]
         return waited >= self.patience
 
     def put_back(self) -> None:
-        if self.parameters is not None:
-            self.network.parameters = self.parameters
+        for array, best in zip(self._own(), self.arrays, strict=False):
+            array[...] = best
+
+    def _own(self) -> list[Array]:
+        return [self.network.parameters, *self.network._running_statistics()]
 
 
 def _count(name: str, value: Any, least: int = 1) -> int:

@@ -154,11 +154,12 @@ class Network(LayerPasses, Steps):
         """What the constructor does, once its arguments are checked; parameters may be given a place."""
         self._training_output, self._options = output, options
         self._rates, self._drops = options.dropout, any(options.dropout)
-        has_more = any(options.norm) or any(options.dropout)
+        has_more = any(options.norm) or self._drops
         super().__init__(
             layers,
             output.function,
-            by_layer=has_more,
+            by_layer=any(options.norm),
+            trains_by_layer=self._drops,
             norms=options.norm,
             norm_after=options.norm_after,
             learns=options.learn_activations,

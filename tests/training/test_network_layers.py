@@ -163,11 +163,27 @@ def test_running_statistics(after: bool, dtype: type) -> None:
     assert np.allclose(net.predict(X[0].astype(dtype)), want[0], rtol=1e-4, atol=tolerance)
 
 
+@pytest.mark.once
+def test_early_stopping_puts_running_statistics_back() -> None:
+    net, results = Network.create([4, UNITS, 3], output="softmax", norm="batch", dtype="float64"), []
+    net.optimizer = fa.optim.SGD(lr=0.5)
+
+    def worse_later(network: fa.Network, history: Any) -> None:
+        results.append(network.predict(X))
+        network.optimizer.lr = 0.5 if len(results) < 3 else 50.0
+
+    options: Any = {"batch_size": 4, "progress": False, "patience": 4, "callbacks": [worse_later]}
+    history = net.fit(X[:8], LABELS[:8], epochs=60, **options)
+    assert history.best_epoch < len(results) - 1
+    assert np.array_equal(net.predict(X), results[history.best_epoch])
+
+
 def test_dropout_is_of_training_only(dtype: type) -> None:
     net = Network.create([4, 50, 3], "gelu", dropout=[0.5], dtype=dtype, seed=9)
     plain = Network(net.layers)
     x = X.astype(dtype)
     assert np.array_equal(net.predict(x), plain.predict(x))
+    assert np.array_equal(net.predict(x[:, ::-1][:, ::-1]), plain.predict(x))
     assert net.passes == 0
     h = fa.dense(x, net.layers[0].w, net.layers[0].b, activation="gelu")
     for number in range(3):
