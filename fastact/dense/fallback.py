@@ -46,9 +46,11 @@ def _checked(
 ) -> Array:
     """What an activation returned, in the layer's dtype, if it is of this shape and real."""
     array = np.asarray(result)
+    if array.shape == shape and array.dtype == dtype and array.flags.aligned:
+        return array
     blame = f"{function}: {activation!r}{method} returned an array"
     if array.shape != shape:
         raise ValueError(f"{blame} of shape {array.shape}; expected {shape}")
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise TypeError(f"{blame} of dtype {array.dtype}; expected {errors.REAL_NUMBERS}")
-    return array if array.dtype == dtype and array.flags.aligned else converted(array, dtype)
+    return converted(array, dtype)
