@@ -284,6 +284,25 @@ def test_each_layer_learns_parameters_of_its_own() -> None:
     assert (weight == 0.3).all()
 
 
+@pytest.mark.once
+@pytest.mark.parametrize(("after", "gain"), [(True, 1.0), (False, np.sqrt(2))])
+def test_weights_that_read_a_norm_have_gain_1(after: bool, gain: float) -> None:
+    net = Network.create([10, 1000, 800], "relu", norm="layer", norm_after=after, dtype="float64")
+    assert net.layers[1].w.std() * np.sqrt(1000) == pytest.approx(gain, rel=0.01)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_lsuv_reads_what_norms_give(after: bool) -> None:
+    net = Network.create([4, UNITS, 3], "tanh", norm="layer", norm_after=after, dtype="float64")
+    fa.init.lsuv(net, X, std=2.0)
+    (w, b, _), ones = net.layers[0], np.ones(UNITS)
+    assert (X @ w).std() == pytest.approx(2.0, rel=1e-12)
+    z = X @ w + b
+    h = normalised(np.tanh(z), "layer", ones, 0) if after else np.tanh(normalised(z, "layer", ones, 0))
+    assert (h @ net.layers[1].w).std() == pytest.approx(2.0, rel=1e-12)
+
+
 def test_parameters_that_are_not_learned() -> None:
     net = Network.create([4, UNITS, 3], "prelu", output="softmax", learn_activations=False)
     assert len(net.parameters) == 4 * UNITS + UNITS + 3 * UNITS + 3
