@@ -48,8 +48,8 @@ class Network(LayerPasses, Steps):
         The probability with which an element of a hidden layer's result is dropped in training. Or a
         sequence, as for `norm`.
     learn_activations : bool
-        Whether learned parameters of activations, such as prelu's weight, are trained. Each is an array, of
-        shape () where a number is given.
+        Whether learned parameters of activations, such as prelu's weight, are trained. They are copied then,
+        each to an array, of shape () where a number is given.
     seed : int or None
         Of dropout, and of the order of samples in :meth:`fit`. None: another one each time.
 

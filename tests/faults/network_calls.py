@@ -76,7 +76,7 @@ class NetworkCalls:
                 (np.array(w, np.float64), None if b is None else np.array(b, np.float64).ravel())
             )
             layers.append((w, b, model.activation))
-        self.net = fa.Network(layers)
+        self.net = with_bound_arrays(layers)
         self.widths = widths
         for w, b, _ in layers:  # they are copied
             for array in (w, b):
@@ -227,7 +227,8 @@ class NetworkCalls:
 
     def replace(self, pending: list[Pass]) -> None:
         """Go on with a copy; what the original saved is refused by it."""
-        ways = [copy.copy, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net)), fa.Network]
+        ways = [copy.copy, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))]
+        ways.append(with_bound_arrays)
         self.net = self.choices.of(ways)(self.net)
         for one in pending:
             shape = (*one.x.shape[:-1], self.widths[-1])
@@ -241,6 +242,11 @@ class NetworkCalls:
         for batch, result in zip(batches, results, strict=True):
             alone = self.net.predict(batch)
             assert np.array_equal(result, alone, equal_nan=True), "another result in several threads"
+
+
+def with_bound_arrays(layers: Any) -> fa.Network:
+    """Arrays that are bound to activations are used as they are, not copied to be trained."""
+    return fa.Network(layers, learn_activations=False)
 
 
 def curvature(model: Model, z: np.ndarray, wide: Any) -> np.ndarray:
