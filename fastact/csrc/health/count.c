@@ -173,19 +173,19 @@ INLINE vector load(const void *array, ptrdiff_t index, size_t count) {
     return count == LANES ? *(const vector *)from : load_first(from, count);
 }
 
-/* Whether all outputs so far were finite, unless sums of large float64 have overflowed; `check` is the sum of z - z */
+/* Whether all outputs so far were finite, unless sums of large float64 have overflowed; `check` is the sum of z - z. A
+ * difference of finite numbers that are equal is 0, whose bits are 0, and otherwise NaN. */
 INLINE int are_finite(const panel *p, vector check) {
     const sums *s = &p->added[FA_HEALTH_SUM_OF_MAGNITUDES];
 #if FA__REAL_IS_DOUBLE
-    check += s->sum - s->sum;
-    real total = 0;
+    lane_numbers bits = (lane_numbers)check | (lane_numbers)(s->sum - s->sum);
 #else
-    const wide differences = (s->low - s->low) + (s->high - s->high);
-    double total = 0;
-    for (int i = 0; i < LANES / 2; i++) total += differences[i];
+    lane_numbers bits = (lane_numbers)check | (lane_numbers)((s->low - s->low) + (s->high - s->high));
 #endif
-    for (int i = 0; i < LANES; i++) total += check[i];
-    return total == 0;
+    uint64_t words[VECTOR_BYTES / sizeof(uint64_t)], any = 0;
+    memcpy(words, &bits, sizeof bits);
+    for (size_t i = 0; i < VECTOR_BYTES / sizeof(uint64_t); i++) any |= words[i];
+    return any == 0;
 }
 
 /* All rows of a panel. Unless it looks at each sample with care, it returns 0, and has counted nothing, where one of them
