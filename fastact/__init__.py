@@ -24,6 +24,7 @@ Activations
 Over whole rows (an axis)
     softmax, softmin, quiet_softmax, log_softmax, logsumexp    f(x), f.backward(grad_y, x)
     sparsemax, entmax15, hardmax    probabilities most of which are 0
+    maxout, crelu    fewer or more results than elements along the axis
     gumbel_softmax    samples that let gradients through
 Gated pairs: an activation of one half of an array times the other half
     glu, swiglu, geglu, geglu_tanh, reglu, bilinear    f(x), f(a, b), f.backward(grad_y, x)
@@ -84,6 +85,7 @@ from fastact.rowwise.gated import gated as gated
 from fastact.rowwise.gumbel import gumbel_softmax as gumbel_softmax
 from fastact.rowwise.losses import LOSSES as _LOSSES
 from fastact.rowwise.nll import nll as nll
+from fastact.rowwise.resizing import RESIZING as _RESIZING
 from fastact.runtime import check_environment as _check_environment
 from fastact.runtime import get_include as get_include
 from fastact.runtime import get_library as get_library
@@ -154,11 +156,13 @@ _PUBLIC = [
     *names(),
     *aliases(),
     *_ROWWISE,
+    *_RESIZING,
     *_GATED,
     *_LOSSES,
 ]
 globals().update({name: get(name) for name in (*names(), *aliases())})
 globals().update(_ROWWISE)
+globals().update(_RESIZING)
 globals().update(_LOSSES)
 globals().update(_GATED)
 

@@ -266,11 +266,17 @@ def _health(z: Any, activation: Any, y: Any, grad_y: Any, axis: Any) -> Statisti
         raise ValueError(f"{_NAME}: z has no axes; expected at least one")
     axis = range(len(shape))[_axis(axis, len(shape))]
     activation = get(activation) if isinstance(activation, (str, Activation)) else activation
+    if not callable(activation) or not hasattr(activation, "derivative"):
+        message = f"{_NAME}: activation is of type {type(activation).__name__}"
+        raise TypeError(f"{message}; expected a name, an activation, or an object with `derivative`")
     return _counted(found, activation, axis)
 
 
 def _axis(axis: Any, ndim: int) -> int:
-    found = operator.index(axis)
+    try:
+        found = operator.index(axis)
+    except TypeError:
+        raise TypeError(f"{_NAME}: axis is {axis!r}; expected an integer") from None
     if not -ndim <= found < ndim:
         raise ValueError(f"{_NAME}: axis is {found}; expected one of {ndim} axes")
     return found
@@ -294,7 +300,7 @@ def _counted(arrays: dict[str, Array], activation: Any, axis: int) -> Statistics
     else:
         value, slope = _evaluated(activation, z.astype(dtype, copy=False))
         arrays = {"y": value, **arrays, "derivative": slope}
-    limits = saturation_of(activation, units)
+    limits = saturation_of(activation, units, axis == z.ndim - 1)
     counters = Counters(units)
     low, high = (np.ascontiguousarray(np.broadcast_to(limit, units)) for limit in limits[:2])
     names = ("z", "y", "derivative", "grad_y")
