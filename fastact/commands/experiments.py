@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 
 import fastact
 from fastact.commands.arguments import output_file
 from fastact.evaluation.experiments.catalogue import EXPERIMENTS
 from fastact.evaluation.experiments.experiment import as_data, as_markdown
+from fastact.evaluation.extras import install_hint
 from fastact.evaluation.files import write_json, write_text
 
 _HEAD = """# Claims about activations, put to the test
@@ -27,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--quick", action="store_true", help="fewer seeds and smaller grids: less than a minute")
     add("--json", type=output_file, metavar="FILE", help="write the results as JSON")
     add("--markdown", type=output_file, metavar="FILE", help="write the results as a document")
+    add("--plot", type=Path, metavar="DIR", help="draw the figures of each result, as NAME.png in a folder")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,6 +39,10 @@ def run(options: argparse.Namespace) -> int:
     unknown = [name for name in options.names if name not in EXPERIMENTS]
     if unknown:
         print(f"unknown experiment {unknown[0]!r}; expected {', '.join(EXPERIMENTS)}", file=sys.stderr)
+        return 2
+    if options.plot and not (options.plot.is_dir() and find_spec("matplotlib")):
+        needs = f"a folder, which {str(options.plot)!r} is not, or {install_hint('matplotlib')}"
+        print(f"--plot needs {needs}", file=sys.stderr)
         return 2
     texts, found = [], []
     with fastact.num_threads(1):
@@ -43,6 +52,9 @@ def run(options: argparse.Namespace) -> int:
             texts.append(as_markdown(EXPERIMENTS[name], result))
             found.append(as_data(EXPERIMENTS[name], result))
             print(texts[-1])
+            if options.plot:
+                pictures = import_module("fastact.evaluation.experiments.pictures")
+                pictures.draw(EXPERIMENTS[name], result, options.plot)
             print(f"{name}: {time.perf_counter() - start:.1f} s", file=sys.stderr)
     if options.json:
         write_json(options.json, {"quick": options.quick, "experiments": found})

@@ -96,8 +96,10 @@ class Counters:
 
 def as_matrix(array: Array, axis: int, dtype: np.dtype[Any]) -> Array:
     """The array with the axis of the units last, and all others as one; a view where C can read it."""
-    moved = np.moveaxis(array, axis, -1)
-    matrix = moved.reshape(-1, moved.shape[-1]) if moved.size else np.empty((0, moved.shape[-1]), dtype)
+    moved = array if axis == array.ndim - 1 else np.moveaxis(array, axis, -1)
+    matrix = moved
+    if moved.ndim != 2 or not moved.size:
+        matrix = moved.reshape(-1, moved.shape[-1]) if moved.size else np.empty((0, moved.shape[-1]), dtype)
     readable = matrix.dtype == dtype and matrix.dtype.isnative and matrix.flags.aligned
     if readable and matrix.strides[1] == dtype.itemsize and matrix.strides[0] % dtype.itemsize == 0:
         return matrix

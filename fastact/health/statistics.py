@@ -302,7 +302,7 @@ def _counted(arrays: dict[str, Array], activation: Any, axis: int) -> Statistics
         arrays = {"y": value, **arrays, "derivative": slope}
     limits = saturation_of(activation, units, axis == z.ndim - 1)
     counters = Counters(units)
-    low, high = (np.ascontiguousarray(np.broadcast_to(limit, units)) for limit in limits[:2])
+    low, high = (limit if limit.size == units else np.repeat(limit, units) for limit in limits[:2])
     names = ("z", "y", "derivative", "grad_y")
     matrices = [as_matrix(arrays[name], axis, dtype) if name in arrays else None for name in names]
     counters.add(entry, parameters, matrices, low, high)

@@ -92,7 +92,7 @@ def _draw_incoming(network: Network, dead: Sequence[NDArray[np.int64]], rng: np.
             shape = (layer.w.shape[0], units.size)
             layer.w[:, units] = lecun(shape, gain, rng=rng, dtype=layer.w.dtype)
             if layer.b is not None:
-                layer.b[units] = 0
+                layer.b[..., units] = 0
         gain = one_gain(layer.activation)
 
 
@@ -102,11 +102,11 @@ def _begin_states_anew(network: Network, dead: Sequence[NDArray[np.int64]]) -> N
     if not isinstance(optimizer, Optimizer):
         return
     is_new = np.zeros(network.parameters.shape, bool)
-    arrays = views_of(is_new, [layer._arrays for layer in network.layers])
-    for own, following, units in zip(arrays, arrays[1:], dead, strict=False):
+    views = views_of(is_new, [layer._arrays for layer in network.layers])
+    for own, following, units in zip(views, views[1:], dead, strict=False):
         own.w[:, units] = following.w[units] = True
         if own.b is not None:
-            own.b[units] = True
-    for name, states in optimizer.state.items():
-        for state in states:
+            own.b[..., units] = True
+    for name, arrays in optimizer.state.items():
+        for state in arrays:
             state[is_new] = optimizer._initial(name, network.parameters)[is_new]

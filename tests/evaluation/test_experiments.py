@@ -85,6 +85,27 @@ def test_healthy_networks_do_not_need_a_leaky_gradient() -> None:
     assert found["spread"] < 0.05
 
 
+def test_bits_are_lost_only_where_there_are_few() -> None:
+    found = figures("six")
+    assert -0.03 < found["lost_at_8_bits"] < 0.03
+    assert found["none_at_3_bits"] < 0.6
+
+
+def test_a_leak_does_not_change_overfitting() -> None:
+    assert abs(figures("overfitting")["difference"]) < 0.03
+
+
+def test_the_square_of_relu_is_not_better() -> None:
+    found = figures("powers")
+    assert found["relu"] < 0.1 < found["relu_squared"]
+    assert found["relu"] < found["identity"] + 0.02
+
+
+def test_several_activations_are_about_as_good_as_one() -> None:
+    found = figures("several")
+    assert found["best"] - 0.03 < found["several"] < found["worst"] + 0.03
+
+
 def test_the_command_writes_what_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, document = tmp_path / "found.json", tmp_path / "found.md"
     assert run("dying", "--quick", "--json", str(data), "--markdown", str(document)) == 0
@@ -95,6 +116,14 @@ def test_the_command_writes_what_it_prints(tmp_path: Path, capsys: pytest.Captur
     (found,) = json.loads(data.read_text())["experiments"]
     assert found["name"] == "dying"
     assert found["figures"]["n2_depth20"] > 0.9
+
+
+def test_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is optional")
+    assert run("dying", "--quick", "--plot", str(tmp_path)) == 0
+    assert (tmp_path / "dying.png").read_bytes().startswith(b"\x89PNG")
+    assert run("dying", "--plot", str(tmp_path / "none")) == 2
+    assert "--plot needs a folder" in capsys.readouterr().err
 
 
 def test_unknown_names(capsys: pytest.CaptureFixture[str]) -> None:

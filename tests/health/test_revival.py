@@ -67,6 +67,11 @@ def test_networks_without_dead_units_and_without_biases() -> None:
     assert [units.size for units in fa.revive(net, net.diagnose(x))] == [0, 0]
     np.testing.assert_array_equal(net.parameters, before)
     w = np.array([[1.0, -1.0], [1.0, -1.0]])
+    row = fa.Network([(w, np.full((1, 2), -50.0), "relu"), (np.ones((2, 1)), None, None)])
+    row.optimizer = fa.optim.Adam(lr=1e-3)
+    row.step(np.ones((5, 2)), np.zeros((5, 1)))
+    assert fa.revive(row, row.diagnose(np.ones((5, 2))), rng=0)[0].tolist() == [0, 1]
+    assert row.layers[0].b.tolist() == [[0, 0]]
     bare = fa.Network([(w, None, "relu"), (np.ones((2, 1)), None, None)])
     assert fa.revive(bare, bare.diagnose(np.ones((5, 2))), rng=0)[0].tolist() == [1]
     assert bare.layers[1].w.tolist() == [[1], [0]]

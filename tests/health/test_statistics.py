@@ -323,3 +323,30 @@ def test_statistics_that_do_not_belong_together() -> None:
 def test_dtypes_are_read_as_exp_does() -> None:
     for given in (np.ones((2, 3), np.int64), np.ones((2, 3), np.float16), [[1, 2, 3]], np.array([[True]])):
         assert (fa.health(given, "relu").active == len(given)).all()
+
+
+# relu, which is counted without its values and slopes in memory ---------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 3), (300, 70), (33, 129), (16, 64)])
+def test_relu_alone_is_counted_as_relu_with_its_values(shape: tuple[int, int], dtype: type) -> None:
+    """To the bit: the same sums in the same order; tiles with samples that are not finite, too."""
+    z = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    z[::5] = -0.0
+    for special in (None, np.nan, np.inf, -np.inf):
+        if special is not None:
+            z[shape[0] // 2, shape[1] // 3] = special
+        alone, given = fa.health(z, "relu"), fa.health(z, "relu", y=fa.relu(z))
+        for name in (
+            "active",
+            "saturated",
+            "zeros",
+            "non_finite",
+            "mean",
+            "mean_magnitude",
+            "second_moment",
+            "min",
+            "max",
+        ):
+            np.testing.assert_array_equal(getattr(alone, name), getattr(given, name), name)
+        assert not np.signbit(alone.min).any()

@@ -24,6 +24,7 @@ typedef struct {
     const fa__health_call *call;
     const fa__health_kernels *kernels;
     size_t size, width, tile_rows;
+    int is_relu; /* alone, without arrays beside z */
     union {
         float f32;
         double f64;
@@ -34,19 +35,24 @@ static const char *at(const health_run *r, const fa__health_array *a, size_t row
     return a->data ? a->data + ((ptrdiff_t)row * a->row + (ptrdiff_t)column) * (ptrdiff_t)r->size : 0;
 }
 
-/* The rows of a tile of z, one after the other; those of the next tile are prefetched */
+/* The rows of the next tile */
+static void prefetch_next(const health_run *r, const fa__health_tile *t) {
+    const ptrdiff_t row = t->z_row * (ptrdiff_t)r->size;
+    uintptr_t next = (uintptr_t)t->z + (uintptr_t)(row * (ptrdiff_t)t->rows);
+    for (size_t i = 0; i < t->rows; i++, next += (uintptr_t)row)
+        for (size_t line = 0; line < t->columns * r->size; line += FA__LINE)
+            __builtin_prefetch((const char *)(next + line));
+}
+
+/* The rows of a tile of z, one after the other */
 static void gather(const health_run *r, const fa__health_tile *t, char *to) {
     const size_t bytes = t->columns * r->size;
-    const ptrdiff_t row = t->z_row * (ptrdiff_t)r->size;
     const char *from = t->z;
-    for (size_t i = 0; i < t->rows; i++, from += row, to += bytes) {
-        const uintptr_t next = (uintptr_t)from + (uintptr_t)(row * (ptrdiff_t)t->rows);
-        for (size_t line = 0; line < bytes; line += FA__LINE) __builtin_prefetch((const char *)(next + line));
+    for (size_t i = 0; i < t->rows; i++, from += t->z_row * (ptrdiff_t)r->size, to += bytes)
         if (bytes == FA__HEALTH_WIDTH_BYTES)
             memcpy(to, from, FA__HEALTH_WIDTH_BYTES);
         else
             memcpy(to, from, bytes);
-    }
 }
 
 /* The activation's value, or derivative, or both, of a tile, in one call: inputs are overwritten by what is wanted */
@@ -70,6 +76,11 @@ static void count_tile(const health_run *r, fa__health_tile *t, void *state, siz
     _Alignas(FA__LINE) char y[TILE_BYTES];
     _Alignas(FA__LINE) char d[TILE_BYTES];
     t->z = at(r, &c->z, row, column);
+    if (r->is_relu) {
+        r->kernels->count_relu(t, state);
+        return;
+    }
+    prefetch_next(r, t);
     t->y = at(r, &c->y, row, column);
     t->d = at(r, &c->derivative, row, column);
     t->grad = at(r, &c->grad_y, row, column);
@@ -118,8 +129,16 @@ static void count_units(const void *context, size_t begin, size_t end) {
 void fa__run_health(const fa__health_call *call) {
     const size_t size = call->dtype == FA__F64 ? sizeof(double) : sizeof(float);
     const size_t most = FA__HEALTH_WIDTH_BYTES / size, width = call->units < most ? call->units : most;
-    health_run r = {call, kernels[fa__active_isa()][call->dtype], size, width, TILE_BYTES / size / width,
-                    {{0}}};
+    const int is_relu = strcmp(fa__entries[call->entry].name, "relu") == 0 && !call->y.data &&
+                        !call->derivative.data && !call->grad_y.data;
+    health_run r = {
+        .call = call,
+        .kernels = kernels[fa__active_isa()][call->dtype],
+        .size = size,
+        .width = width,
+        .tile_rows = is_relu ? BLOCK_ROWS : TILE_BYTES / size / width,
+        .is_relu = is_relu,
+    };
     for (int i = 0; i < fa__entries[call->entry].n_params; i++)
         if (call->dtype == FA__F64)
             r.parameters[i].f64 = call->parameters[i];

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "fastact.h"
+#include "platform/loop.h"
 #include "platform/vectors.h"
 
 /* One panel ---------------------------------------------------------------------------------------- */
@@ -48,11 +49,11 @@ INLINE lane_numbers is_finite(vector v) {
 #define GREATER(a, b) choose((a) > (b), a, b)
 #endif
 
-/* Sums of v, unless null, of its magnitudes and of its squares; those of float32 are exact in float64 */
+/* Sums of v and of its magnitudes, unless null, and of its squares; those of float32 are exact in float64 */
 #if FA__REAL_IS_DOUBLE
 INLINE void add_powers(sums *sum, sums *magnitudes, sums *squares, vector v) {
     if (sum) add_to_sums(sum, v);
-    add_to_sums(magnitudes, magnitude(v));
+    if (magnitudes) add_to_sums(magnitudes, magnitude(v));
     add_to_sums(squares, v * v);
 }
 #else
@@ -76,17 +77,19 @@ INLINE void add_powers(sums *sum, sums *magnitudes, sums *squares, vector v) {
         sum->low += low;
         sum->high += high;
     }
-    magnitudes->low += wide_magnitude(low);
-    magnitudes->high += wide_magnitude(high);
+    if (magnitudes) {
+        magnitudes->low += wide_magnitude(low);
+        magnitudes->high += wide_magnitude(high);
+    }
     squares->low += low * low;
     squares->high += high * high;
 }
 #endif
 
 /* A sample counts where its input and output are `finite`; p->counts of samples that do not are the caller's */
-INLINE void count_outputs(panel *p, lane_numbers finite, vector z, vector y, vector d, vector low,
+INLINE void count_outputs(panel *p, lane_numbers finite, vector z, vector y, lane_numbers active, vector low,
                           vector high) {
-    p->counts[FA_HEALTH_ACTIVE] -= finite & (d != 0);
+    p->counts[FA_HEALTH_ACTIVE] -= finite & active;
     p->counts[FA_HEALTH_SATURATED] -= finite & ((z <= low) | (z >= high));
     p->counts[FA_HEALTH_ZEROS] -= finite & (y == 0);
     p->least = LESSER(choose(finite, y, p->least), p->least);
@@ -173,19 +176,19 @@ INLINE vector load(const void *array, ptrdiff_t index, size_t count) {
     return count == LANES ? *(const vector *)from : load_first(from, count);
 }
 
-/* Whether all outputs so far were finite, unless sums of large float64 have overflowed; `check` is the sum of z - z */
+/* Whether all outputs so far were finite, unless sums of large float64 have overflowed; `check` is the sum of z - z. A
+ * difference of finite numbers that are equal is 0, whose bits are 0, and otherwise NaN. */
 INLINE int are_finite(const panel *p, vector check) {
     const sums *s = &p->added[FA_HEALTH_SUM_OF_MAGNITUDES];
 #if FA__REAL_IS_DOUBLE
-    check += s->sum - s->sum;
-    real total = 0;
+    lane_numbers bits = (lane_numbers)check | (lane_numbers)(s->sum - s->sum);
 #else
-    const wide differences = (s->low - s->low) + (s->high - s->high);
-    double total = 0;
-    for (int i = 0; i < LANES / 2; i++) total += differences[i];
+    lane_numbers bits = (lane_numbers)check | (lane_numbers)((s->low - s->low) + (s->high - s->high));
 #endif
-    for (int i = 0; i < LANES; i++) total += check[i];
-    return total == 0;
+    uint64_t words[VECTOR_BYTES / sizeof(uint64_t)], any = 0;
+    memcpy(words, &bits, sizeof bits);
+    for (size_t i = 0; i < VECTOR_BYTES / sizeof(uint64_t); i++) any |= words[i];
+    return any == 0;
 }
 
 /* All rows of a panel. Unless it looks at each sample with care, it returns 0, and has counted nothing, where one of them
@@ -205,9 +208,46 @@ INLINE int count_panel(const fa__health_tile *t, limited_panel *state, size_t co
             p.counts[FA_HEALTH_NON_FINITE] -= ~counted;
         } else
             check += z - z;
-        count_outputs(&p, counted, z, y, d, low, high);
+        count_outputs(&p, counted, z, y, d != 0, low, high);
         if (gradients) count_gradients(&p, counted, load(t->grad, r * t->grad_row + c, count), d);
     }
+    if (!with_care && !are_finite(&p, check)) return 0;
+    state->counted = p;
+    return 1;
+}
+
+enum { AHEAD = 8 }; /* rows */
+INLINE void prefetch_row(const fa__health_tile *t, ptrdiff_t row) {
+    const uintptr_t begin = (uintptr_t)t->z + (uintptr_t)(row * t->z_row) * sizeof(real);
+    for (size_t line = 0; line < FA__HEALTH_WIDTH_BYTES; line += FA__LINE)
+        __builtin_prefetch((const char *)(begin + line));
+}
+
+/* The same of relu, whose y = max(z, 0) is its own magnitude, and whose f' is not 0 where z > 0 */
+INLINE int count_relu_panel(const fa__health_tile *t, limited_panel *state, size_t column, size_t count,
+                            int with_care) {
+    panel p = state->counted;
+    const vector low = state->low, high = state->high, zero = all(0);
+    vector check = zero;
+    for (ptrdiff_t r = 0; r < (ptrdiff_t)t->rows; r++) {
+        const vector z = load(t->z, r * t->z_row + (ptrdiff_t)column, count);
+        if (column == 0) prefetch_row(t, r + AHEAD);
+        vector y = GREATER(z, zero);
+        lane_numbers counted = ~(lane_numbers){0};
+        if (with_care) {
+            counted = is_finite(z);
+            p.counts[FA_HEALTH_NON_FINITE] -= ~counted;
+            y = choose(counted, y, zero);
+        } else
+            check += z - z;
+        p.counts[FA_HEALTH_ACTIVE] -= counted & (z > 0);
+        p.counts[FA_HEALTH_ZEROS] -= counted & (z <= 0);
+        p.counts[FA_HEALTH_SATURATED] -= counted & ((z <= low) | (z >= high));
+        p.least = LESSER(choose(counted, y, p.least), p.least);
+        p.greatest = GREATER(choose(counted, y, p.greatest), p.greatest);
+        add_powers(&p.added[FA_HEALTH_SUM], 0, &p.added[FA_HEALTH_SUM_OF_SQUARES], y);
+    }
+    p.added[FA_HEALTH_SUM_OF_MAGNITUDES] = p.added[FA_HEALTH_SUM];
     if (!with_care && !are_finite(&p, check)) return 0;
     state->counted = p;
     return 1;
@@ -238,6 +278,17 @@ static void count_tile(const fa__health_tile *t, void *state) {
     }
 }
 
+static void count_relu_tile(const fa__health_tile *t, void *state) {
+    limited_panel *p = state;
+    for (size_t column = 0; column < t->columns; column += LANES, p++) {
+        const size_t left = t->columns - column;
+        if (left < LANES)
+            count_relu_panel(t, p, column, left, 1);
+        else if (!count_relu_panel(t, p, column, LANES, 0))
+            count_relu_panel(t, p, column, LANES, 1);
+    }
+}
+
 static void finish(const fa__health_tile *t, const void *state) {
     const limited_panel *p = state;
     const int counts = t->grad ? FA_HEALTH_COUNTS : FA_HEALTH_ZERO_GRADIENTS;
@@ -254,4 +305,4 @@ _Static_assert(sizeof(limited_panel) * (FA__HEALTH_WIDTH_BYTES / VECTOR_BYTES) <
                "it fits");
 
 extern const fa__health_kernels FA__KERNEL_NAME(fa__health);
-const fa__health_kernels FA__KERNEL_NAME(fa__health) = {begin, count_tile, finish};
+const fa__health_kernels FA__KERNEL_NAME(fa__health) = {begin, count_tile, count_relu_tile, finish};

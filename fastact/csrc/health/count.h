@@ -24,6 +24,7 @@ typedef struct {
 typedef struct {
     void (*begin)(const fa__health_tile *tile, void *state);
     void (*count)(const fa__health_tile *tile, void *state);
+    void (*count_relu)(const fa__health_tile *tile, void *state); /* of z alone */
     void (*finish)(const fa__health_tile *tile, const void *state);
 } fa__health_kernels;
 
