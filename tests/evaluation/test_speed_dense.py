@@ -119,7 +119,7 @@ def test_command(tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.setattr(cases, "growth", lambda _: {n: [(1, SMALL[0]), (2, SMALL[1])] for n in "abcd"})
     monkeypatch.setattr(timing, "QUICK", PLAN)
     files = tmp_path / "dense.json", tmp_path / "dense.png"
-    options = ["--json", str(files[0]), "--plot", str(files[1]), "--threads", "1"]
+    options = ["--json", str(files[0]), "--plot", str(files[1]), "--threads", "1", "--all"]
     assert main(["bench", "--dense", "--quick", *options]) == 0
     printed = capsys.readouterr().out
     assert "2 x (3, 5, 4)" in printed

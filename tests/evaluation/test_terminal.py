@@ -30,6 +30,7 @@ def test_tables_fit_and_keep_every_number(width):
     assert words.count("0.50") == 12
     assert "…" not in "".join(lines)
     assert lines[0].strip() == "Title"
+    assert lines[1].strip() == ""
     assert lines[-1].strip() == "After."
 
 
@@ -44,6 +45,11 @@ def test_long_lists_break_between_words():
     lines = lines_of(terminal.rendered(text, 60))
     assert all(len(line.rstrip()) <= 60 for line in lines)
     assert "39: 0.395" in " ".join(" ".join(lines).split())
+
+
+def test_paragraphs_are_filled_again():
+    lines = lines_of(terminal.rendered("A **bold** word,\nand more\nwords.\n\nAnother.", 30))
+    assert [line.strip() for line in lines] == ["A bold word, and more words.", "", "Another."]
 
 
 def test_without_a_terminal_markdown_stays(capsys):

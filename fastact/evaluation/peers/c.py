@@ -26,6 +26,7 @@ from fastact.evaluation.train_cases import LEARNING_RATE, TrainCase
 
 _COMPILER = "gcc"
 _OPTIMIZED = ("-O3", "-ffast-math", "-fPIC", "-w")
+_HERE = ("-march=native",)
 _TARGETS = {
     "sse2": (),
     "avx2": ("-mavx2", "-mfma", "-mtune=native"),
@@ -142,7 +143,7 @@ class Peer(base.Peer):
         source = folder / "loops.c"
         source.write_text("\n".join([beginning(dtype), *functions]))
         made = source.with_suffix(".o")
-        _run(_COMPILER, *_OPTIMIZED, *_TARGETS[fastact.isa()], "-c", source, "-o", made)
+        _run(_COMPILER, *_OPTIMIZED, *_TARGETS.get(fastact.isa(), _HERE), "-c", source, "-o", made)
         return made
 
     def _linked(self, folder: Path) -> tuple[str | Path, ...]:

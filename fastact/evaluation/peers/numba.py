@@ -11,7 +11,7 @@ import numba
 
 import fastact
 from fastact.activations.formula import compile_formula
-from fastact.evaluation.cases import ElementwiseCase
+from fastact.evaluation.cases import USUAL, ElementwiseCase
 from fastact.evaluation.expressions import texts
 from fastact.evaluation.peers import base
 
@@ -38,8 +38,10 @@ class Peer(base.Peer):
         finally:
             numba.set_num_threads(before)
 
-    def elementwise(self, case: ElementwiseCase) -> base.Call:
-        """The loop with its arrays."""
+    def elementwise(self, case: ElementwiseCase) -> base.Call | None:
+        """The loop with its arrays. Others than the usual activations would take minutes to compile."""
+        if case.activation not in USUAL:
+            return None
         parallel = numba.get_num_threads() > 1 and case.n >= _PARALLEL_FROM
         loop = _loop(case.activation, case.direction, parallel)
         return partial(loop, *case.arguments, *case.results)

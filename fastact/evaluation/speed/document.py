@@ -172,7 +172,7 @@ def by_name(cells: Sequence[Cell]) -> str:
     dtypes = sorted({cell.case.dtype for cell in cells})
     heading, columns = next(iter(kind_of_case(cells[0]))), []
     for dtype in dtypes:
-        columns += [f"{dtype} worst", "mean", "best"]
+        columns += [f"{dtype} {which}" for which in ("worst", "mean", "best")]
     named: dict[str, list[Cell]] = {}
     for cell in cells:
         named.setdefault(next(iter(kind_of_case(cell).values())), []).append(cell)

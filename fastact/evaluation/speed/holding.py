@@ -52,8 +52,8 @@ def environment(isa: str, now: Mapping[str, str] = os.environ) -> dict[str, str]
     """The variables of a process in which fastact and the libraries use no more than `isa`."""
     found = {**now, _HELD: isa, "FASTACT_ISA": isa}
     if below_the_best(isa):
-        found |= _VARIABLES.get(isa, {})
-        found["XLA_FLAGS"] = f"{now.get('XLA_FLAGS', '')} {_VARIABLES[isa]['XLA_FLAGS']}".strip()
+        found |= (variables := _VARIABLES.get(isa, {}))
+        found["XLA_FLAGS"] = f"{now.get('XLA_FLAGS', '')} {variables.get('XLA_FLAGS', '')}".strip()
         found["NPY_DISABLE_CPU_FEATURES"] = " ".join(_numpy_features(isa))
     return found
 

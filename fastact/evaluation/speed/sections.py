@@ -36,7 +36,7 @@ several times slower than the three fastest at 1,000,000 elements is not timed o
 is scaled, and counts in means only. Inputs are normal with standard deviation 2 unless stated otherwise.
 
 All activations are timed on 10 to 100,000 elements. The usual ones are also timed on more, and on inputs in
-the tails. `bench --figures` writes the figures of all cells.
+the tails, and numba is timed for these only. `bench --figures` writes the figures of all cells.
 
 Where a table has a column for each size or kind of inputs, a cell holds fastact's nanoseconds per element,
 the speed-up over the fastest other implementation, and its name.""",

@@ -32,11 +32,12 @@ def rendered(markdown: str, width: int) -> str:
     for is_table, lines in groupby(markdown.splitlines(), lambda line: line.startswith("| ")):
         if is_table:
             for table in _tables([_cells(line) for line in lines], width):
-                console.print(table)
+                console.print(table, "")
         else:
-            for line in lines:
-                heading = line.startswith("#")
-                console.print(Text(line.lstrip("# ") if heading else line, style="bold" if heading else ""))
+            for paragraph in "\n".join(lines).split("\n\n"):  # whose lines are filled again
+                style = "bold" if paragraph.strip().startswith("#") else ""
+                if words := paragraph.replace("**", "").replace("\n", " ").strip().lstrip("# "):
+                    console.print(Text(f"{words}\n", style=style))
     return found.getvalue().rstrip("\n")
 
 
