@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+SMALL = {"ACTIVATIONS": "identity relu leaky_relu sign step tanh gelu"}  # those that the C tests name
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 
 
