@@ -112,7 +112,7 @@ def write_declarations() -> None:
     write(GENERATED / "c_api.h", cython_api.as_table(declared))
     write(
         GENERATED / "fastact_header.pxd",
-        f"from libc.stdint cimport int64_t, uint32_t, uint64_t\n\n{extern}",
+        f"from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t\n\n{extern}",
     )
 
 
@@ -223,6 +223,7 @@ if __name__ == "__main__":
         extension("_gated"),
         extension("_training"),
         extension("_health"),
+        extension("_quantized"),
         extension("evaluation._measure", "fastact/evaluation/measure.c"),
         extension("evaluation._reference", *sorted(map(str, REFERENCE.glob("*.c")))),
     ]

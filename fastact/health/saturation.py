@@ -50,7 +50,7 @@ class Saturation(NamedTuple):
         return "f' does not tend to 0 on either side"
 
 
-def saturation_of(activation: Any, units: int) -> Saturation:
+def saturation_of(activation: Any, units: int, units_last: bool = True) -> Saturation:
     """The limits beyond which abs(f') stays below 0.03 of its supremum.
 
     Parameters
@@ -58,13 +58,16 @@ def saturation_of(activation: Any, units: int) -> Saturation:
     activation : Activation or object with `derivative`
         Its parameters are numbers, or arrays with one value for each unit; for others there are no limits.
     units : int
-        How many units an array of inputs has along its last axis.
+        How many units an array of inputs has.
+    units_last : bool
+        Whether they are along its last axis, as those of the activation are. Otherwise these are samples.
     """
     if isinstance(activation, Activation):
+        shape = activation.shape_of_parameters()
+        if np.prod(shape[:-1] if units_last else shape, dtype=int) != 1:
+            return Saturation(np.full(1, -np.inf), np.full(1, np.inf), np.full(1, np.nan))
         if all(is_number(value) for value in activation.parameters.values()):
             return _cached(activation, units if activation.units else 1)
-        if np.prod(activation.shape_of_parameters()[:-1], dtype=int) != 1:
-            return Saturation(np.full(1, -np.inf), np.full(1, np.inf), np.full(1, np.nan))
     return _found(activation, units)
 
 

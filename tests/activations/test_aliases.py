@@ -20,6 +20,8 @@ import pytest
 import fastact as fa
 from fastact.activations.aliases import ALIASES, plain
 
+pytestmark = pytest.mark.once
+
 ALL = fa.aliases()
 X = np.concatenate([np.linspace(-40, 40, 801), [-0.0, 0.0, 1e-300, -1e-300, np.inf, -np.inf]])
 

@@ -16,6 +16,8 @@ import pytest
 import fastact as fa
 from fastact.activations.formula import compile_formula
 
+pytestmark = pytest.mark.once
+
 WITH = [n for n in fa.names() if fa.get(n).parameters]
 NOT_REAL = {
     "complex128": np.zeros(3, complex),

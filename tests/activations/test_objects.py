@@ -19,6 +19,8 @@ import pytest
 
 import fastact as fa
 
+pytestmark = pytest.mark.once
+
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
 

@@ -39,6 +39,7 @@ def test_ufuncs_lists_all_and_nothing_else() -> None:
         _ = fa.ufuncs.nothing_such
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("dtype", BUILTIN, ids=str)
 def test_dtypes_resolve_as_for_exp(name: str, dtype: np.dtype) -> None:
     """With parameters of the same dtype: what a Python float does to integers is another rule."""
@@ -50,6 +51,7 @@ def test_dtypes_resolve_as_for_exp(name: str, dtype: np.dtype) -> None:
         assert resolved[-1] == want
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("dtype", BUILTIN, ids=str)
 def test_results_have_the_dtype_of_exp(call: helpers.Call, dtype: np.dtype) -> None:
     x = np.array([0, 1], dtype)

@@ -42,6 +42,7 @@ def test_its_files(wheel: Path) -> None:
         "fastact/include/fastact.cdef",
         "fastact/include/fastact/activations.def",
         "fastact/include/fastact/rowwise.def",
+        "fastact/include/fastact/quantized.h",
         "fastact/include/fastact/table.h",
         "fastact/__init__.pxd",
         "fastact/__init__.pyi",

@@ -42,6 +42,7 @@ PROGRAMS = {
         "test_norms",
         "test_network_step",
         "test_health",
+        "test_quantized",
         "test_scalars",
     ),
     "thread": ("test_races", "test_threads"),
