@@ -2,7 +2,7 @@
 
     python tools/compilers.py [--whole] [gcc-11 clang-19 "without OpenMP" ...]
 
-A library of a few activations is built unless --whole is given, which takes two minutes for each compiler. Each
+A library of a few activations is built unless --whole is given, which takes minutes for each compiler. Each
 line says what was built, the instruction sets that it has, and how many checks passed on them. What is
 built stays in build/compilers, and is built again only where it changed.
 """
