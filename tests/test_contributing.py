@@ -28,7 +28,7 @@ def blocks() -> list[str]:
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository with the example added, in a folder whose name has spaces."""
     folder = tmp_path_factory.mktemp("contributing") / "a folder with spaces"
-    for name in ("fastact", "include", "tools"):
+    for name in ("fastact", "include", "licenses", "tools"):
         shutil.copytree(helpers.ROOT / name, folder / name, ignore=LEFT_OUT)
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(helpers.ROOT / name, folder)

@@ -2,7 +2,7 @@
 
     python tools/compilers.py [--whole] [gcc-11 clang-19 "without OpenMP" ...]
 
-A library of two activations is built unless --whole is given, which takes two minutes for each compiler. Each
+A library of a few activations is built unless --whole is given, which takes minutes for each compiler. Each
 line says what was built, the instruction sets that it has, and how many checks passed on them. What is
 built stays in build/compilers, and is built again only where it changed.
 """
@@ -18,11 +18,10 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from targets import ROOT, FailedError, Target, run
+from targets import ROOT, SMALL, FailedError, Target, run
 
 PROGRAMS = ("c/test_activations.c", "c/test_platform.c")
 OF_ALL = (*PROGRAMS, "c/test_dense.c", "c/test_rowwise.c", "c/test_losses.c", "c/test_scalars.c")
-SMALL = {"ACTIVATIONS": "relu gelu"}
 
 
 def compilers() -> list[str]:

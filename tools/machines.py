@@ -5,7 +5,7 @@ computes here.
 
 Every result of every activation must have the bits of a library for this machine that is compiled for an
 equivalent instruction set. The C tests run as well. s390x stores numbers with the highest byte first; Nehalem
-has SSE2 and no AVX. --quick builds two activations; the whole takes some minutes.
+has SSE2 and no AVX. --quick builds a few activations; the whole takes some minutes.
 What is built stays in build/machines. Debian's qemu-user and cross compilers are needed.
 """
 
@@ -19,9 +19,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from targets import ROOT, FailedError, Target
+from targets import ROOT, SMALL, FailedError, Target
 
-SMALL = {"ACTIVATIONS": "relu gelu"}
 PROGRAMS = ("c/test_activations.c", "c/test_platform.c", "c/test_dense.c", "c/test_dense_arguments.c")
 OF_ALL = (*PROGRAMS, "c/test_rowwise.c", "c/test_losses.c", "c/test_scalars.c", "c/test_training.c")
 
@@ -92,7 +91,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("machines", nargs="*", metavar="machine", help=f"of: {', '.join(MACHINES)}")
-    parser.add_argument("--quick", action="store_true", help="a library of two activations")
+    parser.add_argument("--quick", action="store_true", help="a library of a few activations")
     options = parser.parse_args()
     failures = 0
     for name in options.machines or MACHINES:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-WARNINGS = ("-Wall", "-Wextra", "-Werror")
+SMALL = {"ACTIVATIONS": "identity relu leaky_relu sign step tanh gelu"}  # those that the C tests name
+WARNINGS = ("-Wall", "-Wextra")
 
 
 class FailedError(Exception):
@@ -64,10 +65,15 @@ class Target:
         """Whether the library uses OpenMP."""
         return self.variables.get("OPENMP") != "0"
 
+    @property
+    def warnings(self) -> list[str]:
+        """Errors where GCC, in any of its versions, gives them; Clang has others."""
+        return [*WARNINGS, *([] if "clang" in self.compiler else ["-Werror"])]
+
     def make(self, folder: Path, *goals: str) -> str:
-        """What make prints; every warning is an error."""
+        """What make prints."""
         given = {"CC": self.compiler, "BUILD": str(folder), **self.variables}
-        given["CFLAGS"] = " ".join([*WARNINGS, given.get("CFLAGS", "")])
+        given["CFLAGS"] = " ".join([*self.warnings, given.get("CFLAGS", "")])
         variables = [f"{name}={value}" for name, value in given.items()]
         jobs = f"-j{os.environ.get('JOBS', '1')}"
         return run(["make", "-s", jobs, "-C", self.source / "fastact/csrc", *variables, *goals])
@@ -77,7 +83,7 @@ class Target:
         small = folder / "include"
         include = small if small.exists() else self.source / "include"
         made = folder / Path(program).stem
-        flags = ["-std=gnu11", "-O1", *WARNINGS, *(["-fopenmp"] if self.openmp else []), *self.flags]
+        flags = ["-std=gnu11", "-O1", *self.warnings, *(["-fopenmp"] if self.openmp else []), *self.flags]
         includes = [f"-I{include}", f"-I{self.source / 'fastact/csrc'}"]
         sources = [self.source / "tests" / program, folder / "libfastact.a"]
         run([*self.compiler.split(), *flags, *includes, *sources, "-lm", "-lpthread", "-o", made])

@@ -62,11 +62,6 @@ static int check_dropout(const fa_network_step *s) {
         return fa_dropout_##dtype(data, data, l->rows * l->n_out, p, s->seed, (uint32_t)s->number,  \
                                   (uint32_t)i, 0);                                                  \
     }                                                                                               \
-    static size_t workspace_##dtype(const fa_network_step *s) {                                     \
-        const size_t forward = fa_network_workspace_##dtype(s->layers, s->count, 0);                \
-        const size_t backward = fa_network_workspace_##dtype(s->layers, s->count, 1);               \
-        return forward > backward ? forward : backward;                                             \
-    }                                                                                               \
     static int forward_##dtype(const fa_network_step *s, void *workspace, size_t bytes) {           \
         if (!s->dropout) return fa_network_forward_##dtype(s->layers, s->count, workspace, bytes);  \
         int answer = check_dropout(s);                                                              \
