@@ -199,3 +199,4 @@ def overlaps_unsafely(cnp.ndarray out, cnp.ndarray array):
 
 include "_rowwise_losses.pxi"
 include "_rowwise_labels.pxi"
+include "_rowwise_copies.pxi"

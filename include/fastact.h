@@ -322,6 +322,7 @@ FA_API size_t fa_network_workspace_f64(const fa_dense *layers, size_t count, int
 }
 #endif
 
+#include "fastact/quantized.h"
 #include "fastact/training.h"
 
 #endif
