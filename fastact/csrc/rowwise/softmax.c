@@ -132,12 +132,9 @@ typedef struct {
     double divisor;
 } terms;
 
-/* softmax: p (g - t)/temperature; its logarithm: g/temperature - t p/temperature; logsumexp: t p. `is_value`: whether e has
- * no low part; the compiler does not know that 0 times a number is 0 */
-INLINE wide gradient(const variant v, const terms *c, wide g, const parts *e, const int is_value) {
-    wide error = e->value * c->scale.low;
-    if (!is_value) error += e->low * c->scale.high;
-    const wide p = e->value * c->scale.high + error;
+/* softmax: p (g - t)/temperature; its logarithm: g/temperature - t p/temperature; logsumexp: t p */
+INLINE wide gradient(const variant v, const terms *c, wide g, const parts *e) {
+    const wide p = e->value * c->scale.high + (e->value * c->scale.low + e->low * c->scale.high);
     wide factor = every(c->t.high);
     if (v.kind == SOFTMAX) factor = (g - c->t.high) - c->t.low;
     const wide d = pick(is_equal(e->value, every(0)), every(0), p * factor * e->power);
@@ -175,7 +172,7 @@ INLINE void backward(const fa__one_row *row, const variant v) {
         EACH_PART(p) {
             wide low, h = argument(x.of[p], (double)most, &s, &low);
             const parts e = exponential_parts(h, low);
-            g.of[p] = gradient(v, &c, g.of[p], &e, 0);
+            g.of[p] = gradient(v, &c, g.of[p], &e);
         }
         store_block((real *)row->out + i, &g, n - i);
     }
@@ -199,7 +196,7 @@ INLINE void backward_from_output(const fa__one_row *row, const variant v) {
         EACH_PART(p) {
             parts e = {value.of[p], every(0), every(1)};
             if (v.kind == LOG_SOFTMAX) e = exponential_parts(value.of[p], every(0));
-            g.of[p] = gradient(v, &c, g.of[p], &e, v.kind == SOFTMAX);
+            g.of[p] = gradient(v, &c, g.of[p], &e);
         }
         store_block((real *)row->out + i, &g, n - i);
     }
