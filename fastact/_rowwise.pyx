@@ -114,6 +114,11 @@ def entries():
 def run(int number, direction_t direction, cnp.ndarray grad_y, cnp.ndarray x not None, cnp.ndarray out not None,
         size_t rows, size_t n, double temperature, size_t pieces=1):
     """One call on contiguous arrays of one float dtype, whose sizes have been checked. n counts the elements of x."""
+    run_rows(number, direction, grad_y, x, out, rows, n, temperature, pieces)
+
+
+cdef int run_rows(int number, direction_t direction, grad_y, x, out, size_t rows, size_t n, double temperature,
+                  size_t pieces) except -1:
     cdef fa__rows_call call
     call.entry, call.direction, call.dtype = number, direction, dtype_of(x)
     call.rows, call.n, call.temperature = rows, n, temperature
@@ -121,12 +126,11 @@ def run(int number, direction_t direction, cnp.ndarray grad_y, cnp.ndarray x not
     call.grad_y, call.in_, call.out = data_of(grad_y), data_of(x), data_of(out)
     if rows * n < RELEASE_GIL_ABOVE:
         library.run_rows(&call)
-        return
+        return 0
     _core.apply_thread_limit()
     with nogil:
         library.run_rows(&call)
-
-
+    return 0
 
 
 def run_plain(int number, direction_t direction, grad_y, x, out):
@@ -144,7 +148,7 @@ def run_plain(int number, direction_t direction, grad_y, x, out):
         return None
     cdef size_t n = <size_t>cnp.PyArray_DIM(array, ndim - 1)
     if n > 0:
-        run(number, direction, grad_y, x, out, <size_t>cnp.PyArray_SIZE(array) // n, n, 1.0)
+        run_rows(number, direction, grad_y, x, out, <size_t>cnp.PyArray_SIZE(array) // n, n, 1.0, 1)
     return out
 
 
@@ -178,7 +182,7 @@ def run_plain_one(int number, direction_t direction, grad_y, x, out):
     cdef size_t n = <size_t>cnp.PyArray_DIM(array, cnp.PyArray_NDIM(array) - 1)
     if n == 0:
         return None
-    run(number, direction, grad_y, x, out, <size_t>cnp.PyArray_SIZE(array) // n, n, 1.0)
+    run_rows(number, direction, grad_y, x, out, <size_t>cnp.PyArray_SIZE(array) // n, n, 1.0, 1)
     return out
 
 

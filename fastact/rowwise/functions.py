@@ -33,6 +33,8 @@ class RowFunction(Entry):
 
     def __init__(self, entry: dict[str, Any]) -> None:
         super().__init__(entry)
+        self._number = entry["number"]
+        self._plain = _rowwise.run_plain_one if entry["has_one_result"] else _rowwise.run_plain
         self.__doc__ = help_text.of_entry(entry)
         self.__signature__ = help_text.signature(entry)
 
@@ -49,10 +51,11 @@ class RowFunction(Entry):
         self, direction: int, grad_y: Any, x: Any, keywords: dict[str, Any]
     ) -> NDArray[Any] | None:
         """The result for plain arrays without other keywords than out; else None."""
-        if len(keywords) > 1 or (keywords and "out" not in keywords):
+        if not keywords:
+            return self._plain(self._number, direction, grad_y, x, None)
+        if len(keywords) > 1 or "out" not in keywords:
             return None
-        call = _rowwise.run_plain_one if self._entry["has_one_result"] else _rowwise.run_plain
-        return call(self._entry["number"], direction, grad_y, x, keywords.get("out"))
+        return self._plain(self._number, direction, grad_y, x, keywords["out"])
 
     def backward(self, grad_y: Any, x: Any, /, **keywords: Any) -> Any:
         """The gradient with respect to x, from that with respect to the result.

@@ -93,7 +93,8 @@ def of_pair(pair: Gated, about: str, defaults: dict[str, Any]) -> str:
     return _PAIR.format(
         call=pair.name if about else f'gated("{pair.activation.name}")',
         signature=signature(defaults),
-        about=about or f"{pair.activation.name} of one factor times the other.",
+        about=about
+        or f"{pair.activation.name} of one factor times the other. Shazeer (2020), arXiv:2002.05202.",
         formula=f"f({gate})*{other}",
         gate=gate,
         other=other,

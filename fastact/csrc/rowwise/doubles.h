@@ -220,6 +220,12 @@ INLINE pair total_of(const sums *s) {
 #else
     pair total = {0, 0};
     const wide both = s->low + s->high;
+#if defined(__AVX512F__) /* the same sums, without memory */
+    const __m256d of_4 = _mm512_castpd512_pd256((__m512d)both) + _mm512_extractf64x4_pd((__m512d)both, 1);
+    const __m128d of_2 = _mm256_castpd256_pd128(of_4) + _mm256_extractf128_pd(of_4, 1);
+    total.high = of_2[0] + of_2[1];
+    return total;
+#endif
     double lanes[LANES / 2];
     memcpy(lanes, &both, sizeof lanes);
     UNROLL for (int step = LANES / 4; step > 0; step /= 2) UNROLL for (int i = 0; i < step; i++) lanes[i] +=
@@ -230,6 +236,13 @@ INLINE pair total_of(const sums *s) {
 }
 
 INLINE real largest_lane(vector v) {
+#if defined(__AVX512F__) && !FA__REAL_IS_DOUBLE /* the same comparisons, without memory */
+    const __m256 low = _mm512_castps512_ps256((__m512)v), high = _mm512_extractf32x8_ps((__m512)v, 1);
+    const __m256 of_8 = _mm256_max_ps(high, low);
+    const __m128 of_4 = _mm_max_ps(_mm256_extractf128_ps(of_8, 1), _mm256_castps256_ps128(of_8));
+    const __m128 of_2 = _mm_max_ps(_mm_movehl_ps(of_4, of_4), of_4);
+    return _mm_max_ss(_mm_movehdup_ps(of_2), of_2)[0];
+#endif
     real lanes[LANES];
     memcpy(lanes, &v, sizeof lanes);
     UNROLL for (int step = LANES / 2; step > 0; step /= 2) UNROLL for (int i = 0; i < step; i++) lanes[i] =
