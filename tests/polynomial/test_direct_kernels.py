@@ -1,5 +1,5 @@
-"""Direct kernels, which compute float64 where there are no tables: accuracy at the edges of the domains for
-which they are listed, and whether GCC vectorises them.
+"""Direct kernels, which compute what has no tables: accuracy at the edges of the domains for which they are
+listed, and whether GCC vectorises them.
 """
 
 from __future__ import annotations
@@ -43,6 +43,20 @@ def test_accuracy_where_domains_end(name: str, direction: str, limit: str, width
     bound = activation.max_ulp["float64"][direction == "derivative"]
     errors = oracle.errors_in_ulp(got, want)
     assert errors.max() <= bound, (x[errors.argmax()].hex(), errors.max())
+
+
+def test_accuracy_in_float32() -> None:
+    """Snake's derivative: within the domain, around its ends and beyond."""
+    limit = 2**15
+    ends = np.float32([limit, -limit])
+    near = np.concatenate([np.nextafter(ends, np.float32(to)) for to in (-np.inf, 0, np.inf)])
+    wide = np.linspace(-limit - 20, limit + 20, 2001, dtype=np.float32)
+    x = np.concatenate([ends, near, wide, np.float32([0, -0.0, 1e-45, -1e-45, 1e-30])])
+    want, _ = oracle.truths("snake", KEYS["derivative"], x.astype(np.float64), oracle.defaults("snake"))
+    got = fa.snake.derivative(x)
+    assert got.dtype == np.float32
+    errors = oracle.errors_in_ulp(got, want)
+    assert errors.max() <= fa.snake.max_ulp["float32"][1], (x[errors.argmax()], errors.max())
 
 
 def test_every_listed_direction_is_there() -> None:

@@ -1,11 +1,15 @@
-/* FA_DIRECT: loops of the formulas of formulas/direct.h; loops.h says what it is given. */
+/* FA_DIRECT: loops of the direct formulas; loops.h says what they are given. */
 #ifndef FA_POLYNOMIAL_DIRECT_H
 #define FA_POLYNOMIAL_DIRECT_H
 
 #include <math.h>
 
+#if FA_COMPENSATE
 #include "formulas/direct.h"
 #include "formulas/direct_others.h"
+#endif
+/* float32 has direct formulas of sines only: its exponentials
+ * come from tables */
 #include "formulas/direct_periodic.h"
 #include "polynomial/blocks.h"
 
@@ -17,7 +21,7 @@ typedef struct {
 /* The inputs of a block that are outside the domain, and where they were */
 typedef struct {
     size_t count;
-    double x[FA__BLOCK + FA__LANES];
+    real x[FA__BLOCK + FA__LANES];
     uint16_t at[FA__BLOCK];
 } fa__apart;
 
@@ -29,10 +33,11 @@ FA_INLINE uint64_t fa__is_apart(const fa__domain *domain, double x) {
 }
 
 /* In steps, few of which have any such input */
-FA_INLINE void fa__set_apart(const fa__domain *domain, const double *x, size_t n, fa__apart *apart) {
+FA_INLINE void fa__set_apart(const fa__domain *domain, const real *x, size_t n, fa__apart *apart) {
     apart->count = 0;
-    for (size_t from = 0; from < n; from += FA__STEP) {
-        const size_t count = n - from < FA__STEP ? n - from : FA__STEP;
+    enum { STEP = 64 };
+    for (size_t from = 0; from < n; from += STEP) {
+        const size_t count = n - from < STEP ? n - from : STEP;
         uint64_t any = 0;
 #pragma omp simd reduction(| : any)
         for (size_t k = 0; k < count / FA__LANES * FA__LANES; k++) any |= fa__is_apart(domain, x[from + k]);
@@ -45,7 +50,7 @@ FA_INLINE void fa__set_apart(const fa__domain *domain, const double *x, size_t n
     }
 }
 
-static __attribute__((noinline)) void fa__compute_apart(fa__apart *apart, double *y, fa__loop *formula,
+static __attribute__((noinline)) void fa__compute_apart(fa__apart *apart, real *y, fa__loop *formula,
                                                         char *const *params, int n_params) {
     size_t padded = (apart->count + FA__LANES - 1) / FA__LANES * FA__LANES;
     for (size_t i = apart->count; i < padded; i++) apart->x[i] = apart->x[0];
@@ -54,12 +59,12 @@ static __attribute__((noinline)) void fa__compute_apart(fa__apart *apart, double
 }
 
 /* f of n elements, a multiple of FA__LANES; y may be x. `formula` computes what is outside the domain. */
-typedef void fa__direct_loop(const double *x, double *y, size_t n);
+typedef void fa__direct_loop(const real *x, real *y, size_t n);
 FA_INLINE void fa__direct_blocks(const fa__domain *domain, fa__direct_loop *direct, fa__loop *formula,
                                  char *const *operands, int n_params, size_t n) {
     char *const *params = operands + 1;
-    const double *x = (const double *)operands[0];
-    double *y = (double *)params[n_params];
+    const real *x = (const real *)operands[0];
+    real *y = (real *)params[n_params];
     fa__apart apart;
     apart.count = 0;
     for (size_t done = 0; done < n; done += FA__BLOCK, x += FA__BLOCK, y += FA__BLOCK) {
@@ -71,9 +76,9 @@ FA_INLINE void fa__direct_blocks(const fa__domain *domain, fa__direct_loop *dire
 }
 
 #define FA_DIRECT(name, direction, ...)                                                                \
-    static void name##_##direction##_direct_loop(const double *x, double *y, size_t n) {               \
+    static void name##_##direction##_direct_loop(const real *x, real *y, size_t n) {                   \
         _Pragma("omp simd") for (size_t k = 0; k < n / FA__LANES * FA__LANES; k++) y[k] =              \
-            name##_##direction##_direct(x[k]);                                                         \
+            (real)name##_##direction##_direct(x[k]);                                                   \
     }                                                                                                  \
     static void name##_##direction##_fast(char *const *operands, size_t n, fa__traffic *traffic) {     \
         static const fa__domain domain = {__VA_ARGS__};                                                \

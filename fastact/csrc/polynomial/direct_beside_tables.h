@@ -1,5 +1,5 @@
-/* The directions that have no float64 table on AVX-512, or had only the formula's loop beside one: direct formulas with the
- * domains of direct_entries.h. FA_BOTH_DIRECT(name) replaces value and derivative of an entry whose table file has it. */
+/* The directions that have no table, or had only the formula's loop beside one: direct formulas with the domains of
+ * direct_entries.h. FA_BOTH_DIRECT(name) replaces value and derivative of an entry whose table file has it. */
 #ifndef FA__OVERRIDE
 #define FA_BOTH_DIRECT(name)                                                                            \
     static void name##_both_direct_fast(char *const *operands, size_t n, fa__traffic *traffic) {        \
@@ -21,6 +21,7 @@
     FA__OVERRIDE(name, value_and_derivative, 1, name##_both_direct_fast_per_element)
 #endif
 
+#if FA_COMPENSATE
 FA_DIRECT(tanh_shrink, forward, 300, 0, 0)
 FA_DIRECT(tanh_shrink, derivative, 300, 0, 0)
 FA_BACKWARD(tanh_shrink)
@@ -30,6 +31,12 @@ FA_BOTH_DIRECT(lisht)
 FA_DIRECT(arctan, derivative, 0x1p400, 0, 0)
 FA_BACKWARD(arctan)
 FA_BOTH_DIRECT(arctan)
+#endif
+
+/* In both types: float32 has no table of snake's derivative,
+ * and its formula, whose reduction serves arguments of any
+ * size, takes up to fifteen times as long. */
+
 FA_DIRECT(snake, derivative, 0x1p15, 0, 0)
 FA_BACKWARD(snake)
 FA_PER_ELEMENT(snake, derivative)
