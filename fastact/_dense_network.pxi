@@ -33,17 +33,27 @@ cdef class Passes:
     """
 
     cdef tuple prepared, weights, biases
+    cdef double *rates  # of dropout, or NULL
     cdef list free, scratch  # blocks for what is kept, and for one call
     cdef size_t count, size, widest
     cdef int number
 
-    def __init__(self, tuple prepared, tuple weights, tuple biases):
+    def __init__(self, tuple prepared, tuple weights, tuple biases, tuple rates=None):
+        if rates is not None:
+            self.rates = <double *>malloc(len(rates) * sizeof(double))
+            if self.rates == NULL:
+                raise MemoryError()
+            for i, rate in enumerate(rates):
+                self.rates[i] = rate
         self.prepared, self.weights, self.biases = prepared, weights, biases
         self.free, self.scratch = [], []
         self.count = len(weights)
         self.number = cnp.PyArray_TYPE(<cnp.ndarray>weights[0])
         self.size = cnp.PyArray_ITEMSIZE(<cnp.ndarray>weights[0])
         self.widest = max(max(w.shape) for w in weights)
+
+    def __dealloc__(self):
+        free(self.rates)
 
     cdef size_t width(self, size_t i) noexcept:
         """Columns of the input of layer i, or of the result of layer i - 1."""
@@ -52,10 +62,12 @@ cdef class Passes:
         return <size_t>cnp.PyArray_DIM(<cnp.ndarray>self.weights[i - 1], 1)
 
     cdef int saving(self, size_t i) noexcept:
-        """The last layer's result belongs to the caller, so that its output is not saved; its input is, in memory
-        that is used again, since a bit mask takes longer to make."""
+        """The last layer's result belongs to the caller, and dropout changes others, so that these are not saved; the
+        input is, in memory that is used again, since a bit mask takes longer to make."""
         cdef Prepared prepared = <Prepared>self.prepared[i]
-        return FA_SAVE_INPUT if i == self.count - 1 and prepared.hidden == FA_SAVE_OUTPUT else prepared.hidden
+        if prepared.hidden == FA_SAVE_OUTPUT and (i == self.count - 1 or (self.rates != NULL and self.rates[i] > 0)):
+            return FA_SAVE_INPUT
+        return prepared.hidden
 
     cdef size_t lay_out(self, size_t rows, char *data, fa_dense *layers) noexcept:
         """Bytes for what `rows` rows keep. If `layers` is not NULL, results of hidden layers and what is saved are
@@ -258,9 +270,10 @@ cdef class Passes:
 
     # Training -------------------------------------------------------------------------------------
 
-    def cross_entropy(self, x, labels, weights, tuple gradients):
+    def cross_entropy(self, x, labels, weights, tuple gradients, uint64_t seed=0, size_t number=0):
         """The loss of softmax_cross_entropy, whose gradients are stored in `gradients`, (dw, db), of contiguous arrays;
-        None for arguments that are not plain arrays that fit. `weights` is of float64, or None: a mean."""
+        None for arguments that are not plain arrays that fit. `weights` is of float64, or None: a mean. Seed and
+        number of the pass are those of dropout."""
         cdef Block block, kept
         cdef size_t workspace = 0, rows
         cdef double loss = 0
@@ -276,7 +289,7 @@ cdef class Passes:
             self.places(rows, kept.data, <fa_dense *>block.data, &losses)
             self.connect(<fa_dense *>block.data)
             self.connect_gradients(block, rows, <tuple>gradients[0], <tuple>gradients[1], None)
-            answer = self.execute_step(block, rows, <cnp.ndarray>labels, weights, losses)
+            answer = self.execute_step(block, rows, <cnp.ndarray>labels, weights, losses, seed, number)
             if answer != FA_TOO_SMALL:
                 break
             workspace = max(self.workspace(block, False), self.workspace(block, True))
@@ -298,7 +311,8 @@ cdef class Passes:
         losses[0] = <double *>(data + used)
         return used + padded(rows * sizeof(double))
 
-    cdef int execute_step(self, Block block, size_t rows, cnp.ndarray labels, weights, double *losses) except? -9:
+    cdef int execute_step(self, Block block, size_t rows, cnp.ndarray labels, weights, double *losses, uint64_t seed,
+                          size_t number) except? -9:
         """C's answer, without an update. The weights of a mean are stored after the losses."""
         cdef size_t used = self.header() + 2 * self.between(rows), i
         cdef int answer, dtype = self.number == cnp.NPY_DOUBLE
@@ -307,6 +321,8 @@ cdef class Passes:
         memset(&step, 0, sizeof(step))
         step.size, step.layers, step.count = sizeof(step), <fa_dense *>block.data, self.count
         step.labels, step.losses = <int64_t *>cnp.PyArray_DATA(labels), losses
+        step.dropout, step.seed = self.rates, seed
+        step.number = number
         if weights is None:
             for i in range(rows):
                 equal[i] = 1.0 / rows

@@ -21,6 +21,7 @@ def run(
     rows: int,
     n: int,
     temperature: float,
+    pieces: int = 1,
 ) -> None: ...
 def run_labels(
     loss: int,

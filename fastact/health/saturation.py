@@ -22,7 +22,6 @@ gives the limits that Metta's neuron_health_metrics.md sets by hand: 2.5 for tan
 (4.88)."""
 
 _POWERS = 2.0 ** (np.arange(-60 * 16, 40 * 16 + 1) / 16)
-_GRID = np.unique(np.concatenate([-_POWERS, np.arange(-16, 16, 1 / 64), _POWERS]))
 _STEPS = 2100  # halvings: more than there are powers of 2 between two numbers of float64
 
 
@@ -51,7 +50,7 @@ class Saturation(NamedTuple):
         return "f' does not tend to 0 on either side"
 
 
-def saturation_of(activation: Any, units: int) -> Saturation:
+def saturation_of(activation: Any, units: int, units_last: bool = True) -> Saturation:
     """The limits beyond which abs(f') stays below 0.03 of its supremum.
 
     Parameters
@@ -59,13 +58,16 @@ def saturation_of(activation: Any, units: int) -> Saturation:
     activation : Activation or object with `derivative`
         Its parameters are numbers, or arrays with one value for each unit; for others there are no limits.
     units : int
-        How many units an array of inputs has along its last axis.
+        How many units an array of inputs has.
+    units_last : bool
+        Whether they are along its last axis, as those of the activation are. Otherwise these are samples.
     """
     if isinstance(activation, Activation):
+        shape = activation.shape_of_parameters()
+        if np.prod(shape[:-1] if units_last else shape, dtype=int) != 1:
+            return Saturation(np.full(1, -np.inf), np.full(1, np.inf), np.full(1, np.nan))
         if all(is_number(value) for value in activation.parameters.values()):
             return _cached(activation, units if activation.units else 1)
-        if np.prod(activation.shape_of_parameters()[:-1], dtype=int) != 1:
-            return Saturation(np.full(1, -np.inf), np.full(1, np.inf), np.full(1, np.nan))
     return _found(activation, units)
 
 
@@ -81,7 +83,7 @@ def _found(activation: Any, columns: int) -> Saturation:
     kinks = np.array(getattr(activation, "kinks", ()), np.float64)
     with np.errstate(all="ignore"):  # the number next to 0 raises underflow
         beside = (np.nextafter(kinks, -np.inf), np.nextafter(kinks, np.inf))
-        grid = np.unique(np.concatenate([_GRID, kinks, *beside]))
+        grid = np.unique(np.concatenate([-_POWERS, np.arange(-16, 16, 1 / 64), _POWERS, kinks, *beside]))
         found = slopes(grid[:, None])
         low_end, high_end = slopes(np.array([[-np.inf], [np.inf]]))
         supremum = np.fmax.reduce(found, axis=0)

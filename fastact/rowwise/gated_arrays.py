@@ -124,7 +124,7 @@ def _run(
     arrays = [None if array is None else np.atleast_1d(array) for array in given]
     computing = computing_dtype(dtype)
     if pair.formula is None:
-        _in_python(pair.activation, arrays)
+        _in_python(pair, arrays)
         return
     if all(array is None or is_ready(array, computing) for array in arrays):
         _call(pair.formula, arrays)
@@ -150,15 +150,23 @@ def _store(parts: Sequence[Array | None], results: Sequence[Array | None]) -> No
                 np.copyto(result, part, casting="same_kind")
 
 
-def _in_python(activation: Any, arrays: Sequence[Array | None]) -> None:
+def _in_python(pair: Pair, arrays: Sequence[Array | None]) -> None:
     """By an activation that C does not take, in float64."""
     float64 = np.dtype(np.float64)
     grad_y, a, b = (None if array is None else converted(array, float64) for array in arrays[:3])
     assert b is not None
     with np.errstate(all="ignore"), _core.DefaultEnvironment():
         if grad_y is None:
-            _store([activation(a) * b, None], arrays[3:])
+            _store([_fitting(pair, pair.activation(a), b) * b, None], arrays[3:])
             return
-        f, d = activation.value_and_derivative(a)
+        f, d = (_fitting(pair, one, b) for one in pair.activation.value_and_derivative(a))
         slope = b * d
         _store([np.where(slope == 0, 0, grad_y * slope), np.where(f == 0, 0, grad_y * f)], arrays[3:])
+
+
+def _fitting(pair: Pair, value: Array, b: Array) -> Array:
+    """A result of the activation, unless arrays that are bound to it have widened it."""
+    if value.shape != b.shape:
+        message = f"{pair.function}: a result of the activation has shape {value.shape}"
+        raise ValueError(f"{message}; expected {b.shape}, that of the gate")
+    return value

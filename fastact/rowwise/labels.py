@@ -73,6 +73,7 @@ def _run(options: Options, x: Any, target: Any, wants_gradient: bool, out: Any) 
         raise TypeError(f"{function}: axis is {options.axis!r}; expected an int, the axis of the classes")
     (axis,) = axes_of(function, options.axis, x.ndim)
     check_reduction(function, options.reduction)
+    _check_ignored(function, options.ignore_index)
     dtype = result_dtype([x])
     if out is not None:
         check_out(f"{function}: out", out, x.shape, dtype)
@@ -85,6 +86,12 @@ def _run(options: Options, x: Any, target: Any, wants_gradient: bool, out: Any) 
         if options.reduction == "none":
             return losses.astype(dtype), gradient
         return dtype.type(np.nan if problem.is_mean_of_nothing else _rowwise.sum_of(losses)), gradient
+
+
+def _check_ignored(function: str, label: Any) -> None:
+    """Raise unless this is an integer or None: anything else would not equal any label."""
+    if label is not None and (not isinstance(label, (int, np.integer)) or isinstance(label, bool)):
+        raise TypeError(f"{function}: ignore_index is {label!r}; expected an integer or None")
 
 
 class _Problem:
@@ -115,10 +122,11 @@ class _Problem:
 
     def _smoothing(self) -> float:
         value = self.options.label_smoothing
-        if not isinstance(value, (int, float, np.integer, np.floating)) or not 0 <= value <= 1:
+        is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+        if not is_number or not 0 <= value <= 1:
             message = f"{self.options.function}: label_smoothing is {value!r}"
             raise ValueError(f"{message}; expected a number from 0 to 1")
-        return float(value)
+        return float(value) if self.n else 0.0  # there is nothing to divide among no classes
 
     def _set_labels(self, labels: Array) -> None:
         function = self.options.function
@@ -135,8 +143,9 @@ class _Problem:
             message = f"{function}: target{list(first)} is {labels[first]}"
             raise IndexError(f"{message}; expected a label from 0 to {self.n - 1}")
         self.labels = np.where(counted, labels, 0).astype(np.int64)
-        row_weights = np.ones(labels.shape) if self.class_weights is None else self.class_weights[self.labels]
-        row_weights = np.where(counted, row_weights, 0.0)
+        row_weights = np.where(counted, 1.0, 0.0)
+        if self.class_weights is not None:
+            row_weights[counted] = self.class_weights[labels[counted]]
         self.is_mean_of_nothing = self.options.reduction == "mean" and not row_weights.any()
         divisor = row_weights.sum() if self.options.reduction == "mean" else 1.0
         if self.smoothing:

@@ -173,6 +173,9 @@ class _Batch:
         first, second = (
             self._checked_running(*one, dtype) for one in (("running_mean", mean), ("running_var", variance))
         )
+        both = mean is not None and variance is not None
+        if self.training and both and np.may_share_memory(mean, variance):
+            raise ValueError(f"{self.function}: running_mean shares memory with running_var")
         return first, second
 
     def _checked_running(self, name: str, value: Any, dtype: np.dtype[Any]) -> Array | None:
@@ -180,7 +183,11 @@ class _Batch:
             if not self.training:
                 raise ValueError(f"{self.function}: {name} is None; evaluation needs it")
             return None
-        check_out(f"{self.function}: {name}", value, (self.n,), dtype)
+        if self.training:
+            check_out(f"{self.function}: {name}", value, (self.n,), dtype)
+        else:
+            value = as_plain(self.function, name, value)
+            check_shape(self.function, name, value, (self.n,))
         if value.dtype.newbyteorder("=") != dtype:
             raise TypeError(f"{self.function}: {name} has dtype {value.dtype}; expected {dtype}, as x has")
         return converted(value, dtype)

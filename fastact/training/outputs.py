@@ -49,6 +49,8 @@ class Output(NamedTuple):
 
     def value_and_gradient(self, blame: str, z: Array, target: Any, sample_weight: Any) -> tuple[Any, Array]:
         """The loss, and its gradient with respect to z, which is stored there."""
+        if is_container(z):
+            raise TypeError(f"{blame}: x is of type {type(z).__name__}; expected a plain array")
         if not self.of_classes:
             target = self._fitting(blame, target, z)
         if sample_weight is None:

@@ -63,6 +63,14 @@ def test_paths_are_checked(tmp_path, name):
         files.check_writable(tmp_path / name)
 
 
+def test_errors_name_the_path_that_was_given(tmp_path):
+    """Not the temporary file beside it, whose name is longer."""
+    path = tmp_path / ("n" * 250)
+    with pytest.raises(OSError, match="File name too long") as caught:
+        files.write_json(path, {})
+    assert caught.value.filename == str(path)
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"a": ', "\xff", "[" * 100_000])
 def test_other_files_are_no_json(tmp_path, content):
     path = tmp_path / "old.json"

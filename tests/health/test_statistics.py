@@ -250,6 +250,19 @@ class Halving:
         return np.full(np.shape(x), 0.5)
 
 
+def test_units_that_the_parameters_do_not_belong_to() -> None:
+    """Parameters are along the last axis; where the units are along another one, they vary along samples."""
+    z = np.full((3, 3), 1.5)
+    f = fa.get("hard_tanh", min_value=-np.arange(1.0, 4), max_value=np.arange(1.0, 4))
+    for activation in (f, fa.mixed(["tanh", "tanh", "identity"])):
+        found = fa.health(2 * z, activation, axis=0)
+        assert found.saturation.reason == "parameters vary along the batch"
+        assert not found.saturated.any()
+        assert np.array_equal(found.mean, activation(2 * z).mean(axis=1))
+    assert np.array_equal(fa.health(z, f).saturated, [3, 0, 0])
+    assert np.array_equal(fa.health(z, fa.hard_tanh, axis=0).saturated, [3, 3, 3])
+
+
 def test_composite_activations_and_objects() -> None:
     z, grad_y = samples((20, 3), np.float64)
     mixed = fa.mixed(["relu", "tanh", "leaky_relu"])
@@ -283,6 +296,8 @@ def test_parameters_that_vary_along_the_batch() -> None:
         ((np.float64(1), "relu"), {}, ValueError, "no axes"),
         ((np.ones((2, 3)), "relu"), {"y": np.ones(3)}, ValueError, r"y has shape \(3,\); expected \(2, 3\)"),
         ((np.ones((2, 3)), "relu"), {"axis": 2}, ValueError, "axis is 2"),
+        ((np.ones((2, 3)), "relu"), {"axis": 1.5}, TypeError, "axis is 1.5"),
+        ((np.ones((2, 3)), ["relu"]), {}, TypeError, "activation is of type list"),
         ((np.ones(3) * 1j, "relu"), {}, TypeError, "complex"),
         ((np.ma.ones(3), "relu"), {}, TypeError, "MaskedArray"),
     ],

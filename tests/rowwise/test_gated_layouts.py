@@ -203,6 +203,11 @@ def test_objects(name: str) -> None:
         (lambda: fa.swiglu(np.ma.array(X)), TypeError, ["MaskedArray"]),
         (lambda: fa.swiglu(X, np.ma.array(X)), TypeError, ["b is of type MaskedArray"]),
         (lambda: fa.gated("no_such"), ValueError, ["no_such"]),
+        (
+            lambda: fa.gated(fa.get("prelu", weight=np.ones((5, 1, 1))))(X),
+            ValueError,
+            ["a result of the activation has shape (5, 3, 2)", "expected (3, 2)"],
+        ),
     ],
 )
 def test_errors(call: Any, error: type[Exception], words: list[str]) -> None:

@@ -77,6 +77,17 @@ def test_limits(dtype: type) -> None:
 X = np.zeros((5, 6))
 
 
+def test_no_classes() -> None:
+    """Rows without classes, all of which are ignored."""
+    for function in (fa.nll, fa.softmax_cross_entropy):
+        for keywords in ({}, {"weight": []}, {"label_smoothing": 0.5}):
+            if function is fa.softmax_cross_entropy or "label_smoothing" not in keywords:
+                keywords = {"ignore_index": -1, "reduction": "sum", **keywords}
+                loss, gradient = function.value_and_gradient(np.ones((2, 0)), [-1, -1], **keywords)
+                assert loss == 0
+                assert gradient.shape == (2, 0)
+
+
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),

@@ -51,7 +51,7 @@ def test_probabilities(name: str, dtype: type) -> None:
         depth = max(exact_rows.reals(x)) / power - threshold
         for got, one in zip(f(x), want, strict=True):
             assert (got > 0) == (one > 0) or one < depth**power * mpf(2) ** (-50 * power)
-            term = depth**power * (mpf(2) ** -24 if dtype is np.float32 else mpf(2) ** -40)
+            term = depth**power * mpf(2) ** -40
             assert exact_rows.ulps(got, one, term) <= bound(name, dtype), (x, got, one)
 
 
@@ -106,6 +106,40 @@ def test_masks(name: str, dtype: type) -> None:
         assert np.allclose(y[i][mask[i]], getattr(fa, name)(x[i][mask[i]]), rtol=4 * np.finfo(dtype).eps)
     assert np.all(y[~mask] == 0)
     assert np.all(getattr(fa, name).backward(x, x, where=mask)[~mask] == 0)
+
+
+@pytest.mark.parametrize("n", [5, 16, 33, 64])
+def test_elements_at_the_threshold_have_no_share(n: int, dtype: type) -> None:
+    """Multiples of 1/8, of which the thresholds are exact: shares and gradients without rounding."""
+    rng = np.random.default_rng(n)
+    for _ in range(200):
+        x, g = (rng.integers(-48, 49, n) / 8 for _ in range(2))
+        ordered = np.sort(x)[::-1]
+        sums = np.cumsum(ordered) - 1
+        size = np.flatnonzero(np.arange(1, n + 1) * ordered > sums)[-1] + 1
+        support = size * x > sums[size - 1]
+        y = fa.sparsemax(x.astype(dtype))
+        assert np.array_equal(y > 0, support)
+        want = np.where(support, g - g[support].mean(), 0)
+        for found in (
+            fa.sparsemax.backward(g.astype(dtype), x.astype(dtype)),
+            fa.sparsemax.backward_from_output(g.astype(dtype), y),
+        ):
+            assert np.allclose(found, want, rtol=1e-6, atol=1e-6)
+
+
+def test_tiny_shares(dtype: type) -> None:
+    """They are accurate, too: differences and sums keep what doubles lose."""
+    x = np.array([-1e-20, -1], dtype)
+    assert fa.sparsemax(x)[1] == pytest.approx(5e-21, rel=1e-6, abs=0)
+    for seed in range(40):
+        x = np.random.default_rng(seed).normal(size=seed + 3).astype(dtype)
+        _, tau = EXACT["entmax15"](x)
+        x = np.append(x, np.nextafter(dtype(float(2 * tau)), dtype(9)))
+        y, want = fa.entmax15(x), EXACT["entmax15"](x)[0]
+        for got, exact in zip(y, want, strict=True):
+            term = mpf(2) ** (-90 if dtype is np.float64 else -150)  # the threshold's own error
+            assert exact_rows.ulps(got, exact, term) <= fa.entmax15.max_ulp[x.dtype.name]
 
 
 @pytest.mark.parametrize("name", EXACT)

@@ -212,6 +212,16 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
         fa.Network.load(tmp_path / "one.npy")
 
 
+@pytest.mark.parametrize("name", ["missing/net.npz", ".", "n" * 250])
+def test_errors_name_the_path_that_was_given(tmp_path: Path, name: str) -> None:
+    path = str(tmp_path / name)
+    with pytest.raises(OSError, match=r"fastact\.Network\.save: ") as caught:
+        new().save(path)
+    assert caught.value.filename == path
+    assert caught.value.filename2 is None
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("kept", [0, 1, 100, 0.5, 0.99], ids=str)
 def test_files_that_are_damaged(tmp_path: Path, kept: float) -> None:
     """Cut off after so many bytes, or such a share; and a byte changed in the middle."""

@@ -221,6 +221,7 @@ def test_arrays_without_elements(name: str) -> None:
 
 # Refusals -----------------------------------------------------------------------------------------
 
+SHARED = np.ones(3)
 ONES = np.ones((4, 3))
 REFUSED = [
     ("layer_norm", (np.ma.ones((4, 3)),), {}, TypeError, "x is of type MaskedArray"),
@@ -250,6 +251,20 @@ REFUSED = [
     (
         "batch_norm",
         (ONES,),
+        {"running_mean": np.broadcast_to(0.0, 3), "running_var": np.ones(3)},
+        ValueError,
+        "running_mean is read-only",
+    ),
+    (
+        "batch_norm",
+        (ONES,),
+        {"running_mean": SHARED, "running_var": SHARED},
+        ValueError,
+        "running_mean shares memory with running_var",
+    ),
+    (
+        "batch_norm",
+        (ONES,),
         {"running_var": np.ones(3, np.float32)},
         TypeError,
         "running_var has dtype float32",
@@ -264,6 +279,14 @@ def test_refusals(
 ) -> None:
     with pytest.raises(error, match=f"fastact.{name}: {message}"):
         getattr(fa, name)(*given, **keywords)
+
+
+def test_running_statistics_are_only_read_in_evaluation() -> None:
+    mean, variance = np.full(3, 0.5), np.full(3, 2.0)
+    for array in (mean, variance):
+        array.flags.writeable = False
+    found = fa.batch_norm(ONES, running_mean=mean, running_var=variance, training=False)
+    assert np.allclose(found, 0.5 / np.sqrt(2 + 1e-5), rtol=1e-14)
 
 
 @pytest.mark.once

@@ -126,7 +126,6 @@ INLINE void add_block(sums *s, const block *b) {
 #endif
 }
 
-#if FA__REAL_IS_DOUBLE
 /* a b - product, product = a b rounded. As an expression it would be 0: the compiler takes both products for one. Without
  * fused multiply-adds by Veltkamp and Dekker, and 0 where that overflows. */
 INLINE wide product_error(wide a, wide b, wide product) {
@@ -144,7 +143,6 @@ INLINE wide product_error(wide a, wide b, wide product) {
     return pick(is_equal(error - error, every(0)), error, every(0));
 #endif
 }
-#endif
 
 /* s += a b; of float64, with the rounding error of products */
 INLINE void add_products(sums *s, const block *a, const block *b) {
@@ -181,23 +179,54 @@ INLINE pair divide(pair p, pair q) {
     return (pair){quotient, rest / q.high};
 }
 
-/* The total of all lanes */
-INLINE pair total_of(const sums *s) {
-    pair total = {0, 0};
+/* a - b, and its rounding error (TwoSum), 0 unless `exact`, a constant */
+INLINE wide difference_if(const int exact, wide a, wide b, wide *error) {
+    const wide d = a - b, taken = a - d;
+    *error = every(0);
+    if (exact) *error = (a - (d + taken)) + (taken - b);
+    return d;
+}
+
+/* Sums of doubles with their rounding errors, which `sums` of float32 leave out */
 #if FA__REAL_IS_DOUBLE
-    for (int i = 0; i < LANES; i++) {
+typedef sums exact_sums;
+INLINE void add_exactly(exact_sums *s, wide v) {
+    add_to_sums(s, v);
+}
+#else
+typedef struct {
+    wide sum, error;
+} exact_sums;
+INLINE void add_exactly(exact_sums *s, wide v) {
+    wide low;
+    s->sum = difference_if(1, s->sum, -v, &low);
+    s->error += low;
+}
+#endif
+
+INLINE pair exact_total(const exact_sums *s) {
+    pair total = {0, 0};
+    for (int i = 0; i < VECTOR_BYTES / (int)sizeof(double); i++) {
         total = add_to_pair(total, s->sum[i]);
         total.low += s->error[i];
     }
+    return total;
+}
+
+/* The total of all lanes */
+INLINE pair total_of(const sums *s) {
+#if FA__REAL_IS_DOUBLE
+    return exact_total(s);
 #else
+    pair total = {0, 0};
     const wide both = s->low + s->high;
     double lanes[LANES / 2];
     memcpy(lanes, &both, sizeof lanes);
     UNROLL for (int step = LANES / 4; step > 0; step /= 2) UNROLL for (int i = 0; i < step; i++) lanes[i] +=
         lanes[i + step];
     total.high = lanes[0];
-#endif
     return total;
+#endif
 }
 
 INLINE real largest_lane(vector v) {

@@ -59,13 +59,7 @@ static const double exp_poly[] = {POLY_FLOAT32};
 
 /* a - b, and in *error what its rounding lost (TwoSum), which matters for float64; NaN for infinite differences */
 INLINE wide difference(wide a, wide b, wide *error) {
-    const wide d = a - b;
-    *error = every(0);
-    if (FA__REAL_IS_DOUBLE) {
-        const wide taken = a - d;
-        *error = (a - (d + taken)) + (taken - b);
-    }
-    return d;
+    return difference_if(FA__REAL_IS_DOUBLE, a, b, error);
 }
 
 /* An exponential: (value + low) * power, value from 2^-1022 to 1, low what rounding has taken from it. The power, not 1 for

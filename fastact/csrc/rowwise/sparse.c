@@ -6,7 +6,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "rowwise/sparse.h"
+#include "rowwise/kernels.h"
 #include "rowwise/sums.h"
 
 /* What distinguishes sparsemax and entmax15; a constant at each use */
@@ -22,27 +22,32 @@ typedef struct {
     pair tau;
 } threshold;
 
-/* d = max(z - tau, 0) at LANES elements of a row, and what its rounding lost, which matters for float64; NaN stays */
+/* d = max(z - tau, 0) at LANES elements of a row, and what its rounding lost; NaN stays */
 typedef struct {
     block d, lost;
 } excesses;
 
 #define BELOW_TAU -4.0 /* as z: of no element that counts */
 
-INLINE excesses excesses_at(const variant v, const threshold *t, const real *x, size_t i, size_t n) {
+/* An element of sparsemax that equals tau has a share of 0, and no gradient: a d below this is what is left of tau's
+ * rounding, whose error is below 2^-100. */
+#define LEAST_SHARE 0x1p-90
+
+/* `exact`, a constant: without rounding errors of differences, which a small d needs; `lost` is 0 otherwise */
+INLINE excesses excesses_at(const variant v, const threshold *t, const real *x, size_t i, size_t n,
+                            const int exact) {
     const block b = load_block(x + i, n - i, -INFINITY);
     excesses e;
     EACH_PART(p) {
-        wide low, of_difference, z = difference(b.of[p], every(t->most), &low);
+        wide low, of_difference, z = difference_if(exact, b.of[p], every(t->most), &low);
         const mask is_below = is_less(z, every(BELOW_TAU));
         z = pick(is_below, every(BELOW_TAU), z) * (1.0 / v.power);
         low = pick(is_below, every(0), low) * (1.0 / v.power);
-        const wide first = difference(z, every(t->tau.high), &of_difference);
+        const wide first = difference_if(exact, z, every(t->tau.high), &of_difference);
         const wide second = (low - t->tau.low) + of_difference, d = first + second;
-        const mask is_0 = is_less(d, every(0));
+        const mask is_0 = is_less(d, every(v.power == 1 ? LEAST_SHARE : 0));
         e.d.of[p] = pick(is_0, every(0), d);
-        e.lost.of[p] = every(0);
-        if (FA__REAL_IS_DOUBLE) e.lost.of[p] = pick(is_0, every(0), second - (d - first));
+        e.lost.of[p] = pick(is_0, every(0), second - (d - first));
     }
     return e;
 }
@@ -58,21 +63,37 @@ typedef struct {
     pair sum, squares;
 } moments;
 
-INLINE moments moments_of(const variant v, const threshold *t, const real *x, size_t n) {
+/* s += d^2 */
+INLINE void add_square_exactly(exact_sums *s, wide d, wide lost) {
+    const wide product = d * d;
+    add_exactly(s, product);
+    s->error += product_error(d, d, product) + 2 * d * lost;
+}
+
+/* `exact`, a constant: with rounding errors */
+INLINE moments moments_of(const variant v, const threshold *t, const real *x, size_t n, const int exact) {
     sums count = {{0}, {0}}, sum = count, squares = count;
+    exact_sums exact_sum = {{0}, {0}}, exact_squares = exact_sum;
     for (size_t i = 0; i < n; i += LANES) {
-        excesses e = excesses_at(v, t, x, i, n);
+        const excesses e = excesses_at(v, t, x, i, n, exact);
         block one;
         EACH_PART(p) one.of[p] = pick(is_less(every(0), e.d.of[p]), every(1), every(0));
         add_block(&count, &one);
-        add_block(&sum, &e.d);
-        if (FA__REAL_IS_DOUBLE) add_block(&sum, &e.lost);
+        if (exact) EACH_PART(p) {
+                add_exactly(&exact_sum, e.d.of[p]);
+                exact_sum.error += e.lost.of[p];
+            }
+        else
+            add_block(&sum, &e.d);
         if (v.power == 1) continue;
-        add_products(&squares, &e.d, &e.d);
-        EACH_PART(p) e.lost.of[p] *= 2 * e.d.of[p];
-        if (FA__REAL_IS_DOUBLE) add_block(&squares, &e.lost);
+        if (exact)
+            EACH_PART(p) add_square_exactly(&exact_squares, e.d.of[p], e.lost.of[p]);
+        else
+            add_products(&squares, &e.d, &e.d);
     }
-    return (moments){total_of(&count).high, total_of(&sum), total_of(&squares)};
+    const double counted = total_of(&count).high;
+    if (exact) return (moments){counted, exact_total(&exact_sum), exact_total(&exact_squares)};
+    return (moments){counted, total_of(&sum), total_of(&squares)};
 }
 
 #define CLOSE 0x1p-26
@@ -96,15 +117,18 @@ INLINE double step_of(const variant v, const moments *m, double excess) {
 INLINE threshold find_threshold(const variant v, const real *x, size_t n, real most) {
     threshold t = {(double)most, {-1, 0}};
     double last = 0;
+    int exact = FA__REAL_IS_DOUBLE; /* of float32 near the solution only */
     for (int step = 0, close = 0; step < MOST_STEPS && close < 2; step++) {
-        const moments m = moments_of(v, &t, x, n);
+        const moments m = exact ? moments_of(v, &t, x, n, 1) : moments_of(v, &t, x, n, 0);
         const pair total = add_to_pair(v.power == 1 ? m.sum : m.squares, -1);
         const double excess = total.high + total.low;
         t.tau = add_to_pair(t.tau, step_of(v, &m, excess));
+        const int is_close = v.power == 1 ? m.count == last : fabs(excess) <= CLOSE;
         if (v.power == 1)
-            close = m.count == last ? 2 : 0; /* this step corrects what rounding left */
+            close = is_close && exact ? 2 : 0; /* this step corrects what rounding left */
         else
-            close += fabs(excess) <= CLOSE;
+            close += is_close;
+        exact |= is_close;
         last = m.count;
         if (excess != excess) break;
     }
@@ -132,7 +156,7 @@ INLINE void forward(const fa__one_row *row, const variant v) {
     const threshold t = threshold_of(v, row);
     if (!is_regular(row, &t, 1)) return;
     for (size_t i = 0; i < row->n; i += LANES) {
-        excesses e = excesses_at(v, &t, row->in, i, row->n);
+        excesses e = excesses_at(v, &t, row->in, i, row->n, 1);
         if (v.power == 2) EACH_PART(p) e.d.of[p] = square(e.d.of[p], e.lost.of[p]);
         store_block((real *)row->out + i, &e.d, row->n - i);
     }
@@ -141,7 +165,7 @@ INLINE void forward(const fa__one_row *row, const variant v) {
 /* A block of the slopes s of y by z/2: 1 or 0 of sparsemax, sqrt(y) of entmax15 */
 INLINE block slopes_at(const variant v, const threshold *t, const fa__one_row *row, size_t i) {
     block s =
-        t ? excesses_at(v, t, row->in, i, row->n).d : load_block((const real *)row->in + i, row->n - i, 0);
+        t ? excesses_at(v, t, row->in, i, row->n, 1).d : load_block((const real *)row->in + i, row->n - i, 0);
     EACH_PART(p) {
         if (v.power == 1)
             s.of[p] = pick(is_less(every(0), s.of[p]), every(1), s.of[p]);
@@ -175,16 +199,16 @@ INLINE void backward(const fa__one_row *row, const variant v, const threshold *t
     }
 }
 
-#define ENTRY(name, power)                                                       \
-    void FA__SPARSE_KERNEL(name, forward)(const fa__one_row *row) {              \
-        forward(row, (variant){power});                                          \
-    }                                                                            \
-    void FA__SPARSE_KERNEL(name, backward)(const fa__one_row *row) {             \
-        const threshold t = threshold_of((variant){power}, row);                 \
-        if (is_regular(row, &t, 0)) backward(row, (variant){power}, &t);         \
-    }                                                                            \
-    void FA__SPARSE_KERNEL(name, backward_from_output)(const fa__one_row *row) { \
-        backward(row, (variant){power}, 0);                                      \
+#define ENTRY(name, power)                                                   \
+    void FA__KERNEL_OF(name, forward)(const fa__one_row *row) {              \
+        forward(row, (variant){power});                                      \
+    }                                                                        \
+    void FA__KERNEL_OF(name, backward)(const fa__one_row *row) {             \
+        const threshold t = threshold_of((variant){power}, row);             \
+        if (is_regular(row, &t, 0)) backward(row, (variant){power}, &t);     \
+    }                                                                        \
+    void FA__KERNEL_OF(name, backward_from_output)(const fa__one_row *row) { \
+        backward(row, (variant){power}, 0);                                  \
     }
 ENTRY(sparsemax, 1)
 ENTRY(entmax15, 2)
@@ -201,17 +225,17 @@ static int fill(const fa__one_row *row) {
     return !has_nan;
 }
 
-void FA__SPARSE_KERNEL(hardmax, forward)(const fa__one_row *row) {
+void FA__KERNEL_OF(hardmax, forward)(const fa__one_row *row) {
     const real *x = row->in, most = find_most(x, row->n, 1);
     size_t first = 0;
     while (first < row->n && x[first] != most) first++;
     if (fill(row) && first < row->n) ((real *)row->out)[first] = 1;
 }
 
-void FA__SPARSE_KERNEL(hardmax, backward)(const fa__one_row *row) {
+void FA__KERNEL_OF(hardmax, backward)(const fa__one_row *row) {
     fill(row);
 }
 
-void FA__SPARSE_KERNEL(hardmax, backward_from_output)(const fa__one_row *row) {
+void FA__KERNEL_OF(hardmax, backward_from_output)(const fa__one_row *row) {
     fill(row);
 }
