@@ -26,6 +26,7 @@ cnp.import_array()
 
 include "_dense_c.pxi"
 include "_overlap.pxi"
+include "_sums.pxi"
 include "_dense_memory.pxi"
 
 cdef extern from "fastact.h" nogil:

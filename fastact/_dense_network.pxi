@@ -275,7 +275,7 @@ cdef class Passes:
         None for arguments that are not plain arrays that fit. `weights` is of float64, or None: a mean. Seed and
         number of the pass are those of dropout."""
         cdef Block block, kept
-        cdef size_t workspace = 0, rows, i
+        cdef size_t workspace = 0, rows
         cdef double loss = 0
         cdef double *losses
         if not is_plain(x, 2, self.number) or not is_plain(labels, 1, cnp.NPY_INT64):
@@ -293,8 +293,8 @@ cdef class Passes:
             if answer != FA_TOO_SMALL:
                 break
             workspace = max(self.workspace(block, False), self.workspace(block, True))
-        for i in range(rows):
-            loss += losses[i]
+        if answer == 0:
+            loss = compensated_sum(losses, <Py_ssize_t>rows)
         give_back(self.scratch, block)
         give_back(self.free, kept)
         return loss if answer == 0 else None  # a label that is not a class

@@ -15,6 +15,7 @@ cnp.import_array()
 
 include "_overlap.pxi"
 include "_plain.pxi"
+include "_sums.pxi"
 
 cdef extern from "api/rowwise.h" nogil:
     ctypedef enum direction_t "fa__row_direction":

@@ -22,18 +22,6 @@ def run_labels(int loss, cnp.ndarray x not None, cnp.ndarray labels, cnp.ndarray
     run_label_call(loss, &call)
 
 
-cdef double compensated_sum(const double *values, Py_ssize_t n) noexcept:
-    """In the order of the values, with the rounding errors added at the end (TwoSum)."""
-    cdef double sum = 0, low = 0, next_sum, added
-    cdef Py_ssize_t i
-    for i in range(n):
-        next_sum = sum + values[i]
-        added = next_sum - sum
-        low += (sum - (next_sum - added)) + (values[i] - added)
-        sum = next_sum
-    return sum + low if low == low else sum
-
-
 def sum_of(cnp.ndarray losses not None):
     """The sum of a contiguous array of float64."""
     return compensated_sum(<const double *>data_of(losses), cnp.PyArray_SIZE(<cnp.ndarray>losses))

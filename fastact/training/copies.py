@@ -84,7 +84,9 @@ class NetworkCopies(Steps):
         "_optimizer",
         "_options",
         "_parameters",
+        "_results",
         "_seeds",
+        "_shape",
         "_targets",
         "_training_output",
     )
@@ -110,6 +112,9 @@ class NetworkCopies(Steps):
             share_statistics(self._layers, [member.layers for member in self._members])
         self._lock = threading.Lock()
         self._optimizer: Any = None
+        self._shape: tuple[int, ...] = ()
+        # of the last pass, for batches of that shape: memory of y, saved and dx of each layer
+        self._results: list[tuple[Any, ...]] = []
 
     # Arrays ------------------------------------------------------------------------------------------
 
@@ -181,16 +186,19 @@ class NetworkCopies(Steps):
     def _differentiated(self, method: str, x: Any, target: Any, sample_weight: Any) -> tuple[Array, Array]:
         if self._members:
             return self._differentiated_one_by_one(method, x, target, sample_weight), self._flat
-        h, kept = self._batch(method, x), []
-        for layer in self._layers:
-            inputs = h
-            h, saved = dense_forward(inputs, layer._w, layer._b, activation=layer.activation)
-            kept.append((inputs, saved))
+        h = self._batch(method, x)
+        if self._shape != h.shape:
+            self._shape, self._results = h.shape, [(None, None, None)] * len(self._layers)
+        kept = []
+        for layer, (y, earlier, _) in zip(self._layers, self._results, strict=True):
+            inputs, memory = h, None if y is None else (y, earlier)
+            h, saved = dense_forward(inputs, layer._w, layer._b, activation=layer.activation, out=memory)
+            kept.append((inputs, h, saved))
         losses = self._losses(method, h, target, sample_weight)
-        for i in reversed(range(len(kept))):
-            inputs, saved = kept[i]
-            out = (None, self._targets[0][i], self._targets[1][i])
+        for i, (inputs, y, saved) in reversed([*enumerate(kept)]):
+            out = (self._results[i][2], self._targets[0][i], self._targets[1][i])
             h = dense_backward(h, inputs, self._layers[i]._w, saved, need_dx=i > 0, out=out)[0]
+            self._results[i] = y, saved, h
         return losses, self._flat
 
     def _losses(self, method: str, z: Array, target: Any, sample_weight: Any) -> Array:

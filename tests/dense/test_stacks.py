@@ -157,3 +157,25 @@ def test_saved_memory_is_used_again(dtype: type) -> None:
     small = layer(2, 6, 3, dtype, stack=(4,))
     _, other = fa.dense_forward(*small.arrays, activation="tanh", out=(None, first))
     assert other.array.shape == (4, 2, 3)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("accumulate", [False, True])
+def test_signs_of_zeros_and_products_that_underflow(rows: int, accumulate: bool, dtype: type) -> None:
+    """As where layers are computed one by one, which starts each sum from 0."""
+    case = layer(rows, 17, 5, dtype, stack=(6,))
+    tiny = dtype(np.finfo(dtype).tiny) * dtype(1e3)
+    case.x[:, :, ::2] *= tiny
+    case.grad_y[:, :, ::2] *= -tiny
+    case.grad_y[:, :, 1] = -0.0
+    case.w[:, 3] = -0.0
+    _, saved = fa.dense_forward(*case.arrays)
+    start = [np.full(a.shape, -0.0, dtype) for a in (case.x, case.w, case.b)]
+    out = tuple(a.copy() for a in start)
+    got = fa.dense_backward(case.grad_y, case.x, case.w, saved, out=out, accumulate=accumulate)
+    for i in range(6):
+        _, saved = fa.dense_forward(case.x[i], case.w[i], case.b[i])
+        out = tuple(a[i].copy() for a in start)
+        want = fa.dense_backward(case.grad_y[i], case.x[i], case.w[i], saved, out=out, accumulate=accumulate)
+        for a, b in zip(got, want, strict=True):
+            assert a[i].tobytes() == b.tobytes()

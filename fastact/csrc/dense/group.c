@@ -102,31 +102,34 @@ static size_t backward_parts(const fa__layer_job *j, size_t count, size_t parts[
     return parts[PACKED] + parts[DELTA] + parts[SUMS];
 }
 
-/* dw, db, dx of one layer, whose delta has been computed */
-static void gradients(fa__layer_job *j) {
+/* db of one row: a sum that starts from 0 */
+static void store_row(const fa__layer_job *j) {
     const fa_dense *l = &j->layer;
-    if (l->dw.data && l->n_in > 0) fa__multiply(&j->dw_plan, &j->dw);
-    if (l->db.data) {
-        memset(j->sums, 0, 2 * l->n_out * sizeof(double));
-        j->kernel->add_columns(j->delta, j->dw.b_row, l->rows, 0, l->n_out, j->sums, j->errors);
-        fa__store_sums(j);
-    }
-    if (l->dx.data) { /* after dw, since it may overwrite x */
-        fa__pack(&j->plan, &j->product);
-        fa__multiply(&j->plan, &j->product);
+    if (j->dtype == FA__F64) {
+        const double *delta = (const double *)(const void *)j->delta;
+        double *to = l->db.data;
+        for (size_t o = 0; o < l->n_out; o++) to[o] = (j->add[FA__DB] ? to[o] : 0) + (delta[o] + 0);
+    } else {
+        const float *delta = (const float *)(const void *)j->delta;
+        float *to = l->db.data;
+        for (size_t o = 0; o < l->n_out; o++) to[o] = (j->add[FA__DB] ? to[o] : 0) + (delta[o] + 0);
     }
 }
 
-static void move(fa__layer_job *j, const fa_dense *all) {
+static void sum_columns(fa__layer_job *j, const fa_dense *all, size_t count) {
     fa_dense *l = &j->layer;
-    const size_t size = j->size;
-    j->delta = fa__at(j->delta, (ptrdiff_t)l->rows * j->dw.b_row, size);
-    j->dw.b = j->product.a = j->delta;
-    j->dw.a = fa__at(j->dw.a, input_step(&l->x, all), size);
-    j->product.b = fa__at(j->product.b, input_step(&l->w, all), size);
-    if (l->dw.data) j->dw.c = fa__at(j->dw.c, result_step(&l->dw, all), size);
-    if (l->dx.data) j->product.c = fa__at(j->product.c, result_step(&l->dx, all), size);
-    if (l->db.data) l->db.data = fa__at(l->db.data, result_step(&l->db, all), size);
+    const ptrdiff_t step = result_step(&l->db, all), rows = (ptrdiff_t)l->rows * j->dw.b_row;
+    for (size_t i = 0; i < count; i++) {
+        if (l->rows == 1) {
+            store_row(j);
+        } else {
+            memset(j->sums, 0, 2 * l->n_out * sizeof(double));
+            j->kernel->add_columns(j->delta, j->dw.b_row, l->rows, 0, l->n_out, j->sums, j->errors);
+            fa__store_sums(j);
+        }
+        j->delta = fa__at(j->delta, rows, j->size);
+        l->db.data = fa__at(l->db.data, step, j->size);
+    }
 }
 
 static void backward(const fa__layer_job *j, const fa_dense *all, size_t count, char *workspace) {
@@ -146,10 +149,13 @@ static void backward(const fa__layer_job *j, const fa_dense *all, size_t count, 
     own.product.m = own.dw.k = own.layer.rows;
     const fa__layer_job one = as_one_layer(&own, all, count);
     fa__compute_delta(&one, one.layer.rows);
-    for (size_t i = 0; i < count; i++) {
-        gradients(&own);
-        move(&own, all);
-    }
+    const fa_dense *l = &own.layer;
+    const ptrdiff_t delta = (ptrdiff_t)l->rows * own.dw.b_row;
+    const fa__gemm_steps dw = {input_step(&l->x, all), delta, 0, result_step(&l->dw, all)};
+    const fa__gemm_steps dx = {delta, input_step(&l->w, all), 0, result_step(&l->dx, all)};
+    if (l->dw.data && l->n_in > 0) fa__multiply_each(&own.dw_plan, &own.dw, &dw, count);
+    if (l->db.data) sum_columns(&own, all, count);
+    if (l->dx.data) fa__multiply_each(&own.plan, &own.product, &dx, count); /* last: it may overwrite x */
 }
 
 /* Entry -------------------------------------------------------------------------------------------- */

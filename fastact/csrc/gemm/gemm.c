@@ -146,8 +146,12 @@ void fa__multiply(const fa__gemm_plan *plan, const fa__gemm *p) {
 
 void fa__multiply_each(const fa__gemm_plan *plan, const fa__gemm *p, const fa__gemm_steps *step,
                        size_t count) {
-    if (p->m == 1 && p->k > 0 && p->k <= plan->kernel->depth && !p->add && !plan->blas && !plan->packs &&
-        !plan->dots) {
+    const int as_it_is = !plan->blas && !plan->packs && !plan->dots;
+    if (as_it_is && p->k == 1 && !p->bias) {
+        plan->kernel->multiply_outer(p, step, count);
+        return;
+    }
+    if (as_it_is && p->m == 1 && p->k > 0 && p->k <= plan->kernel->depth && !p->add) {
         plan->kernel->multiply_single_rows(p, step, count);
         return;
     }

@@ -276,9 +276,17 @@ INLINE void dot_block(const int rows, const int columns, const fa__gemm *p, size
             UNROLL for (int j = 0; j < columns; j++) sum[i * columns + j] +=
                 left * load_first(b[j] + k, p->k - k);
         }
+    const real *bias = p->bias;
+    if (rows == 1) {
+        const size_t count = p->n - column < LANES ? p->n - column : LANES;
+        real *to = (real *)p->c + (ptrdiff_t)row * p->ldc + column;
+        vector before = {0};
+        if (p->add || bias) before = load_or(p->add ? to : bias + column, count, 0);
+        store_up_to(to, before + sum_each(sum), count);
+        return;
+    }
     real total[LANES];
     *(vector *)total = sum_each(sum);
-    const real *bias = p->bias;
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < columns && column + (size_t)j < p->n; j++) {
             real *to = (real *)p->c + (ptrdiff_t)(row + (size_t)i) * p->ldc + column + j;
@@ -346,6 +354,7 @@ const fa__micro_kernel FA__KERNEL_NAME(fa__micro_kernel) = {
     .multiply = multiply,
     .dot = dot,
     .multiply_single_rows = FA__KERNEL_NAME(fa__multiply_single_rows),
+    .multiply_outer = FA__KERNEL_NAME(fa__multiply_outer),
     .depth = DEPTH,
     .pack = pack,
     .pack_left = pack_left,

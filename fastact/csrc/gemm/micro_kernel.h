@@ -16,6 +16,8 @@ struct fa__micro_kernel {
     void (*dot)(const fa__gemm *p);
     /* `count` products of one row each, without `add`, of at most `depth` columns of A: the first is p */
     void (*multiply_single_rows)(const fa__gemm *p, const fa__gemm_steps *step, size_t count);
+    /* the same of columns with rows: k is 1; C may be added to */
+    void (*multiply_outer)(const fa__gemm *p, const fa__gemm_steps *step, size_t count);
     size_t depth; /* columns of A up to which an element is one sum */
     /* panels [first, last) of B */
     void (*pack)(const fa__gemm *p, void *packed, size_t first, size_t last);

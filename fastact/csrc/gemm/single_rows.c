@@ -1,5 +1,5 @@
-/* Products of single rows with matrices of their own: C_i = A_i B_i + bias_i, A_i a row. Compiled once for each
- * instruction set and element type.
+/* Many products with single rows: C_i = A_i B_i + bias_i, A_i a row, and C_i (+)= A_i B_i, A_i a column and B_i a row.
+ * Compiled once for each instruction set and element type.
  *
  * A row alone leaves the multipliers waiting for one sum after the other, so that several products are computed side
  * by side. Each element has the bits of multiply in micro_kernel.c: one sum over k in ascending order. */
@@ -100,5 +100,70 @@ void FA__KERNEL_NAME(fa__multiply_single_rows)(const fa__gemm *p, const fa__gemm
             .step = *step,
         };
         multiply_panel(panel, p->n - j < COLUMNS ? p->n - j : COLUMNS, count);
+    }
+}
+
+/* Columns and rows --------------------------------------------------------------------------------- */
+
+/* v vectors of columns of one product; v and `ragged` are constants */
+INLINE void multiply_outer(const int v, const int ragged, const fa__gemm *p, size_t last) {
+    const real *a = p->a, *b = p->b;
+    real *c = p->c;
+    vector line[VECTORS];
+    UNROLL for (int j = 0; j < v; j++) line[j] =
+        ragged && j == v - 1 ? load_first(b + LANES * j, last) : *(const vector *)(b + LANES * j);
+    for (size_t i = 0; i < p->m; i++, a += p->a_row, c += p->ldc) {
+        vector each = all(*a);
+        UNROLL for (int j = 0; j < v; j++) {
+            real *to = c + LANES * j;
+            const int part = ragged && j == v - 1;
+            vector total = {0};
+            total += each * line[j];
+            if (p->add) total += part ? load_first(to, last) : *(const vector *)to;
+            if (part)
+                store_first(to, total, last);
+            else
+                *(vector *)to = total;
+        }
+    }
+}
+
+#define OUTER(v)                            \
+    if (last == LANES)                      \
+        multiply_outer(v, 0, &panel, last); \
+    else                                    \
+        multiply_outer(v, 1, &panel, last); \
+    break
+
+static void multiply_one_outer(const fa__gemm *p) {
+    for (size_t j = 0; j < p->n; j += COLUMNS) {
+        fa__gemm panel = *p;
+        const size_t columns = p->n - j < COLUMNS ? p->n - j : COLUMNS,
+                     vectors = (columns + LANES - 1) / LANES;
+        const size_t last = columns - (vectors - 1) * LANES;
+        panel.b = (const real *)p->b + j;
+        panel.c = (real *)p->c + j;
+        switch (vectors) {
+        case 1:
+            OUTER(1);
+        case 2:
+            OUTER(2);
+#if VECTORS == 4
+        case 3:
+            OUTER(3);
+        case 4:
+            OUTER(4);
+#endif
+        }
+    }
+}
+
+void FA__KERNEL_NAME(fa__multiply_outer)(const fa__gemm *p, const fa__gemm_steps *step, size_t count) {
+    fa__gemm each = *p;
+    for (; count > 0; count--) {
+        multiply_one_outer(&each);
+        each.a = (const real *)each.a + step->a;
+        each.b = (const real *)each.b + step->b;
+        each.c = (real *)each.c + step->c;
     }
 }

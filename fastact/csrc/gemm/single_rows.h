@@ -6,5 +6,6 @@
 #include "platform/kernel.h"
 
 void FA__KERNEL_NAME(fa__multiply_single_rows)(const fa__gemm *p, const fa__gemm_steps *step, size_t count);
+void FA__KERNEL_NAME(fa__multiply_outer)(const fa__gemm *p, const fa__gemm_steps *step, size_t count);
 
 #endif

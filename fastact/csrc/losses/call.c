@@ -32,9 +32,10 @@ static void run_chunks(const void *context, size_t begin, size_t end) {
 }
 
 void fa__run_loss(const fa__loss_call *call) {
-    fa__loss_sum sums[CHUNKS] = {{0, 0}};
+    fa__loss_sum sums[CHUNKS]; /* set as far as they are used, since calls may be short */
     /* depends on n alone */
     const size_t chunk = (call->n / CHUNKS + CHUNK) / CHUNK * CHUNK, chunks = (call->n + chunk - 1) / chunk;
+    for (size_t i = 0; i < chunks; i++) sums[i] = (fa__loss_sum){0, 0};
     const loss_run r = {call, kernels[fa__active_isa()][call->dtype], chunk, sums};
     fa__parallel_for(run_chunks, &r, chunks, (GRAIN + chunk - 1) / chunk, 1);
     fa__fenv caller = fa__enter_fenv();
