@@ -16,7 +16,7 @@ from fastact.evaluation.cases import ElementwiseCase, elementwise_cases
 from fastact.evaluation.speed.implementations import Implementation, elementwise_implementations
 
 SIZES = (1_000, 100_000)
-FASTACT, _, NUMPY = elementwise_implementations(peers.installed(["NumPy"])[0])
+FASTACT, *_, NUMPY = elementwise_implementations(peers.installed(["NumPy"])[0])
 
 
 @pytest.mark.parametrize("implementation", [FASTACT, NUMPY], ids=lambda one: one.name)

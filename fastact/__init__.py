@@ -19,10 +19,12 @@ Activations
     aliases()      what other libraries call them; aliases are attributes too
     get(name)      one by name
     surrogate(f, g), mixed([f, g, ...])    the value of f with the gradient of g; one for each unit
+    plot(f, g, ...)    their lines, with matplotlib
     ufuncs         the NumPy ufuncs behind them
 Over whole rows (an axis)
     softmax, softmin, quiet_softmax, log_softmax, logsumexp    f(x), f.backward(grad_y, x)
     sparsemax, entmax15, hardmax    probabilities most of which are 0
+    maxout, crelu    fewer or more results than elements along the axis
     gumbel_softmax    samples that let gradients through
 Gated pairs: an activation of one half of an array times the other half
     glu, swiglu, geglu, geglu_tanh, reglu, bilinear    f(x), f(a, b), f.backward(grad_y, x)
@@ -43,6 +45,10 @@ Training
 Health
     health         what the units of a layer do: active, saturated, dead
     Health         the same for the layers of a network, with findings and advice
+    revive         new weights for dead units
+Integers and fixed point
+    quantized      tables of activations of 8-bit integers
+    fixed_point, fixed_point_bits    numbers with few bits
 Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
@@ -54,6 +60,7 @@ For C
 """
 
 from fastact import _core
+from fastact import quantized as quantized
 from fastact import ufuncs as ufuncs
 from fastact._dense import Saved as Saved
 from fastact._version import __version__ as __version__
@@ -68,6 +75,9 @@ from fastact.dense.functions import dense_backward as dense_backward
 from fastact.dense.functions import dense_forward as dense_forward
 from fastact.health.monitor import Health as Health
 from fastact.health.statistics import health as health
+from fastact.plots import plot as plot
+from fastact.quantized.fixed import fixed_point as fixed_point
+from fastact.quantized.fixed import fixed_point_bits as fixed_point_bits
 from fastact.rowwise.cross_entropy import softmax_cross_entropy as softmax_cross_entropy
 from fastact.rowwise.functions import FUNCTIONS as _ROWWISE
 from fastact.rowwise.gated import GATED as _GATED
@@ -75,6 +85,7 @@ from fastact.rowwise.gated import gated as gated
 from fastact.rowwise.gumbel import gumbel_softmax as gumbel_softmax
 from fastact.rowwise.losses import LOSSES as _LOSSES
 from fastact.rowwise.nll import nll as nll
+from fastact.rowwise.resizing import RESIZING as _RESIZING
 from fastact.runtime import check_environment as _check_environment
 from fastact.runtime import get_include as get_include
 from fastact.runtime import get_library as get_library
@@ -90,6 +101,7 @@ from fastact.training.batch_norm import batch_norm as batch_norm
 from fastact.training.copies import NetworkCopies as NetworkCopies
 from fastact.training.dropout import dropout as dropout
 from fastact.training.network import Network as Network
+from fastact.training.revival import revive as revive
 from fastact.training.row_norms import layer_norm as layer_norm
 from fastact.training.row_norms import rms_norm as rms_norm
 
@@ -126,7 +138,9 @@ _PUBLIC = [
     "mixed",
     "names",
     "num_threads",
+    "plot",
     "optim",
+    "revive",
     "rms_norm",
     "set_isa",
     "set_num_threads",
@@ -134,16 +148,21 @@ _PUBLIC = [
     "ufuncs",
     "nll",
     "softmax_cross_entropy",
+    "fixed_point",
+    "fixed_point_bits",
+    "quantized",
     "gated",
     "gumbel_softmax",
     *names(),
     *aliases(),
     *_ROWWISE,
+    *_RESIZING,
     *_GATED,
     *_LOSSES,
 ]
 globals().update({name: get(name) for name in (*names(), *aliases())})
 globals().update(_ROWWISE)
+globals().update(_RESIZING)
 globals().update(_LOSSES)
 globals().update(_GATED)
 

@@ -9,6 +9,7 @@ import argparse
 import importlib
 import sys
 
+from fastact._version import __version__
 from fastact.evaluation.extras import install_hint
 
 COMMANDS = {
@@ -22,7 +23,12 @@ COMMANDS = {
 
 
 def _usage() -> str:
-    lines = ["usage: python -m fastact COMMAND [-h] ...", "", "commands:"]
+    lines = [
+        "usage: python -m fastact COMMAND [-h] ...",
+        "       python -m fastact --version",
+        "",
+        "commands:",
+    ]
     return "\n".join(lines + [f"  {name:12}{what}" for name, what in COMMANDS.items()])
 
 
@@ -32,6 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_usage())
         return 0 if arguments else 2
+    if arguments[0] == "--version":
+        print(f"fastact {__version__}")
+        return 0
     name = arguments[0]
     if name not in COMMANDS:
         print(f"unknown command {name!r}\n\n{_usage()}", file=sys.stderr)

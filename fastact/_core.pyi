@@ -14,6 +14,7 @@ dense_entries: Any
 rowwise_functions: Any
 training_functions: Any
 health_functions: Any
+quantized_functions: Any
 parallel_for: Any
 
 def c_functions() -> dict[str, object]: ...

@@ -25,6 +25,7 @@ include "_core_arrays.pxi"
 rowwise_functions = PyCapsule_New(<void *>library.rowwise, "fastact._core.rowwise_functions", NULL)
 training_functions = PyCapsule_New(<void *>library.training, "fastact._core.training_functions", NULL)
 health_functions = PyCapsule_New(<void *>library.health, "fastact._core.health_functions", NULL)
+quantized_functions = PyCapsule_New(<void *>library.quantized, "fastact._core.quantized_functions", NULL)
 dense_entries = PyCapsule_New(<void *>library.dense, "fastact._core.dense_entries", NULL)
 parallel_for = PyCapsule_New(<void *>library.parallel_for, "fastact._core.parallel_for", NULL)
 

@@ -90,6 +90,7 @@ cdef extern from "api/private.h" nogil:
         void *rowwise
         void *training
         void *health
+        void *quantized
     const fa__private_functions *fa__private(int version, size_t size)
 
 cdef fa__private_functions library  # a copy, so that a call reads one pointer

@@ -77,7 +77,11 @@ class Kept: ...
 
 class Passes:
     def __init__(
-        self, prepared: tuple[Prepared, ...], weights: tuple[Array, ...], biases: tuple[Array | None, ...]
+        self,
+        prepared: tuple[Prepared, ...],
+        weights: tuple[Array, ...],
+        biases: tuple[Array | None, ...],
+        rates: tuple[float, ...] | None = None,
     ) -> None: ...
     def forward(
         self, x: Any, parameters: tuple[tuple[Array, ...], ...] | None, keep: bool
@@ -93,5 +97,11 @@ class Passes:
         accumulate: bool = False,
     ) -> tuple[Any, ...] | None: ...
     def cross_entropy(
-        self, x: Any, labels: Any, weights: Array | None, gradients: tuple[Any, ...]
+        self,
+        x: Any,
+        labels: Any,
+        weights: Array | None,
+        gradients: tuple[Any, ...],
+        seed: int = 0,
+        number: int = 0,
     ) -> float | None: ...

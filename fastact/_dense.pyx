@@ -8,7 +8,8 @@ fastact.dense, except by the direct functions below, which take plain arrays tha
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.ref cimport PyObject
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 cimport numpy as cnp
 
@@ -243,4 +244,5 @@ def run(Prepared prepared, bint backward, str saving, tuple parameters, tuple st
 
 include "_dense_saved.pxi"
 include "_dense_direct.pxi"
+include "_dense_stacks.pxi"
 include "_dense_network.pxi"

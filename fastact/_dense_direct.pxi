@@ -19,6 +19,12 @@ cdef inline bint has_sizes(object array, size_t rows, size_t columns) noexcept:
             and <size_t>cnp.PyArray_DIM(<cnp.ndarray>array, 1) == columns)
 
 
+cdef inline bint ends_with(object array, size_t rows, size_t columns) noexcept:
+    cdef int ndim = cnp.PyArray_NDIM(<cnp.ndarray>array)
+    return (<size_t>cnp.PyArray_DIM(<cnp.ndarray>array, ndim - 2) == rows
+            and <size_t>cnp.PyArray_DIM(<cnp.ndarray>array, ndim - 1) == columns)
+
+
 cdef inline bint is_bias(object b, size_t out, int number) noexcept:
     """Whether this is a plain contiguous array of shape (out,) or (1, out)."""
     if not (cnp.PyArray_CheckExact(b) and cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray>b)):
@@ -109,19 +115,22 @@ cdef tuple find_activation(activation):
 
 # The two passes
 
-cdef cnp.ndarray saved_array(Saved reuse, Prepared prepared, cnp.npy_intp rows, cnp.npy_intp columns, int number,
+cdef cnp.ndarray saved_array(Saved reuse, Prepared prepared, int ndim, const cnp.npy_intp *result, int number,
                              Operands *others):
-    """An array for what is saved, that of an earlier pass where it can be used again; None for nothing."""
-    cdef cnp.npy_intp shape[2]
+    """An array for what is saved of a result of that shape, that of an earlier pass where it can be used again; None
+    for nothing."""
+    cdef cnp.npy_intp shape[3]
     cdef cnp.ndarray array = None
+    cdef int d
     if prepared.saving == FA_SAVE_NOTHING:
         return None
-    shape[0], shape[1] = rows, columns
+    for d in range(ndim):
+        shape[d] = result[d]
     if prepared.saving == FA_SAVE_BIT_MASK:
-        shape[1], number = (columns + 7) // 8, cnp.NPY_UINT8
+        shape[ndim - 1], number = (shape[ndim - 1] + 7) // 8, cnp.NPY_UINT8
     if reuse is not None and not reuse.is_result and reuse.array is not None:
-        array = result_of(reuse.array, 2, shape, number, others)
-    return result_of(None, 2, shape, number, others) if array is None else array
+        array = result_of(reuse.array, ndim, shape, number, others)
+    return result_of(None, ndim, shape, number, others) if array is None else array
 
 
 def forward(x, w, b, activation, bint keep, save, out):
@@ -134,7 +143,7 @@ def forward(x, w, b, activation, bint keep, save, out):
     cdef Operands operands
     cdef tuple b_shape = None
     if number < 0 or not is_plain(w, 2, number):
-        return None
+        return forward_stack(x, w, b, activation, keep, save, out)
     cdef tuple found = find_activation(activation)
     if found is None:
         return None
@@ -169,7 +178,7 @@ def forward(x, w, b, activation, bint keep, save, out):
     set_result(&layer.y, y, 2)
     if keep:
         layer.saving = prepared.saving
-        array = saved_array(reuse, prepared, shape[0], shape[1], number, &operands)
+        array = saved_array(reuse, prepared, 2, shape, number, &operands)
         if array is not None:
             set_result(&layer.saved, array, 2)
     execute(number, &layer, False)
@@ -195,16 +204,18 @@ def backward(grad_y, x, w, saved_, activation, bint need_dx, out, bint accumulat
     cdef cnp.npy_intp b_shape[2]
     cdef Saved saved
     cdef Operands operands
-    if number < 0 or not (is_plain(w, 2, number) and is_plain(grad_y, 2, number)) or type(saved_) is not Saved:
+    if type(saved_) is not Saved:
         return None
     saved = saved_
+    if number < 0 or not (is_plain(w, 2, number) and is_plain(grad_y, 2, number)):
+        return backward_stack(grad_y, x, w, saved, activation, need_dx, out, accumulate)
     if saved.prepared is None or not saved.prepared.numbers or not is_activation_of(saved, activation):
         return None
     begin_layer(&layer, saved.prepared, number, <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, 0),
                 <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, 1), <size_t>cnp.PyArray_DIM(<cnp.ndarray>w, 1))
     if not has_sizes(w, layer.n_in, layer.n_out) or not has_sizes(grad_y, layer.rows, layer.n_out):
         return None
-    if not fits_layer(saved, &layer, number):
+    if len(saved.shape) != 2 or not fits_layer(saved, &layer, number):
         return None
     if out is None:
         out = (None, None, None)
@@ -248,7 +259,8 @@ cdef bint fits_layer(Saved saved, fa_dense *layer, int number) except -1:
     cdef cnp.ndarray array
     cdef size_t columns = layer.n_out
     layer.saving = saved.saving
-    if len(saved.shape) != 2 or saved.shape[0] != layer.rows or saved.shape[1] != layer.n_out:
+    cdef int ndim = len(saved.shape)
+    if saved.shape[ndim - 2] != layer.rows or saved.shape[ndim - 1] != layer.n_out:
         return False
     if saved.dtype is not (FLOAT64 if number == cnp.NPY_DOUBLE else FLOAT32):
         return False
@@ -256,7 +268,7 @@ cdef bint fits_layer(Saved saved, fa_dense *layer, int number) except -1:
         return True
     if layer.saving == FA_SAVE_BIT_MASK:
         columns, number = (columns + 7) // 8, cnp.NPY_UINT8
-    if not is_plain(saved.array, 2, number) or not has_sizes(saved.array, layer.rows, columns):
+    if not is_plain(saved.array, ndim, number) or not ends_with(saved.array, layer.rows, columns):
         return False
     array = saved.array
     if not cnp.PyArray_IS_C_CONTIGUOUS(array):

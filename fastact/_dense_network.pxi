@@ -1,6 +1,11 @@
 # A network of dense layers in one C call for each pass. Part of _dense.pyx.
 # Which memory each layer reads and writes; arguments have been checked by fastact.dense.network.
 
+cdef enum:
+    PART_BYTES = 1 << 20  # of the widest result of a part of a batch
+    PART_ROWS = 1024      # of which the rows of a part are a multiple: bits are those of the whole batch
+
+
 cdef inline size_t padded(size_t bytes_) noexcept:
     return (bytes_ + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
 
@@ -28,17 +33,27 @@ cdef class Passes:
     """
 
     cdef tuple prepared, weights, biases
+    cdef double *rates  # of dropout, or NULL
     cdef list free, scratch  # blocks for what is kept, and for one call
     cdef size_t count, size, widest
     cdef int number
 
-    def __init__(self, tuple prepared, tuple weights, tuple biases):
+    def __init__(self, tuple prepared, tuple weights, tuple biases, tuple rates=None):
+        if rates is not None:
+            self.rates = <double *>malloc(len(rates) * sizeof(double))
+            if self.rates == NULL:
+                raise MemoryError()
+            for i, rate in enumerate(rates):
+                self.rates[i] = rate
         self.prepared, self.weights, self.biases = prepared, weights, biases
         self.free, self.scratch = [], []
         self.count = len(weights)
         self.number = cnp.PyArray_TYPE(<cnp.ndarray>weights[0])
         self.size = cnp.PyArray_ITEMSIZE(<cnp.ndarray>weights[0])
         self.widest = max(max(w.shape) for w in weights)
+
+    def __dealloc__(self):
+        free(self.rates)
 
     cdef size_t width(self, size_t i) noexcept:
         """Columns of the input of layer i, or of the result of layer i - 1."""
@@ -47,10 +62,12 @@ cdef class Passes:
         return <size_t>cnp.PyArray_DIM(<cnp.ndarray>self.weights[i - 1], 1)
 
     cdef int saving(self, size_t i) noexcept:
-        """The last layer's result belongs to the caller, so that its output is not saved; its input is, in memory
-        that is used again, since a bit mask takes longer to make."""
+        """The last layer's result belongs to the caller, and dropout changes others, so that these are not saved; the
+        input is, in memory that is used again, since a bit mask takes longer to make."""
         cdef Prepared prepared = <Prepared>self.prepared[i]
-        return FA_SAVE_INPUT if i == self.count - 1 and prepared.hidden == FA_SAVE_OUTPUT else prepared.hidden
+        if prepared.hidden == FA_SAVE_OUTPUT and (i == self.count - 1 or (self.rates != NULL and self.rates[i] > 0)):
+            return FA_SAVE_INPUT
+        return prepared.hidden
 
     cdef size_t lay_out(self, size_t rows, char *data, fa_dense *layers) noexcept:
         """Bytes for what `rows` rows keep. If `layers` is not NULL, results of hidden layers and what is saved are
@@ -131,36 +148,59 @@ cdef class Passes:
 
     def forward(self, x, tuple parameters, bint keep):
         """(y, kept), kept being None unless it is wanted; None for an x that is not a plain matrix that fits."""
-        cdef cnp.npy_intp shape[2]
-        cdef size_t workspace = 0
-        cdef Kept kept = None
         if not is_plain(x, 2, self.number) or not self.takes(x, <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, 0), 0):
             return None
-        shape[0], shape[1] = cnp.PyArray_DIM(<cnp.ndarray>x, 0), <cnp.npy_intp>self.width(self.count)
-        cdef cnp.ndarray y = cnp.PyArray_EMPTY(2, shape, self.number, 0)
-        if keep:
-            kept = Kept()
-            kept.pool, kept.rows = self.free, <size_t>shape[0]
-            kept.block = take(self.free, self.lay_out(kept.rows, NULL, NULL))
+        cdef size_t rows = <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, 0)
+        cdef cnp.ndarray y = self.result(rows)
+        cdef Kept kept = None
+        if not keep:
+            self.predict(<cnp.ndarray>x, parameters, y, rows)
+            return y, None
+        kept = Kept()
+        kept.pool, kept.rows = self.free, rows
+        kept.block = take(self.free, self.lay_out(rows, NULL, NULL))
+        self.forward_rows(<cnp.ndarray>x, parameters, kept, y, 0, rows)
+        return y, kept
+
+    cdef int predict(self, cnp.ndarray x, tuple parameters, cnp.ndarray y, size_t rows) except -1:
+        """Rows go through all layers some at a time, so that nothing as large as the batch is needed beside y."""
+        cdef size_t step = max(<size_t>1, PART_BYTES // (self.widest * self.size + 1) // PART_ROWS) * PART_ROWS
+        cdef size_t start = 0
+        while rows - start >= 2 * step:
+            self.forward_rows(x, parameters, None, y, start, step)
+            start += step
+        return self.forward_rows(x, parameters, None, y, start, rows - start)
+
+    cdef cnp.ndarray result(self, size_t rows):
+        cdef cnp.npy_intp shape[2]
+        shape[0], shape[1] = <cnp.npy_intp>rows, <cnp.npy_intp>self.width(self.count)
+        return cnp.PyArray_EMPTY(2, shape, self.number, 0)
+
+    cdef int forward_rows(self, cnp.ndarray x, tuple parameters, Kept kept, cnp.ndarray y, size_t start,
+                          size_t rows) except -1:
+        """Rows [start, start + rows) of y."""
+        cdef size_t workspace = 0
         while True:
-            block = self.begin(<size_t>shape[0], <cnp.ndarray>x, parameters, workspace)
-            self.set_forward(block, kept, y)
-            if self.execute(block, <size_t>shape[0], False) == 0:
+            block = self.begin(rows, x, parameters, workspace)
+            self.set_forward(block, kept, y, start, rows)
+            if self.execute(block, rows, False) == 0:
                 break
             workspace = self.workspace(block, False)  # a first call, or other settings than before
         give_back(self.scratch, block)
-        return y, kept
+        return 0
 
-    cdef void set_forward(self, Block block, Kept kept, cnp.ndarray y) noexcept:
+    cdef void set_forward(self, Block block, Kept kept, cnp.ndarray y, size_t start, size_t rows) noexcept:
         cdef fa_dense *layers = <fa_dense *>block.data
-        cdef size_t i, rows = <size_t>cnp.PyArray_DIM(y, 0)
+        cdef size_t i, last = self.count - 1
         if kept is not None:
             self.lay_out(rows, kept.block.data, layers)
         else:
-            for i in range(self.count - 1):
+            for i in range(last):
                 layers[i].y.data = block.data + self.header() + (i % 2) * self.between(rows)
                 layers[i].y.row = self.width(i + 1)
-        set_result(&layers[self.count - 1].y, y, 2)
+        set_result(&layers[last].y, y, 2)
+        layers[0].x.data = <char *>layers[0].x.data + <ptrdiff_t>(start * self.size) * layers[0].x.row
+        layers[last].y.data = <char *>layers[last].y.data + start * self.size * self.width(self.count)
         self.connect(layers)
 
     def backward(self, kept_, x, grad_y, tuple parameters, tuple gradients, bint need_dx, bint accumulate=False):
@@ -230,9 +270,10 @@ cdef class Passes:
 
     # Training -------------------------------------------------------------------------------------
 
-    def cross_entropy(self, x, labels, weights, tuple gradients):
+    def cross_entropy(self, x, labels, weights, tuple gradients, uint64_t seed=0, size_t number=0):
         """The loss of softmax_cross_entropy, whose gradients are stored in `gradients`, (dw, db), of contiguous arrays;
-        None for arguments that are not plain arrays that fit. `weights` is of float64, or None: a mean."""
+        None for arguments that are not plain arrays that fit. `weights` is of float64, or None: a mean. Seed and
+        number of the pass are those of dropout."""
         cdef Block block, kept
         cdef size_t workspace = 0, rows, i
         cdef double loss = 0
@@ -248,7 +289,7 @@ cdef class Passes:
             self.places(rows, kept.data, <fa_dense *>block.data, &losses)
             self.connect(<fa_dense *>block.data)
             self.connect_gradients(block, rows, <tuple>gradients[0], <tuple>gradients[1], None)
-            answer = self.execute_step(block, rows, <cnp.ndarray>labels, weights, losses)
+            answer = self.execute_step(block, rows, <cnp.ndarray>labels, weights, losses, seed, number)
             if answer != FA_TOO_SMALL:
                 break
             workspace = max(self.workspace(block, False), self.workspace(block, True))
@@ -270,7 +311,8 @@ cdef class Passes:
         losses[0] = <double *>(data + used)
         return used + padded(rows * sizeof(double))
 
-    cdef int execute_step(self, Block block, size_t rows, cnp.ndarray labels, weights, double *losses) except? -9:
+    cdef int execute_step(self, Block block, size_t rows, cnp.ndarray labels, weights, double *losses, uint64_t seed,
+                          size_t number) except? -9:
         """C's answer, without an update. The weights of a mean are stored after the losses."""
         cdef size_t used = self.header() + 2 * self.between(rows), i
         cdef int answer, dtype = self.number == cnp.NPY_DOUBLE
@@ -279,6 +321,8 @@ cdef class Passes:
         memset(&step, 0, sizeof(step))
         step.size, step.layers, step.count = sizeof(step), <fa_dense *>block.data, self.count
         step.labels, step.losses = <int64_t *>cnp.PyArray_DATA(labels), losses
+        step.dropout, step.seed = self.rates, seed
+        step.number = number
         if weights is None:
             for i in range(rows):
                 equal[i] = 1.0 / rows

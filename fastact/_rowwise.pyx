@@ -19,10 +19,13 @@ include "_plain.pxi"
 cdef extern from "api/rowwise.h" nogil:
     ctypedef enum direction_t "fa__row_direction":
         FA__ROWWISE_FORWARD, FA__ROWWISE_BACKWARD, FA__ROWWISE_BACKWARD_FROM_OUTPUT
+    ctypedef enum row_result "fa__row_result":
+        FA__EACH, FA__ONE, FA__TWICE, FA__PIECES
     ctypedef struct fa__rowwise_entry:
         int id
         const char *name
-        bint has_one_result, has_temperature
+        row_result result
+        bint has_temperature
         const char *formula
         const char *gradient
         double least[2]
@@ -37,6 +40,7 @@ cdef extern from "api/rowwise.h" nogil:
         const void *in_ "in"
         void *out
         double temperature
+        size_t pieces
     ctypedef struct fa__cross_entropy_call:
         dtype_t dtype
         size_t rows, n
@@ -97,7 +101,8 @@ def entries():
     for i in range(library.n_entries):
         entry = &library.entries[i]
         found.append({
-            "number": i, "id": entry.id, "name": entry.name.decode(), "has_one_result": entry.has_one_result,
+            "number": i, "id": entry.id, "name": entry.name.decode(), "has_one_result": entry.result == FA__ONE,
+            "keeps_length": entry.result == FA__EACH or entry.result == FA__ONE, "has_pieces": entry.result == FA__PIECES,
             "has_temperature": entry.has_temperature, "formula": entry.formula.decode(),
             "gradient": entry.gradient.decode(), "least": (entry.least[0], entry.least[1]),
             "max_ulp": (entry.bounds[0], entry.bounds[1]),
@@ -107,11 +112,12 @@ def entries():
 
 
 def run(int number, direction_t direction, cnp.ndarray grad_y, cnp.ndarray x not None, cnp.ndarray out not None,
-        size_t rows, size_t n, double temperature):
-    """One call on contiguous arrays of one float dtype, whose sizes have been checked."""
+        size_t rows, size_t n, double temperature, size_t pieces=1):
+    """One call on contiguous arrays of one float dtype, whose sizes have been checked. n counts the elements of x."""
     cdef fa__rows_call call
     call.entry, call.direction, call.dtype = number, direction, dtype_of(x)
     call.rows, call.n, call.temperature = rows, n, temperature
+    call.pieces = pieces
     call.grad_y, call.in_, call.out = data_of(grad_y), data_of(x), data_of(out)
     if rows * n < RELEASE_GIL_ABOVE:
         library.run_rows(&call)
@@ -126,7 +132,7 @@ def run(int number, direction_t direction, cnp.ndarray grad_y, cnp.ndarray x not
 def run_plain(int number, direction_t direction, grad_y, x, out):
     """The result over the last axis, with one result for each element and a temperature of 1. None, and nothing is
     done, unless all are plain arrays that fit."""
-    if not is_plain(x) or (grad_y is not None and not is_like(grad_y, <cnp.ndarray>x)):
+    if not is_plain(x) or (direction != FA__ROWWISE_FORWARD and not is_like(grad_y, <cnp.ndarray>x)):
         return None
     cdef cnp.ndarray array = x
     cdef int ndim = cnp.PyArray_NDIM(array)
@@ -158,7 +164,7 @@ def run_plain_one(int number, direction_t direction, grad_y, x, out):
     if not is_plain(x) or cnp.PyArray_NDIM(<cnp.ndarray>x) < 2:
         return None
     cdef cnp.ndarray array = x
-    cdef bint backward = grad_y is not None
+    cdef bint backward = direction != FA__ROWWISE_FORWARD
     cdef int ndim = cnp.PyArray_NDIM(array) - (0 if backward else 1)
     if backward and not has_one_each(grad_y, array):
         return None
@@ -189,3 +195,4 @@ def overlaps_unsafely(cnp.ndarray out, cnp.ndarray array):
 
 include "_rowwise_losses.pxi"
 include "_rowwise_labels.pxi"
+include "_rowwise_copies.pxi"

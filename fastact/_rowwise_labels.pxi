@@ -45,13 +45,43 @@ def has_default_options(axis, reduction, label_smoothing, ignore_index, weight):
             and type(axis) is int and axis == -1 and type(reduction) is str and reduction == "mean")
 
 
+cdef bint run_label_copies(int loss, cnp.ndarray x, const int64_t *labels, Py_ssize_t step, Py_ssize_t count, void *grad_x,
+                           double *means) except -1:
+    """The mean loss of the rows of each of `count` matrices, which x has one after the other; their labels are `step`
+    apart. False, and nothing is done, for a label that is not a column. Labels are copied: others may change them
+    meanwhile."""
+    cdef Py_ssize_t rows = cnp.PyArray_DIM(x, cnp.PyArray_NDIM(x) - 2), n = cnp.PyArray_DIM(x, cnp.PyArray_NDIM(x) - 1), c, i
+    cdef double *losses = <double *>PyMem_Malloc(<size_t>(count * rows) * 24)
+    if losses == NULL:
+        raise MemoryError
+    cdef double *weights = losses + count * rows
+    cdef int64_t *copied = <int64_t *>(weights + count * rows)
+    cdef bint wrong = False
+    for c in range(count):
+        for i in range(rows):
+            copied[c * rows + i] = labels[c * step + i]
+            wrong |= <uint64_t>copied[c * rows + i] >= <uint64_t>n
+            weights[c * rows + i] = 1.0 / rows
+    cdef fa__cross_entropy_call call
+    call.dtype, call.rows, call.n = dtype_of(x), <size_t>(count * rows), <size_t>n
+    call.x, call.q, call.labels, call.weights = data_of(x), NULL, copied, weights
+    call.loss, call.grad_x = losses, grad_x
+    if not wrong:
+        run_label_call(loss, &call)
+        for c in range(count):
+            means[c] = compensated_sum(losses + c * rows, rows)
+    PyMem_Free(losses)
+    return not wrong
+
+
 def run_plain_labels(int loss, x, labels, bint wants_gradient, out):
     """The mean loss of the rows of a matrix, and the gradient, which may be None. None, and nothing is done, unless all
-    are plain arrays that fit, and each label is a column. The labels are copied: others may change them meanwhile."""
+    are plain arrays that fit, and each label is a column."""
     if not is_plain(x) or cnp.PyArray_NDIM(<cnp.ndarray>x) != 2 or not cnp.PyArray_CheckExact(labels):
         return None
     cdef cnp.ndarray array = x, given = labels
-    cdef Py_ssize_t rows = cnp.PyArray_DIM(array, 0), n = cnp.PyArray_DIM(array, 1), i
+    cdef Py_ssize_t rows = cnp.PyArray_DIM(array, 0)
+    cdef double mean
     if not (cnp.PyArray_TYPE(given) == cnp.NPY_INT64 and cnp.PyArray_NDIM(given) == 1 and rows > 0
             and cnp.PyArray_DIM(given, 0) == rows and cnp.PyArray_ISCARRAY_RO(given)):
         return None
@@ -61,23 +91,6 @@ def run_plain_labels(int loss, x, labels, bint wants_gradient, out):
         out = cnp.PyArray_EMPTY(2, cnp.PyArray_DIMS(array), cnp.PyArray_TYPE(array), 0)
     elif not can_hold(out, array):
         return None
-    cdef double *losses = <double *>PyMem_Malloc(<size_t>rows * 24)
-    if losses == NULL:
-        raise MemoryError
-    cdef double *weights = losses + rows
-    cdef int64_t *copied = <int64_t *>(losses + 2 * rows)
-    cdef const int64_t *label = <const int64_t *>cnp.PyArray_DATA(given)
-    cdef bint wrong = False
-    for i in range(rows):
-        copied[i] = label[i]
-        wrong |= <uint64_t>copied[i] >= <uint64_t>n
-        weights[i] = 1.0 / rows
-    cdef fa__cross_entropy_call call
-    call.dtype, call.rows, call.n = dtype_of(x), <size_t>rows, <size_t>n
-    call.x, call.q, call.labels, call.weights = data_of(x), NULL, copied, weights
-    call.loss, call.grad_x = losses, data_of(out)
-    if not wrong:
-        run_label_call(loss, &call)
-    cdef double total = 0 if wrong else compensated_sum(losses, rows)
-    PyMem_Free(losses)
-    return None if wrong else (rounded(total, array), out)
+    if not run_label_copies(loss, array, <const int64_t *>cnp.PyArray_DATA(given), 0, 1, data_of(out), &mean):
+        return None
+    return rounded(mean, array), out

@@ -5,7 +5,6 @@ Must not depend on any activation.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType, ModuleType
@@ -40,6 +39,8 @@ def scipy_module(name: str, user: str) -> ModuleType:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint such as "; nearest: gelu, selu", or nothing."""
+    import difflib  # slow to import
+
     close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
     return f"; nearest: {', '.join(close)}" if close else ""
 

@@ -118,19 +118,22 @@ FA_API int fa_activation_mask_values(int id, const double *parameters, size_t n_
  *
  *   fa_NAME_f32                      (x, y, rows, n, ...)
  *   fa_NAME_backward_f32             (grad_y, x, grad_x, rows, n, ...)
- *   fa_NAME_backward_from_output_f32 (grad_y, y, grad_x, rows, n, ...)   where there are n results for each row
+ *   fa_NAME_backward_from_output_f32 (grad_y, y, grad_x, rows, n, ...)   where the result determines the gradient
  *
- * An output may be the same array as an input. FA_INVALID: a null pointer to an array that has elements; a size that is
- * impossible; a temperature that is not positive and finite. */
+ * n counts the elements of a row of x; y has as many, or 1, of crelu 2n and of maxout n/pieces. An output may be the same
+ * array as an input of its shape. FA_INVALID: a null pointer to an array that has elements; a size that is impossible, or
+ * not a multiple of `pieces`; a temperature that is not positive and finite. */
 #define FA__ROWWISE_PROTOTYPES(name, T, dtype, args, result)                                     \
     FA_API int fa_##name##_##dtype(const T *x, T *y, size_t rows, size_t n args);                \
     FA_API int fa_##name##_backward_##dtype(const T *grad_y, const T *x, T *grad_x, size_t rows, \
                                             size_t n args);                                      \
     FA_IF_EACH(result, FA_API int fa_##name##_backward_from_output_##dtype(                      \
                            const T *grad_y, const T *y, T *grad_x, size_t rows, size_t n args);)
-#define FA_ROWWISE(id, name, params, result, ...)                                              \
-    FA__ROWWISE_PROTOTYPES(name, float, f32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params), result) \
-    FA__ROWWISE_PROTOTYPES(name, double, f64, FA_EACH_PARAM(FA__DECLARE_DOUBLE, params), result)
+#define FA_ROWWISE(id, name, params, result, ...)                                                      \
+    FA__ROWWISE_PROTOTYPES(name, float, f32,                                                           \
+                           FA_EACH_PARAM(FA__DECLARE_FLOAT, params) FA_DECLARE_PIECES(result), result) \
+    FA__ROWWISE_PROTOTYPES(name, double, f64,                                                          \
+                           FA_EACH_PARAM(FA__DECLARE_DOUBLE, params) FA_DECLARE_PIECES(result), result)
 #include "fastact/rowwise.def"
 #undef FA_ROWWISE
 
@@ -319,6 +322,7 @@ FA_API size_t fa_network_workspace_f64(const fa_dense *layers, size_t count, int
 }
 #endif
 
+#include "fastact/quantized.h"
 #include "fastact/training.h"
 
 #endif

@@ -26,6 +26,7 @@ C_ORDER = [
     "polynomial",
     "elementwise",
     "losses",
+    "quantized",
     "rowwise",
     "gemm",
     "dense",
@@ -56,6 +57,8 @@ PYTHON_MAY = {
         "_core",
         "_training",
     },
+    "plots": {"activations"},
+    "quantized": {"errors", "arrays", "activations", "_core", "_quantized"},
     "evaluation": {"*"},
     "commands": {"*"},
 }

@@ -15,7 +15,7 @@ import pytest
 pytestmark = pytest.mark.once
 
 TEXT = (helpers.ROOT / "CONTRIBUTING.md").read_text()
-LEFT_OUT = shutil.ignore_patterns("*.so", "*.a", "__pycache__", "lib", "_core.c", "_dense.c", "_measure.c")
+LEFT_OUT = shutil.ignore_patterns("*.so", "__pycache__", "lib", "__init__.pyi", "__init__.pxd")
 
 
 def blocks() -> list[str]:
@@ -26,8 +26,8 @@ def blocks() -> list[str]:
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository with the example added."""
-    folder = tmp_path_factory.mktemp("contributing")
+    """The repository with the example added, in a folder whose name has spaces."""
+    folder = tmp_path_factory.mktemp("contributing") / "a folder with spaces"
     for name in ("fastact", "include", "tools"):
         shutil.copytree(helpers.ROOT / name, folder / name, ignore=LEFT_OUT)
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):

@@ -19,7 +19,7 @@ HEAD = """# The C API for Cython, made from fastact.h when the package is built.
 #     cimport fastact
 #     fastact.gelu_f32(&x[0], &y[0], n)
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 """
 _MANGLED = "__pyx_t_7fastact_"  # how Cython prefixes types that fastact/__init__.pxd defines
 

@@ -59,6 +59,16 @@ def command_line(
     silent: Collection[str],
 ) -> str:
     """The command that repeats the measurements: options without their defaults and the `silent` ones."""
+    return shlex.join(command_words(name, add_arguments, options, silent))
+
+
+def command_words(
+    name: str,
+    add_arguments: Callable[[argparse.ArgumentParser], None],
+    options: argparse.Namespace,
+    silent: Collection[str],
+) -> list[str]:
+    """The words of :func:`command_line`."""
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     defaults = parser.parse_args([])
@@ -71,4 +81,4 @@ def command_line(
             words.append("/".join(map(str, value)))
         elif value is not True:
             words += map(str, value if isinstance(value, list) else [value])
-    return shlex.join(words)
+    return words

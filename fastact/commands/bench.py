@@ -8,25 +8,34 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fastact.commands.arguments import activation_name, command_line, count, output_file, thread_count
-from fastact.evaluation import cases, peers, row_cases
+import fastact
+from fastact.commands.arguments import (
+    activation_name,
+    command_line,
+    command_words,
+    count,
+    output_file,
+    thread_count,
+)
+from fastact.evaluation import cases, peers, row_cases, train_cases
 from fastact.evaluation.extras import install_hint
-from fastact.evaluation.speed import cells, digits, layouts, notes, sections
+from fastact.evaluation.speed import cells, digits, holding, layouts, notes, sections, terminal
 from fastact.evaluation.speed.cells import Cell, mean_speed_ups, usual
 from fastact.evaluation.speed.implementations import (
     Implementation,
     dense_implementations,
     elementwise_implementations,
     row_implementations,
+    train_implementations,
 )
 from fastact.evaluation.speed.run import Run, progress
 
-_SILENT = ("json", "compare")  # options without effect on the document
+_SILENT = ("json", "figures", "compare", "all")  # options without effect on the document
 _QUICK_SIZES = (1_000, 100_000)
 _ACTIVATION = "gelu"
 _EPOCHS = 30
@@ -36,6 +45,10 @@ _QUICK_EPOCHS = 10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     add = parser.add_argument
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--dense", action="store_true", help="time dense layers instead, forward and backward")
+    kinds.add_argument("--rows", action="store_true", help="time row-wise functions and losses instead")
+    kinds.add_argument("--train", action="store_true", help="time steps of training instead")
     add("--quick", action="store_true", help="float32, two sizes, short measurements")
     add("--activations", nargs="+", metavar="NAME", type=activation_name, help="default: all")
     add("--sizes", nargs="+", metavar="N", type=count, help="numbers of elements")
@@ -45,18 +58,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="N",
         type=thread_count,
-        help="numbers of threads, one run each; default: all, with --peers also 1",
+        help="numbers of threads, one run each, that with one on one CPU; default: all, with --peers also 1",
     )
-    add("--dense", action="store_true", help="time dense layers and networks instead, forward and backward")
-    add("--rows", action="store_true", help="time row-wise functions and losses instead")
+    add("--isa", choices=fastact.isas(), help="hold fastact and all others to this instruction set")
     add("--peers", action="store_true", help=f"also time {', '.join(peers.MODULES)}")
-    add(
-        "--activation",
-        metavar="NAME",
-        type=activation_name,
-        help="of the network for digits and, with --dense, of the plot; default: gelu",
-    )
+    add("--all", action="store_true", help="print the figures of all cells")
+    add_files(parser)
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """The options that name files."""
+    add = parser.add_argument
     add("--json", metavar="FILE", type=output_file, help="write the machine's facts and all measurements")
+    add(
+        "--figures",
+        metavar="FILE.json",
+        type=output_file,
+        help="add rounded figures to a file, by instruction set",
+    )
     add(
         "--plot",
         metavar="FILE.png",
@@ -74,13 +93,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, print, and write the files; returns the exit status."""
+    if options.isa is not None and holding.held() != options.isa:
+        return holding.run_held(options.isa, command_words("bench", add_arguments, options, ())[1:])
     try:  # before the long measurements
         started = Run(options, command_line("bench", add_arguments, options, _SILENT))
     except (ValueError, OSError) as error:
         return _fail(str(error))
     except ModuleNotFoundError as error:
         return _fail(f"--plot needs {install_hint(error.name)}")
-    (_run_dense if options.dense else _run_rows if options.rows else _run_elementwise)(started)
+    _KINDS[started.kind](started)
     return int(started.failed)
 
 
@@ -89,10 +110,14 @@ def _fail(message: str) -> int:
     return 1
 
 
-def _peers(started: Run) -> list[Any]:
-    found, absent = peers.installed(peers.MODULES if started.options.peers else peers.ALWAYS)
+def _peers(started: Run, every: Iterable[str] = peers.MODULES) -> list[Any]:
+    """The peers that are timed; others are noted."""
+    options = started.options
+    found, absent = peers.installed(every if options.peers else peers.ALWAYS)
     started.note(notes.absent(absent))
-    return found
+    free = [peer for peer in found if not peer.can_be_held] if holding.below_the_best(options.isa) else []
+    started.note(f"{peer.name} is not timed: it cannot be held to {options.isa}" for peer in free)
+    return [peer for peer in found if peer not in free]
 
 
 def _measure(
@@ -102,37 +127,42 @@ def _measure(
     threads: Sequence[int],
 ) -> list[Cell]:
     listed = list(chosen)
-    measured = cells.measure_cells(listed, implementations, threads, started.plan)
-    return started.collect(measured, len(listed) * len(threads), lambda cell: cell.case.activation)
+    total = len(listed) * len(threads)
+    measured = cells.measure_cells(listed, implementations, threads, started.plan(total))
+    return started.collect(measured, total, lambda cell: cell.case.activation)
+
+
+def _versions(found: Iterable[Any]) -> dict[str, str]:
+    return {peer.name: peer.version for peer in found if peer.name not in peers.ALWAYS}
 
 
 # Element-wise --------------------------------------------------------------------------------------
 
 
+def _elementwise_cases(options: argparse.Namespace) -> Iterator[cases.ElementwiseCase]:
+    dtypes = cases.DTYPES[:1] if options.quick else cases.DTYPES
+    if options.sizes is None and options.inputs is None and not options.quick:
+        return cases.default_cases(options.activations, dtypes, options.peers)
+    sizes = options.sizes or (_QUICK_SIZES if options.quick else cases.SIZES)
+    inputs = options.inputs or (cases.INPUTS if options.peers else cases.INPUTS[:1])
+    return cases.elementwise_cases(options.activations, sizes, dtypes, inputs)
+
+
 def _run_elementwise(started: Run) -> None:
     options = started.options
     found = _peers(started)
-    dtypes = cases.DTYPES[:1] if options.quick else cases.DTYPES
-    sizes = _QUICK_SIZES if options.quick else cases.ALL_SIZES if options.peers else cases.SIZES
-    inputs = cases.INPUTS if options.peers else cases.INPUTS[:1]
-    chosen = cases.elementwise_cases(
-        options.activations, options.sizes or sizes, dtypes, options.inputs or inputs
-    )
+    chosen = _elementwise_cases(options)
     measured = _measure(chosen, elementwise_implementations(found), started, started.threads)
-    versions = {peer.name: peer.version for peer in found if peer.name not in peers.ALWAYS}
-    shapes: list[layouts.LayoutTimes] = []
-    if options.peers:
-        times = layouts.measure_layouts(dtypes, started.threads, started.plan)
-        total = len(dtypes) * len(started.threads) * len(layouts.NAMES)
-        shapes = started.collect(times, total, lambda one: f"layouts, {one.activation}")
-    tables = sections.elementwise_tables(measured, shapes)
-    started.report(measured, tables)
+    versions, shapes = _versions(found), _measure_layouts(started) if options.peers else []
+    started.report(measured, sections.elementwise_tables(measured, shapes))
     content = {
         "peers": versions,
         "layouts": [times.as_json() for times in shapes],
         "geometric_means": mean_speed_ups(usual(measured)),
     }
     started.write_json(measured, content)
+    started.write_figures(measured, versions)
+    tables = sections.elementwise_tables(measured, shapes, every_cell=False)
     started.write_document(measured, tables, versions)
     if options.plot is not None:
         from fastact.evaluation.speed import pictures
@@ -140,6 +170,19 @@ def _run_elementwise(started: Run) -> None:
         line = notes.machine_line(started.facts)
         started.attempt(lambda: pictures.draw_speed_ups(usual(measured), options.plot, line))
     started.write_json(measured, {**content, "digits": _train(started)})
+
+
+def _measure_layouts(started: Run) -> list[layouts.LayoutTimes]:
+    dtypes = cases.DTYPES[:1] if started.options.quick else cases.DTYPES
+    total = len(dtypes) * len(started.threads) * len(layouts.NAMES)
+    times = layouts.measure_layouts(dtypes, started.threads, started.plan(total))
+    return started.collect(times, total, lambda one: f"layouts, {one.activation}")
+
+
+def _network_activation(options: argparse.Namespace) -> str:
+    """Of the network for digits, and of the plot of dense layers: gelu unless others are asked for."""
+    named: list[str] = options.activations or [_ACTIVATION]
+    return _ACTIVATION if _ACTIVATION in named else named[0]
 
 
 def _train(started: Run) -> dict[str, Any]:
@@ -151,11 +194,12 @@ def _train(started: Run) -> dict[str, Any]:
         print(message)
         return {"left_out": f"{error.name} is not installed"}
     epochs = _QUICK_EPOCHS if started.options.quick else _EPOCHS
-    activation = started.options.activation or _ACTIVATION
+    activation = _network_activation(started.options)
     with progress() as bar:
         task = bar.add_task("digits", total=epochs)
         trained = digits.compare(digits.pairs(activation), data, epochs, lambda: bar.advance(task))
-    print(f"\n{notes.digits(trained, activation, epochs)}")
+    print()
+    terminal.show(notes.digits(trained, activation, epochs))
     networks = {name: asdict(training) for name, training in trained.items()}
     return {"activation": activation, "epochs": epochs, "networks": networks}
 
@@ -170,11 +214,25 @@ def _run_rows(started: Run) -> None:
     shapes = row_cases.SHAPES[:2] if options.quick else row_cases.SHAPES
     chosen = row_cases.row_cases(None, dtypes, shapes)
     measured = _measure(chosen, row_implementations(found), started, started.threads)
-    versions = {peer.name: peer.version for peer in found if peer.name not in peers.ALWAYS}
     tables = sections.row_tables(measured)
     started.report(measured, tables)
-    started.write_json(measured, {"peers": versions, "geometric_means": mean_speed_ups(measured)})
-    started.write_document(measured, tables, versions)
+    started.write_json(measured, {"peers": _versions(found), "geometric_means": mean_speed_ups(measured)})
+    started.write_figures(measured, _versions(found))
+    started.write_document(measured, tables, _versions(found))
+
+
+# Training ------------------------------------------------------------------------------------------
+
+
+def _run_train(started: Run) -> None:
+    found = _peers(started, (*peers.MODULES, *peers.TRAINING_ONLY))
+    chosen = train_cases.train_cases(started.options.quick)
+    measured = _measure(chosen, train_implementations(found), started, started.threads)
+    tables = sections.train_tables(measured)
+    started.report(measured, tables)
+    started.write_json(measured, {"peers": _versions(found)})
+    started.write_figures(measured, _versions(found))
+    started.write_document(measured, tables, _versions(found))
 
 
 # Dense layers --------------------------------------------------------------------------------------
@@ -187,9 +245,10 @@ def _run_dense(started: Run) -> None:
     dtypes = cases.DTYPES[:1] if options.quick else cases.DTYPES
     chosen = cases.dense_cases(options.activations, dtypes, options.quick)
     measured = _measure(chosen, implementations, started, started.threads)
-    versions = {peer.name: peer.version for peer in found if peer.name not in peers.ALWAYS}
+    versions = _versions(found)
     started.report(measured, sections.dense_tables(measured))
     started.write_json(measured, {"peers": versions})
+    started.write_figures(measured, versions)
     picture = None
     if options.plot is not None and options.markdown is not None:
         picture = os.path.relpath(options.plot, options.markdown.parent)
@@ -204,8 +263,16 @@ def _draw_growth(started: Run, implementations: Sequence[Implementation]) -> Non
     # compiling every size would take longer than timing it
     drawn = [one for one in implementations if one.name != "torch.compile"]
     series = {}
-    for size, points in cases.growth(started.options.activation or _ACTIVATION).items():
+    for size, points in cases.growth(_network_activation(started.options)).items():
         measured = _measure([case for _, case in points], drawn, started, started.threads[:1])
         series[size] = list(zip((n for n, _ in points), measured, strict=True))
     line = notes.machine_line(started.facts)
     started.attempt(lambda: pictures.draw_growth(series, started.options.plot, line))
+
+
+_KINDS: dict[str, Callable[[Run], None]] = {
+    "cells": _run_elementwise,
+    "dense": _run_dense,
+    "rows": _run_rows,
+    "train": _run_train,
+}

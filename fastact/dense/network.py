@@ -13,59 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastact import _core, _dense
-from fastact._dense import Saved
 from fastact.arrays import Array, as_real, is_container
 from fastact.dense import arguments, containers
 from fastact.dense.functions import dense, dense_backward, dense_forward
 from fastact.dense.network_layers import NetworkLayer, assign, biases_for, biases_from, make_layers
+from fastact.dense.network_saved import NetworkSaved, saved_of
 from fastact.dense.saved import prepared
 
 Gradients = tuple[Any, ...]
 Outs = list[tuple[str, Any]]  # gradients by name, with the arrays that the caller gave for them
 _BACKWARD = "fastact.Network.backward"
-
-
-class NetworkSaved:
-    """What :meth:`Network.forward` keeps for :meth:`Network.backward`.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        Shape of the result.
-
-    Notes
-    -----
-    Its memory returns to the network when the last reference to it goes; `x` is kept by reference.
-    """
-
-    __slots__ = ("_kept", "_last", "_network", "_x", "shape")
-
-    _network: NetworkBase
-    _x: Any
-    shape: tuple[int, ...]
-    _kept: Any
-    _last: Any  # the last layer's result, where something is applied to it
-
-    def __init__(self) -> None:
-        raise TypeError("fastact.NetworkSaved is made by Network.forward only")
-
-    def __reduce__(self) -> Any:
-        raise TypeError(
-            "what Network.forward saves cannot be copied or pickled; save x, and call forward again"
-        )
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"{name} is read-only")
-
-    def __repr__(self) -> str:
-        return f"<what a network saved for a result of shape {self.shape}>"
-
-
-def _saved(network: NetworkBase, x: Any, shape: tuple[int, ...], kept: Any) -> NetworkSaved:
-    made = object.__new__(NetworkSaved)
-    for name, value in (("_network", network), ("_x", x), ("shape", shape), ("_kept", kept)):
-        object.__setattr__(made, name, value)
-    return made
 
 
 class NetworkBase:
@@ -77,20 +34,38 @@ class NetworkBase:
         As for :class:`fastact.Network`.
     output : RowFunction or Activation, optional
         What is applied to the last layer's result.
+    by_layer : bool
+        Whether passes go layer by layer in any case.
+    **options
+        As for :func:`fastact.dense.network_layers.make_layers`.
     """
 
     __slots__ = ("__weakref__", "_layers", "_output", "_parameters", "_passes", "_prepared", "_uniform")
 
-    def __init__(self, layers: Sequence[tuple[Any, Any, Any]], output: Any = None) -> None:
-        self._parameters, self._layers = make_layers(layers)
+    def __init__(
+        self,
+        layers: Sequence[tuple[Any, Any, Any]],
+        output: Any = None,
+        by_layer: bool = False,
+        **options: Any,
+    ) -> None:
+        self._parameters, self._layers = make_layers(layers, **options)
         self._output = output
         found = [prepared(layer.activation) for layer in self._layers]
         self._prepared = tuple(f[1] for f in found if f is not None)
-        self._passes: _dense.Passes | None = None
-        if len(self._prepared) == len(found):
-            weights = tuple(layer._w for layer in self._layers)
-            self._passes = _dense.Passes(self._prepared, weights, tuple(layer._b for layer in self._layers))
-        self._uniform = self._passes is not None and all(form.numbers for form in self._prepared)
+        self._passes = None if by_layer else self._passes_in_c()
+        self._uniform = self._passes is not None and self._has_numbers_only()
+
+    def _passes_in_c(self, rates: tuple[float, ...] | None = None) -> _dense.Passes | None:
+        """Passes in one C call, with rates of dropout; None where C does not have an activation."""
+        if len(self._prepared) != len(self._layers):
+            return None
+        weights = tuple(layer._w for layer in self._layers)
+        return _dense.Passes(self._prepared, weights, tuple(layer._b for layer in self._layers), rates)
+
+    def _has_numbers_only(self) -> bool:
+        """Whether no parameter of an activation is an array."""
+        return all(form.numbers for form in self._prepared)
 
     @property
     def parameters(self) -> Array:
@@ -142,8 +117,8 @@ class NetworkBase:
         found = self._forward_in_c(batch, False)
         if found is not None:
             return found[0]
-        for layer in self._layers:
-            batch = dense(batch, layer._w, biases_for(layer, batch), activation=layer.activation)
+        for number in range(len(self._layers)):
+            batch = self._predict_layer(number, batch)
         return batch
 
     def forward(self, x: Any) -> tuple[NDArray[Any], NetworkSaved]:
@@ -177,12 +152,12 @@ class NetworkBase:
         """The last layer's result, and what is saved."""
         direct = self._passes.forward(x, None, True) if self._passes and self._uniform else None
         if direct is not None:
-            return direct[0], _saved(self, x, direct[0].shape, direct[1])
+            return direct[0], saved_of(self, x, direct[0].shape, direct[1])
         batch = self._batch("forward", x)
         found = self._forward_in_c(batch, True)
         if found is None:
             return self._forward_by_layer(batch)
-        return found[0], _saved(self, batch, found[0].shape, found[1])
+        return found[0], saved_of(self, batch, found[0].shape, found[1])
 
     def _forward_in_c(self, batch: Any, keep: bool) -> tuple[Array, Any] | None:
         """The result and what is kept; None where the pass goes layer by layer."""
@@ -194,13 +169,39 @@ class NetworkBase:
         return found[0].reshape(*batch.shape[:-1], found[0].shape[1]), found[1]
 
     def _forward_by_layer(self, batch: Any) -> tuple[Any, NetworkSaved]:
-        kept: list[tuple[Any, Saved]] = []
-        h = batch
-        for layer in self._layers:
-            inputs, b = h, biases_for(layer, h)
-            h, saved = dense_forward(inputs, layer._w, b, activation=layer.activation)
-            kept.append((inputs, saved))
-        return h, _saved(self, batch, h.shape, tuple(kept))
+        kept: list[Any] = []
+        h, number = batch, self._number_of_pass()
+        for i in range(len(self._layers)):
+            h, saved = self._forward_layer(i, h, number)
+            kept.append(saved)
+        return h, saved_of(self, batch, h.shape, tuple(kept))
+
+    # One layer -------------------------------------------------------------------------------------
+
+    def _number_of_pass(self) -> int:
+        """What distinguishes a pass of training from others."""
+        return 0
+
+    def _predict_layer(self, i: int, h: Any) -> Any:
+        """The result of a layer for the input h."""
+        layer = self._layers[i]
+        return dense(h, layer._w, biases_for(layer, h), activation=layer.activation)
+
+    def _forward_layer(self, i: int, h: Any, number: int) -> tuple[Any, Any]:
+        """The same, and what its backward pass needs."""
+        layer = self._layers[i]
+        y, saved = dense_forward(h, layer._w, biases_for(layer, h), activation=layer.activation)
+        return y, (h, saved)
+
+    def _backward_layer(
+        self, i: int, grad_y: Any, kept: Any, need_dx: bool, need_parameters: bool, out: Any = None
+    ) -> tuple[Any, ...]:
+        """Gradients of a layer, as :func:`fastact.dense_backward` has them."""
+        h, saved = kept
+        w = self._layers[i]._w
+        return dense_backward(grad_y, h, w, saved, need_dx=need_dx, out=out, need_parameters=need_parameters)
+
+    # Backward --------------------------------------------------------------------------------------
 
     def backward(
         self,
@@ -341,9 +342,8 @@ class NetworkBase:
             if given is not None and shape is not None:
                 arguments.target(f"{_BACKWARD}: out for {name}", given, shape, self.dtype, [])
         found: list[tuple[Any, ...]] = []
-        for number, (inputs, kept) in reversed(list(enumerate(saved._kept))):
-            w, needed = self._layers[number]._w, need_dx or number > 0
-            results = dense_backward(grad_y, inputs, w, kept, need_dx=needed, need_parameters=need_parameters)
+        for i, kept in reversed(list(enumerate(saved._kept))):
+            results = self._backward_layer(i, grad_y, kept, need_dx or i > 0, need_parameters)
             grad_y = results[0]
             found.insert(0, results)
         db = map(biases_from, self._layers, (f[2] for f in found))

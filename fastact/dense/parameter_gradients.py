@@ -10,7 +10,7 @@ import numpy as np
 from fastact import _core
 from fastact._dense import Saved
 from fastact.activations.base import Activation
-from fastact.arrays import is_container
+from fastact.arrays import Array, is_container
 
 _CHUNK = 1 << 16  # elements at a time
 
@@ -24,7 +24,11 @@ def parameter_gradients(function: str, saved: Saved, grad_y: Any) -> dict[str, A
         raise TypeError(f"{function}: gradients of parameters need save='input' in the forward pass")
     if is_container(grad_y) or is_container(saved.array):
         return activation.parameter_gradients(grad_y, saved.array)
-    z = saved.array
+    return summed(activation, grad_y, saved.array, saved.dtype)
+
+
+def summed(activation: Activation, grad_y: Array, z: Array, dtype: Any) -> dict[str, Any]:
+    """The same from the input z of the activation, for plain arrays."""
     if z.ndim == 1:
         grad_y, z = grad_y[np.newaxis], z[np.newaxis]
     sums = {name: np.zeros(np.shape(activation.parameters[name])) for name in activation.learned}
@@ -35,7 +39,7 @@ def parameter_gradients(function: str, saved: Saved, grad_y: Any) -> dict[str, A
             found = activation.parameter_gradients(grad_y[part].astype(np.float64), z[part])
             for name, value in found.items():
                 sums[name] = sums[name] + value
-        return {name: np.asarray(total).astype(saved.dtype)[()] for name, total in sums.items()}
+        return {name: np.asarray(total).astype(dtype)[()] for name, total in sums.items()}
 
 
 def _step(activation: Activation, z: Any) -> int:

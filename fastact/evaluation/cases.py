@@ -16,6 +16,7 @@ import numpy as np
 import fastact
 from fastact.evaluation.expressions import ARGUMENTS
 from fastact.evaluation.row_cases import RowCase
+from fastact.evaluation.train_cases import TrainCase
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -24,9 +25,25 @@ DTYPES = ("float32", "float64")
 # Element-wise --------------------------------------------------------------------------------------
 
 DIRECTIONS = tuple(ARGUMENTS)
-SIZES = (10, 1_000, 100_000, 1_000_000)
-ALL_SIZES = (10, 100, 1_000, 10_000, 100_000, 1_000_000, 20_000_000)  # with peers
+SIZES = (10, 1_000, 100_000)
+LARGE_SIZES = (1_000_000, 20_000_000)  # of the usual activations only: the last one with peers only
 INPUTS = ("normal", "uniform", "bits")
+USUAL = (  # the activations that most networks use, as README lists them
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "silu",
+    "gelu",
+    "gelu_tanh",
+    "mish",
+    "hard_swish",
+    "softsign",
+    "log_sigmoid",
+)
 
 _SCALE = 2.0  # standard deviation of the inputs: both the bend and the flat parts of an activation
 _TAIL = 30.0  # uniform inputs lie between this and its negative
@@ -170,6 +187,20 @@ def directions(activation: str) -> tuple[str, ...]:
     except TypeError:
         return tuple(d for d in DIRECTIONS if d != "backward_from_output")
     return DIRECTIONS
+
+
+def default_cases(
+    activations: Sequence[str] | None, dtypes: Sequence[str], peers: bool
+) -> Iterator[ElementwiseCase]:
+    """The cases of a run: all activations (or some); the usual ones (or some) at large sizes, too.
+
+    With peers, these also have inputs in the tails, and sizes that go to memory.
+    """
+    yield from elementwise_cases(activations, SIZES, dtypes)
+    named = activations or USUAL
+    yield from elementwise_cases(named, LARGE_SIZES if peers else LARGE_SIZES[:1], dtypes)
+    if peers:
+        yield from elementwise_cases(named, [_TAIL_SIZE], dtypes, INPUTS[1:])
 
 
 def elementwise_cases(
@@ -327,4 +358,4 @@ def growth(activation: str) -> dict[str, list[tuple[int, DenseCase]]]:
     }
 
 
-Case: TypeAlias = ElementwiseCase | DenseCase | RowCase
+Case: TypeAlias = ElementwiseCase | DenseCase | RowCase | TrainCase

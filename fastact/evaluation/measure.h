@@ -22,10 +22,14 @@ typedef struct {
 } fa__ulp_stats;
 void fa__measure_ulp_f32(const float *got, fa__exact want, size_t n, fa__ulp_stats *stats);
 
-/* The memory traffic of a call on large arrays: read one or two arrays (`b` may be null), write one or two
- * (`d` may be null) past the caches, on all threads: y = a or a ^ b, d = a or a ^ b. All arrays begin at
- * multiples of 64 bytes and hold `bytes`, a multiple of 64; none overlap. `parallel_for` is the library's. */
+/* How results are written: through the caches, past them, or past them while the inputs 2 KiB ahead are fetched.
+ * Without SSE2, all are the first one. */
+typedef enum { FA__ORDINARY_STORES, FA__STREAMING_STORES, FA__STREAMING_STORES_FETCHING } fa__stores;
+
+/* The memory traffic of a call on large arrays: read one or two arrays (`b` may be null) and write one or two
+ * (`d` may be null), on all threads: y = a or a ^ b, d = a or a ^ b. All arrays begin at multiples of 64 bytes and
+ * hold `bytes`, a multiple of 64; none overlap. `parallel_for` is the library's. */
 void fa__measure_traffic(fa__parallel_for_function *parallel_for, const char *a, const char *b, char *y,
-                         char *d, size_t bytes);
+                         char *d, size_t bytes, fa__stores stores);
 
 #endif

@@ -15,12 +15,13 @@ import numpy as np
 
 import fastact
 from fastact.rowwise.functions import FUNCTIONS
+from fastact.rowwise.gated import GATED
 from fastact.rowwise.losses import LOSSES
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 OF_LABELS = ("softmax_cross_entropy", "nll")
-NAMES = (*FUNCTIONS, *OF_LABELS, *LOSSES)
+NAMES = (*FUNCTIONS, *GATED, *OF_LABELS, *LOSSES)
 SHAPES = ((32, 10), (64, 1000), (4096, 512), (128, 50257))
 _SCALE = 2.0  # standard deviation of x
 _THREADED_ELEMENTS = 100_000
@@ -28,6 +29,8 @@ _THREADED_ELEMENTS = 100_000
 
 def directions(name: str) -> tuple[str, ...]:
     """What a function is timed for."""
+    if name in GATED:
+        return ("forward", "backward")
     if name not in FUNCTIONS:
         return ("value_and_gradient",)
     return ("forward", "backward") if name == "logsumexp" else ("forward", "backward", "backward_from_output")
@@ -35,7 +38,7 @@ def directions(name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class RowCase:
-    """One call on rows x n elements, or on as many elements and their targets."""
+    """One call on rows x n elements, on pairs of as many, or on as many elements and their targets."""
 
     name: str  # one of NAMES
     direction: str
@@ -69,7 +72,7 @@ class RowCase:
 
     @property
     def elements(self) -> int:
-        """Of x."""
+        """Of x, or of each half of x."""
         return self.rows * self.n
 
     @property
@@ -85,7 +88,7 @@ class RowCase:
     @property
     def arguments(self) -> tuple[Array, ...]:
         """Inputs, read-only: x; grad_y and x or y; x and the target."""
-        x = _normal((self.rows, self.n), self.dtype, 0)
+        x = _normal(self._shape_of_x, self.dtype, 0)
         if self.direction == "forward":
             return (x,)
         if self.direction == "value_and_gradient":
@@ -96,8 +99,13 @@ class RowCase:
     @property
     def result(self) -> Array:
         """An array to write to: the result, or the gradient of a loss."""
-        one = self.name == "logsumexp" and self.direction == "forward"
-        return np.empty(self.rows if one else (self.rows, self.n), self.dtype)
+        if self.direction != "forward":
+            return np.empty(self._shape_of_x, self.dtype)
+        return np.empty(self.rows if self.name == "logsumexp" else (self.rows, self.n), self.dtype)
+
+    @property
+    def _shape_of_x(self) -> tuple[int, int]:
+        return self.rows, 2 * self.n if self.name in GATED else self.n
 
 
 @lru_cache(maxsize=4)

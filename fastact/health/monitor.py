@@ -56,6 +56,8 @@ class Health:
     """
 
     def __init__(self, network: Any, *, effective_rank: bool = False) -> None:
+        if any(layer.norm is not None for layer in network.layers):
+            raise TypeError(f"{_NAME}: network has norms; expected one without normalisation")
         self._network = network
         self._records = [LayerRecord(layer, effective_rank) for layer in network.layers]
         if not self._records:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -107,6 +106,8 @@ class Report:
         ]
 
     def _repr_html_(self) -> str:
+        import html  # slow to import
+
         head = "".join(f"<th>{html.escape(name)}</th>" for name in _COLUMNS)
         body = "".join(
             "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _row(layer)) + "</tr>"

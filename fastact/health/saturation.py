@@ -22,7 +22,6 @@ gives the limits that Metta's neuron_health_metrics.md sets by hand: 2.5 for tan
 (4.88)."""
 
 _POWERS = 2.0 ** (np.arange(-60 * 16, 40 * 16 + 1) / 16)
-_GRID = np.unique(np.concatenate([-_POWERS, np.arange(-16, 16, 1 / 64), _POWERS]))
 _STEPS = 2100  # halvings: more than there are powers of 2 between two numbers of float64
 
 
@@ -84,7 +83,7 @@ def _found(activation: Any, columns: int) -> Saturation:
     kinks = np.array(getattr(activation, "kinks", ()), np.float64)
     with np.errstate(all="ignore"):  # the number next to 0 raises underflow
         beside = (np.nextafter(kinks, -np.inf), np.nextafter(kinks, np.inf))
-        grid = np.unique(np.concatenate([_GRID, kinks, *beside]))
+        grid = np.unique(np.concatenate([-_POWERS, np.arange(-16, 16, 1 / 64), _POWERS, kinks, *beside]))
         found = slopes(grid[:, None])
         low_end, high_end = slopes(np.array([[-np.inf], [np.inf]]))
         supremum = np.fmax.reduce(found, axis=0)

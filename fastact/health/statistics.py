@@ -177,7 +177,7 @@ class Statistics:
     __add__ = merge
 
     def __repr__(self) -> str:
-        return f"<health of {self.units} units over {self.n} samples>"
+        return f"<health of {_count(self.units, 'unit')} over {_count(self.n, 'sample')}>"
 
     def __str__(self) -> str:
         with np.errstate(all="ignore"):
@@ -187,10 +187,15 @@ class Statistics:
             )
         reason = f" ({self.saturation.reason})" if self.saturation.reason else ""
         return (
-            f"{self.units} units, {self.n} samples: {int((self.active == 0).sum())} units never active; "
+            f"{_count(self.units, 'unit')}, {_count(self.n, 'sample')}: "
+            f"{_count(int((self.active == 0).sum()), 'unit')} never active; "
             f"active {active:.1%}, saturated {saturated:.1%}{reason}, zeros {zeros:.1%}, "
             f"non-finite {int(self.non_finite.sum())}"
         )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def health(
@@ -241,7 +246,7 @@ def health(
     >>> stats.active, stats.mean
     (array([2, 0, 1]), array([1.5, 0. , 1.5]))
     >>> print(stats)
-    3 units, 2 samples: 1 units never active; active 50.0%, saturated 50.0%, zeros 50.0%, non-finite 0
+    3 units, 2 samples: 1 unit never active; active 50.0%, saturated 50.0%, zeros 50.0%, non-finite 0
     >>> fa.health(z, "exp").saturation.reason
     "abs(f') has no supremum"
     """

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastact import _rowwise
 from fastact.arrays import Array, check_out
-from fastact.rowwise import help_text
+from fastact.rowwise import containers, help_text
 from fastact.rowwise.entry import Entry
 from fastact.rowwise.rows import (
     as_plain,
@@ -21,8 +21,11 @@ from fastact.rowwise.rows import (
     call_rows,
     check_temperature,
     computing_dtype,
+    mask_of,
     result_dtype,
 )
+
+LEFT_OUT = "where="  # how elements are left out
 
 
 class RowFunction(Entry):
@@ -33,12 +36,14 @@ class RowFunction(Entry):
         self.__doc__ = help_text.of_entry(entry)
         self.__signature__ = help_text.signature(entry)
 
-    def __call__(self, x: Any, /, **keywords: Any) -> NDArray[Any]:  # noqa: D102 - each has its own docstring
+    def __call__(self, x: Any, /, **keywords: Any) -> Any:  # noqa: D102 - each has its own docstring
         found = self._run_plain(_rowwise.FORWARD, None, x, keywords)
         if found is not None:
             return found
         call = _Call(self._entry, "", keywords)
-        return call.forward(as_plain(call.function, "x", x))
+        if not call.one and containers.are_wanted({"x": x}, keywords):
+            return containers.run(call.function, self, {"x": x}, keywords)
+        return call.forward(as_plain(call.function, "x", x, LEFT_OUT))
 
     def _run_plain(
         self, direction: int, grad_y: Any, x: Any, keywords: dict[str, Any]
@@ -49,7 +54,7 @@ class RowFunction(Entry):
         call = _rowwise.run_plain_one if self._entry["has_one_result"] else _rowwise.run_plain
         return call(self._entry["number"], direction, grad_y, x, keywords.get("out"))
 
-    def backward(self, grad_y: Any, x: Any, /, **keywords: Any) -> NDArray[Any]:
+    def backward(self, grad_y: Any, x: Any, /, **keywords: Any) -> Any:
         """The gradient with respect to x, from that with respect to the result.
 
         Parameters
@@ -68,9 +73,12 @@ class RowFunction(Entry):
         if found is not None:
             return found
         call = _Call(self._entry, ".backward", keywords)
+        operands = {"grad_y": grad_y, "x": x}
+        if not call.one and containers.are_wanted(operands, keywords):
+            return containers.run(call.function, self.backward, operands, keywords)
         return call.backward(_rowwise.BACKWARD, grad_y, "x", x)
 
-    def backward_from_output(self, grad_y: Any, y: Any, /, **keywords: Any) -> NDArray[Any]:
+    def backward_from_output(self, grad_y: Any, y: Any, /, **keywords: Any) -> Any:
         """The gradient with respect to x, from the result y alone; otherwise as :meth:`backward`.
 
         Raises
@@ -85,6 +93,9 @@ class RowFunction(Entry):
         if found is not None:
             return found
         call = _Call(self._entry, ".backward_from_output", keywords)
+        operands = {"grad_y": grad_y, "y": y}
+        if containers.are_wanted(operands, keywords):
+            return containers.run(call.function, self.backward_from_output, operands, keywords)
         return call.backward(_rowwise.BACKWARD_FROM_OUTPUT, grad_y, "y", y)
 
 
@@ -122,8 +133,8 @@ class _Call:
         return y[()] if y.ndim == 0 and self.out is None else y
 
     def backward(self, direction: int, grad_y: Any, name: str, value: Any) -> NDArray[Any]:
-        value = as_plain(self.function, name, value)
-        grad_y = as_plain(self.function, "grad_y", grad_y)
+        value = as_plain(self.function, name, value, LEFT_OUT)
+        grad_y = as_plain(self.function, "grad_y", grad_y, LEFT_OUT)
         axes = self._axes(value)
         expected = self._result_shape(value.shape, axes)
         if grad_y.shape != expected:
@@ -170,17 +181,8 @@ class _Call:
 
     def _masked(self, x: Array, dtype: np.dtype[Any], nothing: float) -> tuple[Array, Array | None]:
         """x with `nothing` where the mask is False, and the mask, of the shape of x; or x and None."""
-        if self.where is True:
-            return x, None
-        mask = as_plain(self.function, "where", self.where)
-        if mask.dtype != np.bool_:
-            raise TypeError(f"{self.function}: where has dtype {mask.dtype}; expected bool")
-        try:
-            mask = np.broadcast_to(mask, x.shape)
-        except ValueError:
-            message = f"{self.function}: where has shape {mask.shape}"
-            raise ValueError(f"{message}; expected one that broadcasts to {x.shape}") from None
-        return np.where(mask, x, nothing).astype(dtype), mask
+        mask = mask_of(self.function, self.where, x.shape)
+        return (x, None) if mask is None else (np.where(mask, x, nothing).astype(dtype), mask)
 
 
-FUNCTIONS = {entry["name"]: RowFunction(entry) for entry in _rowwise.entries()}
+FUNCTIONS = {entry["name"]: RowFunction(entry) for entry in _rowwise.entries() if entry["keeps_length"]}

@@ -139,7 +139,7 @@ class GumbelSoftmax(Named):
 
     def backward_from_output(
         self, grad_y: Any, y: Any, /, *, tau: float = 1.0, axis: Any = -1, out: Any = None
-    ) -> NDArray[Any]:
+    ) -> Any:
         """The gradient with respect to x, from the soft result y; otherwise as :meth:`backward`."""
         _check_tau("fastact.gumbel_softmax.backward_from_output", tau)
         return _softmax.backward_from_output(grad_y, y, temperature=tau, axis=axis, out=out)

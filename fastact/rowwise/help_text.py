@@ -37,16 +37,16 @@ ndarray
 Raises
 ------
 TypeError
-    For dtypes other than real numbers, masked, lazy and labelled arrays, and unknown keywords.
+    For dtypes other than real numbers, {refused}, and unknown keywords.
 ValueError
     For axes that the array does not have, and an `out` that is read-only or of another shape.
 
 Notes
 -----
 Also ``{name}.backward(grad_y, x)``{from_output}, with the same keywords.
-Error: at most {float32} ULP in float32 and {float64} ULP in float64; of the gradient, in ULP of the largest
-term{also}. Results have the same bits whatever the position of a row, its stride, and the number of threads.
-NaN in a row gives NaN. {special}
+{kept}Error: at most {float32} ULP in float32 and {float64} ULP in float64; of the gradient, in ULP of the
+largest term{also}. Results have the same bits whatever the position of a row, its stride, and the
+number of threads. NaN in a row gives NaN. {special}
 
 Examples
 --------
@@ -73,8 +73,9 @@ Parameters
 {parameter}weight : array_like, optional
     A factor for each loss, of a shape that broadcasts to that of `{x}`. Where it is 0 the element does not
     count, and may hold anything.
-reduction : {{"mean", "sum", "none"}}
-    What is returned of all losses. "mean" divides by {divisor}, as PyTorch does.
+reduction : {{"mean", "batchmean", "sum", "none"}}
+    What is returned of all losses. "mean" divides by {divisor}, as PyTorch does;
+    "batchmean" by the length of the first axis.
 
 Returns
 -------
@@ -141,6 +142,8 @@ def of_entry(entry: dict[str, Any]) -> str:
         temperature="temperature : float\n    Positive.\n" if entry["has_temperature"] else "",
         keepdims="keepdims : bool\n    Whether the result keeps the axes, with length 1.\n" if one else "",
         masked="" if one else f"Others are left out, and their result is {entry['least'][1]:g}.",
+        refused="masked, lazy and labelled arrays" if one else "other kinds of arrays than those below",
+        kept="" if one else _KEPT,
         result="The shape of `x` without the axes" if one else "Of the shape of `x`",
         from_output="" if one else f" and\n``{entry['name']}.backward_from_output(grad_y, y)``",
         float32=f"{float32:g}",
@@ -149,6 +152,11 @@ def of_entry(entry: dict[str, Any]) -> str:
         special=_special(entry),
         shape="(2,)" if one else "(2, 4)",
     )
+
+
+_KEPT = """Masked arrays and those of dask, pandas and xarray keep their kind, without `out`: masked elements
+do not count, a row is in one chunk, labels are aligned.
+"""
 
 
 def _special(entry: dict[str, Any]) -> str:

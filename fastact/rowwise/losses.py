@@ -14,6 +14,7 @@ from fastact.arrays import Array, check_out, converted
 from fastact.rowwise import help_text
 from fastact.rowwise.entry import Entry
 from fastact.rowwise.rows import (
+    REDUCTIONS,
     as_plain,
     check_reduction,
     computing_dtype,
@@ -91,10 +92,13 @@ class _Call:
         given = {**known, **keywords}
         self.weight, self.reduction = given["weight"], given["reduction"]
         self.parameter = given.get(entry["parameter"])
-        check_reduction(self.function, self.reduction)
+        check_reduction(self.function, self.reduction, (*REDUCTIONS, "batchmean"))
 
     def run(self, x: Any, target: Any, wants_gradient: bool, out: Any) -> tuple[Any, Array | None]:
         x = as_plain(self.function, self.entry["x"], x, _LEFT_OUT)
+        if self.reduction == "batchmean" and x.ndim == 0:
+            message = f"{self.function}: {self.entry['x']} has no axes"
+            raise ValueError(f"{message}; reduction='batchmean' divides by the length of the first")
         target = self._target(target, x)
         dtype = result_dtype([x] if target.dtype.kind in "biu" else [x, target])
         arguments = _Arguments(x, target, self._weights(x), self._parameter(x, computing_dtype(dtype)))
@@ -155,6 +159,8 @@ class _Call:
     # The pass --------------------------------------------------------------------------------------
 
     def _divisor(self, a: _Arguments) -> float:
+        if self.reduction == "batchmean":
+            return float(a.x.shape[0])
         if self.reduction != "mean":
             return 1.0
         if a.weights is not None and self.entry["mean_of_weights"]:

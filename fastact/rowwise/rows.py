@@ -21,13 +21,28 @@ Shape = tuple[int, ...]
 # Arguments ----------------------------------------------------------------------------------------
 
 
-def as_plain(function: str, name: str, value: Any, left_out: str = "where=") -> Array:
+def as_plain(function: str, name: str, value: Any, left_out: str | None = None) -> Array:
     """An array of real numbers. Other kinds of arrays are refused: they would lose what else they hold.
-    `left_out` says how elements are left out, as those of a masked array are."""
+    `left_out` says how elements are left out, as those of a masked array are; None where they cannot be."""
     if is_container(value):
         message = f"{function}: {name} is of type {type(value).__name__}; expected a plain array"
-        raise TypeError(f"{message}: numpy.asarray({name}), with {left_out} for what does not count")
+        advice = f", with {left_out} for what does not count" if left_out else ""
+        raise TypeError(f"{message}: numpy.asarray({name}){advice}")
     return as_real(function, name, value)
+
+
+def mask_of(function: str, where: Any, shape: Shape) -> Array | None:
+    """Which elements count, as an array of this shape; None for all."""
+    if where is True:
+        return None
+    mask = as_plain(function, "where", where)
+    if mask.dtype != np.bool_:
+        raise TypeError(f"{function}: where has dtype {mask.dtype}; expected bool")
+    try:
+        return np.broadcast_to(mask, shape)
+    except ValueError:
+        message = f"{function}: where has shape {mask.shape}"
+        raise ValueError(f"{message}; expected one that broadcasts to {shape}") from None
 
 
 def axes_of(function: str, axis: Any, ndim: int) -> tuple[int, ...]:
@@ -73,9 +88,11 @@ def check_temperature(function: str, temperature: Any, dtype: np.dtype[Any]) -> 
         raise ValueError(f"{blame}; expected a positive finite {dtype}")
 
 
-def check_reduction(function: str, reduction: Any) -> None:
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def check_reduction(function: str, reduction: Any, known: Sequence[str] = REDUCTIONS) -> None:
     """Raise unless this says what is returned of many losses."""
-    known = ("mean", "sum", "none")
     if not isinstance(reduction, str) or reduction not in known:
         listed = ", ".join(map(repr, known))
         raise ValueError(f"{function}: reduction is {reduction!r}; expected one of {listed}")

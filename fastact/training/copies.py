@@ -1,7 +1,9 @@
 """``NetworkCopies``: networks of one shape that are trained at once.
 
-Layers are computed as stacks, each in one C call; losses one network after the other. Must not depend on how
-one network is computed.
+Layers are computed as stacks, each in one C call. Where there are norms, dropout or learned parameters, the
+networks are computed one after the other.
+
+Must not depend on how one network is computed.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,9 @@ import numpy as np
 from fastact.arrays import Array, as_real, converted, is_container
 from fastact.dense.functions import dense, dense_backward, dense_forward
 from fastact.dense.network_layers import NetworkLayer, assign
+from fastact.rowwise.copies import losses_of_copies
+from fastact.training.optimizer import Optimizer
+from fastact.training.stacked_layers import layer_kind, share_statistics, stacked_layers, stacks_of
 from fastact.training.steps import Steps
 
 _NAME = "fastact.NetworkCopies"
@@ -24,21 +30,24 @@ _NAME = "fastact.NetworkCopies"
 class NetworkCopies(Steps):
     """Networks of the same layers, each with parameters of its own, trained by the same calls.
 
+    ``fastact.Network.create(..., copies=k)`` makes new ones.
+
     Parameters
     ----------
     networks : iterable of Network
-        Of the same shapes, activations, output and dtype, such as those of several seeds. Their parameters
-        are copied.
+        Of the same shapes, activations, norms, output and dtype, such as those of several seeds. Dropout may
+        differ. Parameters and running statistics are copied.
 
     Attributes
     ----------
     parameters, gradients : ndarray, shape (k, number of parameters)
         Row c is what network c has.
     layers : tuple of NetworkLayer
-        `w` of shape (k, i, o) and `b` of shape (k, 1, o) are views of `parameters`.
+        `w` of shape (k, i, o), `b` of shape (k, 1, o), and the arrays of `norm` and `activation` are views of
+        `parameters`.
     optimizer : object or None
         As for :class:`Network`. Numbers of ``fastact.optim`` that are arrays of length k are those of each
-        network. Limit norms by such an array, too: a single ``clip_norm`` is that of all gradients together.
+        network; ``clip_norm`` is the limit of each network's norm in any case.
 
     Raises
     ------
@@ -56,9 +65,7 @@ class NetworkCopies(Steps):
     --------
     >>> import numpy as np
     >>> import fastact as fa
-    >>> nets = fa.NetworkCopies(
-    ...     fa.Network.create([2, 8, 2], "tanh", output="softmax", seed=s) for s in range(5)
-    ... )
+    >>> nets = fa.Network.create([2, 8, 2], "tanh", output="softmax", copies=5)
     >>> nets.optimizer = fa.optim.Adam(lr=[0.01, 0.02, 0.05, 0.1, 0.2])
     >>> x = np.float32([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> for _ in range(100):
@@ -73,7 +80,9 @@ class NetworkCopies(Steps):
         "_kind",
         "_layers",
         "_lock",
+        "_members",
         "_optimizer",
+        "_options",
         "_parameters",
         "_seeds",
         "_targets",
@@ -87,15 +96,18 @@ class NetworkCopies(Steps):
         _check(found)
         first = found[0]
         self._kind, self._training_output = type(first), first._training_output
+        self._options = first._options._asdict()
         self._seeds = [network.seed for network in found]
         self._parameters = np.stack([network._parameters for network in found])
         self._flat = np.zeros_like(self._parameters)
-        weights, biases = _stacks(self._parameters, first.layers)
-        self._targets = _stacks(self._flat, first.layers)
-        self._layers = tuple(
-            NetworkLayer(f"{_NAME}: layer {i}", w, b, layer.activation)
-            for i, (w, b, layer) in enumerate(zip(weights, biases, first.layers, strict=True))
-        )
+        targets = stacks_of(self._flat, first.layers)
+        self._targets = [one.w for one in targets], [one.b for one in targets]
+        self._layers = stacked_layers(_NAME, self._parameters, first.layers)
+        self._members: list[Any] = []  # the networks themselves, where they are computed one by one
+        if any(network._trains_by_layer for network in found):
+            places = zip(found, self._parameters, self._flat, strict=True)
+            self._members = [network._placed(own, gradients) for network, own, gradients in places]
+            share_statistics(self._layers, [member.layers for member in self._members])
         self._lock = threading.Lock()
         self._optimizer: Any = None
 
@@ -144,6 +156,9 @@ class NetworkCopies(Steps):
         -------
         ndarray, shape (k, n, o)
         """
+        if self._members:
+            batches = self._of_each("predict", x)
+            return np.stack([member.predict(own) for member, own in zip(self._members, batches, strict=True)])
         z, function = self._predict_last("predict", x), self._training_output.function
         return z if function is None else function(z)
 
@@ -151,6 +166,10 @@ class NetworkCopies(Steps):
 
     def loss(self, x: Any, target: Any, sample_weight: Any = None) -> Array:
         """The loss of each network without gradients; arguments as for :meth:`step`."""
+        if self._members:
+            given = self._arguments("loss", x, target, sample_weight)
+            losses = [member.loss(*own) for member, *own in zip(self._members, *given, strict=True)]
+            return np.array(losses, self.dtype)
         return self._losses("loss", self._predict_last("loss", x), target, sample_weight)
 
     def _predict_last(self, method: str, x: Any) -> Array:
@@ -160,6 +179,8 @@ class NetworkCopies(Steps):
         return h
 
     def _differentiated(self, method: str, x: Any, target: Any, sample_weight: Any) -> tuple[Array, Array]:
+        if self._members:
+            return self._differentiated_one_by_one(method, x, target, sample_weight), self._flat
         h, kept = self._batch(method, x), []
         for layer in self._layers:
             inputs = h
@@ -175,15 +196,48 @@ class NetworkCopies(Steps):
     def _losses(self, method: str, z: Array, target: Any, sample_weight: Any) -> Array:
         """One for each network; their gradients take the place of z."""
         blame = f"{_NAME}.{method}"
-        per_row = self._training_output.of_classes and np.asarray(target).dtype.kind in "iu"
-        targets = self._each(blame, "target", target, 1 if per_row else 2)
-        weights = (
-            [None] * len(z) if sample_weight is None else self._each(blame, "sample_weight", sample_weight, 1)
-        )
+        if sample_weight is None:
+            found = losses_of_copies(self._training_output.loss, z, target)
+            if found is not None:
+                return found
+        targets, weights = self._targets_of_each(blame, target, sample_weight)
         output, losses = self._training_output, np.empty(len(z), z.dtype)
         for c, each in enumerate(zip(z, targets, weights, strict=True)):
             losses[c] = output.value_and_gradient(blame, *each)[0]
         return losses
+
+    def _targets_of_each(self, blame: str, target: Any, sample_weight: Any) -> tuple[Any, Any]:
+        """The target of each network, and its weights of samples or None."""
+        per_row = self._training_output.of_classes and np.asarray(target).dtype.kind in "iu"
+        if sample_weight is None:
+            weights = [None] * len(self)
+        else:
+            weights = self._each(blame, "sample_weight", sample_weight, 1)
+        return self._each(blame, "target", target, 1 if per_row else 2), weights
+
+    # Networks one after the other --------------------------------------------------------------------
+
+    def _differentiated_one_by_one(self, method: str, x: Any, target: Any, sample_weight: Any) -> Array:
+        """The losses; an error leaves the running statistics of all networks as they were."""
+        given = self._arguments(method, x, target, sample_weight)
+        losses = np.empty(len(self), self.dtype)
+        with ExitStack() as unchanged:
+            for member in self._members:
+                unchanged.enter_context(member._unchanged_by_errors())
+            for c, (member, *own) in enumerate(zip(self._members, *given, strict=True)):
+                losses[c] = member._differentiated(method, *own)[0]
+        return losses
+
+    def _arguments(self, method: str, x: Any, target: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+        """The batch, the target and the weights of samples of each network."""
+        return self._of_each(method, x), *self._targets_of_each(f"{_NAME}.{method}", target, sample_weight)
+
+    def _of_each(self, method: str, x: Any) -> Any:
+        """The batch of each network."""
+        batch = self._batch(method, x)
+        return batch if batch.ndim == 3 else [batch] * len(self)
+
+    # Arguments ---------------------------------------------------------------------------------------
 
     def _each(self, blame: str, name: str, value: Any, ndim: int) -> Any:
         """One for each network: the same, or those along the first axis of an array with one axis more."""
@@ -212,16 +266,24 @@ class NetworkCopies(Steps):
     def __len__(self) -> int:
         return len(self._parameters)
 
+    def _updated(self, optimizer: Any, gradients: Array) -> None:
+        if isinstance(optimizer, Optimizer):
+            optimizer.update(self._parameters, gradients, copies=len(self))
+        else:
+            optimizer.update(self._parameters, gradients)
+
     def __getitem__(self, index: int) -> Any:
         parameters, seed = self._parameters[index], self._seeds[index]
         if parameters.ndim != 1:
             raise TypeError(f"{_NAME}: index is {index!r}; expected an int")
+        if self._members:
+            return copy.copy(self._members[index])
         made = [
             (w[index], None if b is None else b[index], layer.activation)
             for layer in self._layers
             for w, b in [(layer._w, layer._b)]
         ]
-        return self._kind(made, output=self.output, seed=seed)
+        return self._kind(made, output=self.output, seed=seed, **self._options)
 
     def __iter__(self) -> Iterator[Any]:
         return (self[c] for c in range(len(self)))
@@ -242,25 +304,12 @@ def _check(networks: list[Any]) -> None:
     for network in networks:
         if not isinstance(network, Steps) or isinstance(network, NetworkCopies):
             raise TypeError(f"{_NAME}: a network is of type {type(network).__name__}; expected Network")
-    kinds = [[network.output, network.dtype, *map(_kind, network.layers)] for network in networks]
+    kinds = [[network.output, network.dtype, *_kinds(network)] for network in networks]
     for number, kind in enumerate(kinds):
         if kind != kinds[0]:
             raise ValueError(f"{_NAME}: network {number} is {networks[number]!r}; expected {networks[0]!r}")
 
 
-def _kind(layer: NetworkLayer) -> tuple[Any, ...]:
-    return layer._w.shape, None if layer._b is None else layer._b.size, layer.activation
-
-
-def _stacks(flat: Array, layers: tuple[NetworkLayer, ...]) -> tuple[list[Any], list[Any]]:
-    """All w and all b of an array whose rows are laid out as the parameters of these layers."""
-    weights: list[Any] = []
-    biases: list[Any] = []
-    used = 0
-    for layer in layers:
-        i, o = layer._w.shape
-        weights.append(flat[:, used : used + i * o].reshape(-1, i, o))
-        used += i * o
-        biases.append(None if layer._b is None else flat[:, used : used + o].reshape(-1, 1, o))
-        used += 0 if layer._b is None else o
-    return weights, biases
+def _kinds(network: Any) -> list[Any]:
+    """What layers of copies have in common: all but their parameters."""
+    return [(layer_kind(layer), network._options.learn_activations) for layer in network.layers]

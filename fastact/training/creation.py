@@ -8,7 +8,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from fastact.dense.arguments import resolve
 from fastact.errors import nearest
 from fastact.training import weights
 from fastact.training.gains import gain
+from fastact.training.options import Options
 
 Layer = tuple[Array, Array, Any]
 _DRAWS: dict[str, Callable[..., Any]] = {
@@ -30,10 +31,15 @@ _DRAWS: dict[str, Callable[..., Any]] = {
 
 
 def new_layers(
-    blame: str, widths: Any, activation: Any, init: Any, dtype: Any, rng: np.random.Generator
+    blame: str,
+    sizes: Sequence[int],
+    activation: Any,
+    init: Any,
+    dtype: Any,
+    rng: np.random.Generator,
+    options: Options,
 ) -> list[Layer]:
     """(w, b, activation) of each layer."""
-    sizes = _checked_widths(blame, widths)
     activations = _of_layers(blame, activation, len(sizes) - 1)
     wanted = np.dtype(dtype)
     if wanted not in (np.float32, np.float64):
@@ -42,15 +48,52 @@ def new_layers(
     layers = []
     for number, (shape, own) in enumerate(zip(pairwise(sizes), activations, strict=True)):
         keywords: dict[str, Any] = {"rng": rng, "dtype": wanted}
-        if init == "matched" and number > 0:
-            keywords["gain"] = _one_gain(activations[number - 1])
+        is_normal = number > 0 and options.norm_after and options.norm[number - 1] is not None
+        if init == "matched" and number > 0 and not is_normal:
+            keywords["gain"] = one_gain(activations[number - 1])
         drawn = draw(shape, **keywords)
         w, b = drawn if isinstance(drawn, tuple) else (drawn, np.zeros(shape[1], wanted))
         layers.append((w, b, own))
     return layers
 
 
-def _checked_widths(blame: str, widths: Any) -> list[int]:
+def of_copies(blame: str, copies: Any, dropout: Any, seed: Any) -> list[dict[str, Any]]:
+    """Dropout and seed of each copy."""
+    try:
+        count = operator.index(copies)
+    except TypeError:
+        raise TypeError(f"{blame}: copies is {copies!r}; expected None or an integer") from None
+    if count < 1:
+        raise ValueError(f"{blame}: copies is {copies!r}; expected an integer of at least 1")
+    if seed is None or np.ndim(seed) == 0:
+        first = checked_seed(blame, seed)
+        seeds = [first + c for c in range(count)]
+    else:
+        seeds = [checked_seed(blame, one) for one in seed]
+    rates = list(dropout) if np.ndim(dropout) > 0 else [dropout] * count
+    for name, given in (("seed", seeds), ("dropout", rates)):
+        if len(given) != count:
+            message = f"{blame}: {name} has length {len(given)}"
+            raise ValueError(f"{message}; expected a number, or {count}, one for each copy")
+    return [{"dropout": rate, "seed": one} for rate, one in zip(rates, seeds, strict=True)]
+
+
+def checked_seed(blame: str, seed: Any) -> int:
+    """A seed, another one each time for None."""
+    if seed is None:
+        return cast(int, np.random.SeedSequence().entropy)
+    message = f"{blame}: seed is {seed!r}; expected an integer of at least 0, or None"
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        raise TypeError(message) from None
+    if number < 0:
+        raise ValueError(message)
+    return number
+
+
+def checked_widths(blame: str, widths: Any) -> list[int]:
+    """Numbers of columns."""
     try:
         sizes = [operator.index(width) for width in widths]
     except TypeError:
@@ -82,6 +125,6 @@ def _draw_of(blame: str, init: Any) -> Callable[..., Any]:
     return _DRAWS[init] if isinstance(init, str) else init
 
 
-def _one_gain(activation: Any) -> float:
+def one_gain(activation: Any) -> float:
     """The gain of all units together: their second moments' mean is what the weights read."""
     return float(np.mean(np.power(gain(activation), -2.0)) ** -0.5)

@@ -5,10 +5,7 @@ Must not depend on how networks are trained.
 
 from __future__ import annotations
 
-import json
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -87,11 +84,14 @@ def _unpacked_activation(value: dict[str, Any], arrays: Mapping[str, Array]) -> 
 
 def write(blame: str, path: Any, network: Any) -> None:
     """Write a file, under its name only when it is complete."""
+    import json  # slow to import, as the other modules that are imported in functions here
+
     packed = Packed()
     layers = [
         {
             "w": list(layer._w.shape),
             "b": None if layer._b is None else list(layer._b.shape),
+            "more": sum(a.size for a in layer._arrays.listed()[2:] if a is not None),
             "activation": packed.pack_activation(blame, layer.activation),
         }
         for layer in network.layers
@@ -102,6 +102,7 @@ def write(blame: str, path: Any, network: Any) -> None:
         "version": _VERSION,
         "layers": layers,
         "output": network.output,
+        "options": packed.pack(blame, network._options._asdict()),
         "state": packed.pack(blame, state),
     }
     target = Path(path)
@@ -121,6 +122,9 @@ def write(blame: str, path: Any, network: Any) -> None:
 
 def _arrays_in(blame: str, path: Any) -> dict[str, Array]:
     """All arrays of a file, once it is known to be one of these."""
+    import zipfile
+    import zlib
+
     message = f"{blame}: {path} was not written by fastact.Network.save, or is damaged"
     try:
         with Path(path).open("rb") as stream:
@@ -132,8 +136,10 @@ def _arrays_in(blame: str, path: Any) -> dict[str, Array]:
         raise ValueError(message) from error
 
 
-def read(blame: str, path: Any) -> tuple[list[tuple[Any, Any, Any]], str, dict[str, Any]]:
-    """Layers, the output, and the network's state."""
+def read(blame: str, path: Any) -> tuple[list[tuple[Any, Any, Any]], str, dict[str, Any], dict[str, Any]]:
+    """Layers, the output, options, and the network's state."""
+    import json
+
     arrays = _arrays_in(blame, path)
     content = json.loads(str(arrays[_DESCRIPTION]))
     if content["version"] != _VERSION:
@@ -146,10 +152,11 @@ def read(blame: str, path: Any) -> tuple[list[tuple[Any, Any, Any]], str, dict[s
             size = 0 if shape is None else int(np.prod(shape))
             taken.append(None if shape is None else parameters[used : used + size].reshape(shape))
             used += size
+        used += described["more"]
         layers.append((*taken, _unpacked_activation(described["activation"], arrays)))
     state = _unpacked(content["state"], arrays)
     state["optimizer"] = _optimizer_from(state["optimizer"])
-    return layers, content["output"], state
+    return layers, content["output"], _unpacked(content["options"], arrays), state
 
 
 def _described(blame: str, optimizer: Any) -> Any:

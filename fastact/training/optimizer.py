@@ -80,8 +80,10 @@ class Optimizer:
     def _blame(self) -> str:
         return f"fastact.optim.{type(self).__name__}"
 
-    def _steps_of_copies(self) -> _training.Steps:
+    def _steps_of_copies(self, copies: int | None) -> _training.Steps:
         count = self.copies
+        if count is None and copies is not None and self.clip_norm is not None:
+            count = copies  # norms are those of each copy
         sets = []
         for i in range(count or 1):
             chosen = {n: v[i] if isinstance(v, np.ndarray) else v for n, v in self.values.items()}
@@ -91,7 +93,7 @@ class Optimizer:
 
     # Updates ----------------------------------------------------------------------------------------
 
-    def update(self, parameters: Any, gradients: Any) -> None:
+    def update(self, parameters: Any, gradients: Any, *, copies: int | None = None) -> None:
         """Make one step: change the parameters in place.
 
         Parameters
@@ -101,6 +103,9 @@ class Optimizer:
             each array has that length: copies, which have nothing in common.
         gradients : ndarray, or list of ndarray
             Of the same shapes; only read.
+        copies : int, optional
+            The length of the first axis of each array, where that is one of copies and all numbers are single
+            ones: ``clip_norm`` is then the limit of each copy's norm.
 
         Raises
         ------
@@ -120,15 +125,16 @@ class Optimizer:
                 or slots is None
                 or not prepared.run_plain(number, parameters, gradients, slots)
             ):
-                self._update(number, operands_of(f"{self._blame()}.update", parameters, gradients))
+                operands = operands_of(f"{self._blame()}.update", parameters, gradients)
+                self._update(number, operands, copies)
             self.steps = number
         finally:
             self._lock.release()
 
-    def _update(self, number: int, operands: Sequence[Operand]) -> None:
+    def _update(self, number: int, operands: Sequence[Operand], copies: int | None) -> None:
         """The general case: any number of arrays of any layout."""
-        prepared = self._steps_of_copies()
-        self._check_copies(operands)
+        prepared = self._steps_of_copies(copies)
+        self._check_copies(operands, self.copies or copies)
         self._ensure_states(operands)
         for operand in operands:
             operand.prepare(operands)
@@ -150,13 +156,13 @@ class Optimizer:
         # 0, for an infinite norm, would mean 1 in C
         return [1.0 if factor > 1 else factor or 5e-324 for factor in factors]
 
-    def _check_copies(self, operands: Sequence[Operand]) -> None:
-        count = self.copies
+    @staticmethod
+    def _check_copies(operands: Sequence[Operand], count: int | None) -> None:
         for operand in operands if count is not None else ():
             shape = operand.parameters.shape
             if shape[:1] != (count,):
                 message = f"{operand.name} has shape {shape}"
-                raise ValueError(f"{message}; expected ({count}, ...), as numbers are arrays of {count}")
+                raise ValueError(f"{message}; expected ({count}, ...), one for each copy")
 
     # States -----------------------------------------------------------------------------------------
 

@@ -6,13 +6,13 @@ has a kink.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from fastact.arrays import Array
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 _REACH = 38.0  # the density is 0 in float64 beyond 38.6
 _WIDTH = 4.0  # of the panels at first
 _TOLERANCE = 2e-15  # of a panel's error, relative to the whole
@@ -80,12 +80,19 @@ def expectations(integrands: Integrands, deviation: float, kinks: Iterable[float
     return total
 
 
+@functools.cache
+def _rule() -> tuple[Array, Array]:
+    """Nodes and weights; numpy.polynomial is slow to import."""
+    return np.polynomial.legendre.leggauss(24)
+
+
 def _panels(integrands: Integrands, low: Array, high: Array) -> Array:
     """One Gauss-Legendre sum for each panel: (count, panels)."""
+    nodes, weights = _rule()
     half = (high - low) / 2
-    z = ((low + high) / 2)[:, np.newaxis] + half[:, np.newaxis] * _NODES
+    z = ((low + high) / 2)[:, np.newaxis] + half[:, np.newaxis] * nodes
     with np.errstate(all="ignore"):
         root = np.exp(-0.25 * z * z) * (2 * np.pi) ** -0.25
         values = integrands(z.ravel(), root.ravel())
-        sums: Array = values.reshape(-1, *z.shape) @ _WEIGHTS
+        sums: Array = values.reshape(-1, *z.shape) @ weights
         return sums * half

@@ -6,8 +6,10 @@ Must not depend on how gradients are computed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
+
+import numpy as np
 
 from fastact.arrays import Array
 
@@ -127,18 +129,78 @@ class Steps:
         """
         self._begin("step")
         try:
-            optimizer = self._optimizer
-            if optimizer is None:
-                raise RuntimeError(f"{self._name}.step: no optimiser; set net.optimizer first")
-            loss, gradients = self._differentiated("step", x, target, sample_weight)
-            if reduce is not None and reduce(gradients.view()) is not None:
-                message = f"{self._name}.step: reduce returned a value"
-                raise TypeError(f"{message}; expected None: it changes its argument in place")
-            optimizer.update(self._parameters, gradients)
+            loss = self._stepped("step", x, target, sample_weight, reduce)
         finally:
             self._lock.release()
         return loss
 
+    def steps(
+        self, batches: Iterable[Sequence[Any]], *, reduce: Callable[[Array], Any] | None = None
+    ) -> Array:
+        """One step for each of many batches, without a pause for another thread between them.
+
+        Parameters
+        ----------
+        batches : iterable of (x, target) or (x, target, sample_weight)
+            As for :meth:`step`; an iterator is asked for the next one after each step.
+        reduce : callable, optional
+            As for :meth:`step`.
+
+        Returns
+        -------
+        ndarray
+            The losses, each before its update.
+
+        Raises
+        ------
+        RuntimeError, ValueError, TypeError
+            As :meth:`step`. Steps for earlier batches have been made then.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fastact as fa
+        >>> net = fa.Network.create([1, 8, 1], "tanh")
+        >>> net.optimizer = fa.optim.Adam(lr=0.02)
+        >>> x = np.linspace(-1, 1, 60, dtype=np.float32)[:, None]
+        >>> losses = net.steps((x[i::3], x[i::3] ** 2) for _ in range(100) for i in range(3))
+        >>> len(losses), bool(losses[-1] < 1e-2)
+        (300, True)
+        """
+        self._begin("steps")
+        try:
+            losses = [self._stepped("steps", *_batch_of(self._name, batch), reduce) for batch in batches]
+        finally:
+            self._lock.release()
+        return np.array(losses, self._parameters.dtype).reshape(-1, *self._parameters.shape[:-1])
+
+    def _stepped(
+        self, method: str, x: Any, target: Any, sample_weight: Any, reduce: Callable[[Array], Any] | None
+    ) -> Any:
+        """The loss, after an update."""
+        optimizer = self._optimizer
+        if optimizer is None:
+            raise RuntimeError(f"{self._name}.{method}: no optimiser; set net.optimizer first")
+        loss, gradients = self._differentiated(method, x, target, sample_weight)
+        if reduce is not None and reduce(gradients.view()) is not None:
+            message = f"{self._name}.{method}: reduce returned a value"
+            raise TypeError(f"{message}; expected None: it changes its argument in place")
+        self._updated(optimizer, gradients)
+        return loss
+
+    def _updated(self, optimizer: Any, gradients: Array) -> None:
+        optimizer.update(self._parameters, gradients)
+
     def _begin(self, method: str) -> None:
         if not self._lock.acquire(blocking=False):
             raise RuntimeError(f"{self._name}.{method}: another thread is in a step of this network")
+
+
+def _batch_of(name: str, batch: Any) -> tuple[Any, Any, Any]:
+    """x, target, and weights of samples or None."""
+    if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
+        kind = f"of type {type(batch).__name__}"
+        kind += f" and length {len(batch)}" if isinstance(batch, (tuple, list)) else ""
+        expected = "(x, target) or (x, target, sample_weight)"
+        raise TypeError(f"{name}.steps: a batch is {kind}; expected {expected}")
+    return batch[0], batch[1], batch[2] if len(batch) == 3 else None

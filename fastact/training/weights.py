@@ -258,8 +258,7 @@ def lsuv(network: Any, x: Any, *, std: float = 1.0, rng: np.random.Generator | N
             message = f"{function}: the standard deviation of layer {number} before its activation is {found}"
             raise ValueError(f"{message}; expected a positive number")
         layer.w = layer.w * network.dtype.type(std / found)
-        b = layer.b if layer.b is None or np.ndim(h) > 1 else layer.b.reshape(-1)
-        h = dense(h, layer.w, b, activation=layer.activation)
+        h = network._predict_layer(number, h)
 
 
 # Draws --------------------------------------------------------------------------------------------

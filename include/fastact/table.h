@@ -33,10 +33,19 @@
 #define FA__IF_OUTPUT(...) __VA_ARGS__
 #define FA__IF_INPUT(...)
 
-/* FA_IF_EACH(EACH, code) is code; FA_IF_EACH(ONE, code) is nothing */
+/* FA_IF_EACH(EACH, code) and FA_IF_EACH(TWICE, code) are code; for ONE and PIECES it is nothing */
 #define FA_IF_EACH(result, ...) FA__IF_PASTED(result, __VA_ARGS__)
 #define FA__IF_EACH(...) __VA_ARGS__
+#define FA__IF_TWICE(...) __VA_ARGS__
 #define FA__IF_ONE(...)
+#define FA__IF_PIECES(...)
+
+/* FA_DECLARE_PIECES(PIECES) is a further argument of a function; for other results it is nothing */
+#define FA_DECLARE_PIECES(result) FA__DECLARE_FOR_##result
+#define FA__DECLARE_FOR_PIECES , size_t pieces
+#define FA__DECLARE_FOR_EACH
+#define FA__DECLARE_FOR_TWICE
+#define FA__DECLARE_FOR_ONE
 
 /* FA_LEARNED_TEXT(LEARNED("...")) is the text; FA_LEARNED_TEXT(FIXED) is "" */
 #define FA_LEARNED_TEXT(kind) FA__TEXT_##kind

@@ -98,6 +98,10 @@ FA__NORMS_OF(double, f64)
  * Targets, weights and losses are those of fa_softmax_cross_entropy_f32; weights of 1/rows make the loss a mean. The
  * workspace is as large as the larger one of both passes.
  *
+ * Dropout, if it is not null, has a probability for each layer, 0 for the last one, with which an element of its y is
+ * dropped, as fa_dropout_f32 does it with the given seed, `number` as its step and the number of the layer. Rows of such a y,
+ * and of the next layer's dx, are contiguous, and FA_SAVE_OUTPUT is not possible there.
+ *
  * FA_NO_OPTIMIZER leaves the parameters alone: the gradients are in dw and db. Other optimisers change n parameters, by
  * gradients in an array to which the caller made dw and db point. FA_INVALID, FA_TOO_SMALL and FA_UNSUPPORTED leave the
  * parameters as they were; the results of the passes may have been written. */
@@ -116,6 +120,9 @@ typedef struct {
     const void *gradients;
     void *states[3]; /* in the order of the arguments of the optimiser's own function */
     size_t n;
+    const double *dropout;
+    uint64_t seed;
+    size_t number; /* below 2^32 */
 } fa_network_step;
 FA_API int fa_network_step_f32(const fa_network_step *step, void *workspace, size_t bytes);
 FA_API int fa_network_step_f64(const fa_network_step *step, void *workspace, size_t bytes);

@@ -186,6 +186,40 @@ static void test_unused_arrays(void) {
     free_layer(&o);
 }
 
+/* The stack strides of an array that a direction does not read point to nothing. Layers of
+ * one row each, with the same weights, are the rows of one layer. */
+static void test_unused_arrays_of_stacks(void) {
+    enum { LAYERS = 9, IN = 5, OUT = 6 };
+    static const size_t shape[] = {LAYERS};
+    static const ptrdiff_t inputs[] = {IN}, outputs[] = {OUT}, weights[] = {IN * OUT};
+    const ptrdiff_t *nowhere = (const ptrdiff_t *)(uintptr_t)8;
+    owned o = new_layer(LAYERS, IN, OUT, sizeof(float), 0);
+    fa_dense *l = &o.layer;
+    float *dw = random_array(LAYERS * IN * OUT, sizeof(float)),
+          *db = random_array(LAYERS * OUT, sizeof(float));
+    check(run(l, sizeof(float), 0) == FA_OK && run(l, sizeof(float), 1) == FA_OK, "one layer", l);
+    uint64_t want = hash_results(&o);
+    for (int i = FIRST_RESULT; i < 7; i++)
+        memset(o.arrays[i], 0, o.bytes[i]); /* not dw and db, which are sums */
+    l->rows = 1;
+    l->stack_ndim = 1;
+    l->stack_shape = shape;
+    l->x.stack = inputs;
+    l->y.stack = l->saved.stack = outputs;
+    l->grad_y.stack = l->dx.stack = l->dw.stack = l->db.stack = nowhere;
+    check(run(l, sizeof(float), 0) == FA_OK, "forward", l);
+    l->grad_y.stack = outputs, l->dx.stack = inputs, l->y.stack = l->b.stack = nowhere;
+    l->dw = (fa_result){dw, OUT, weights};
+    l->db = (fa_result){db, OUT, outputs};
+    check(run(l, sizeof(float), 1) == FA_OK, "backward", l);
+    check(hash_results(&o) == want, "equal results", l);
+    l->dx.data = 0, l->dx.stack = l->w.stack = nowhere;
+    check(run(l, sizeof(float), 1) == FA_OK, "without dx", l);
+    free(dw);
+    free(db);
+    free_layer(&o);
+}
+
 static void test_default_parameters(void) {
     const float slope = 0.01f;
     const double slope_64 = 0.01;
@@ -259,6 +293,7 @@ int main(void) {
     test_workspaces();
     test_versions();
     test_unused_arrays();
+    test_unused_arrays_of_stacks();
     test_default_parameters();
     test_empty();
     test_empty_stack();

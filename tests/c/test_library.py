@@ -188,9 +188,12 @@ def test_library_allocates_and_prints_nothing(library: Path) -> None:
 
 
 def test_header_is_plain_c_and_cpp(tmp_path: Path) -> None:
-    (tmp_path / "one.c").write_text("#include <fastact.h>\nint main(void) { return fa_num_threads() < 1; }\n")
+    (tmp_path / "one.c").write_text(
+        "#include <fastact.h>\n#include <fastact/scalar.h>\n"
+        "int main(void) { return fa_num_threads() < 1 || fa_inline_relu_f64(-1) != 0; }\n"
+    )
     include = f"-I{fa.get_include()}"
-    strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", include, str(tmp_path / "one.c")]
+    strict = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", include, str(tmp_path / "one.c")]
     for language in (
         ["cc", "-std=c99"],
         ["c++", "-x", "c++", "-std=c++11"],

@@ -1,5 +1,6 @@
 /* A step of a network in one call: the same bits as its parts one after the other, and arguments that are refused. */
 #include <fastact.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,7 +74,10 @@ static const fa_step numbers = {.size = sizeof(fa_step),
                                     n->p,                                                                    \
                                     n->g,                                                                    \
                                     {n->states[0], n->states[1], n->states[2]},                              \
-                                    N};                                                                      \
+                                    N,                                                                       \
+                                    0,                                                                       \
+                                    0,                                                                       \
+                                    0};                                                                      \
     }                                                                                                        \
     static void apart_##dtype(net_##dtype *n, int optimizer) {                                               \
         T *a = n->states[0], *b = n->states[1], *c = n->states[2];                                           \
@@ -115,6 +119,32 @@ NETWORK(float, f32)
 NETWORK(double, f64)
 
 /* The statement done to a step makes it one that is refused */
+/* Dropout of the hidden layer between calls one by one */
+#define DROPOUT(T, dtype)                                                                                  \
+    static void check_dropout_##dtype(void) {                                                              \
+        static net_##dtype one, two;                                                                       \
+        const double rates[2] = {0.5, 0};                                                                  \
+        set_##dtype(&one), set_##dtype(&two);                                                              \
+        one.step.dropout = rates, one.step.seed = 9, one.step.number = 4;                                  \
+        check(fa_network_step_##dtype(&one.step, workspace, sizeof workspace) == FA_OK, "dropout", #dtype, \
+              0);                                                                                          \
+        fa_network_forward_##dtype(two.layers, 1, workspace, sizeof workspace);                            \
+        fa_dropout_##dtype(two.h, two.h, ROWS * HIDDEN, 0.5, 9, 4, 0, 0);                                  \
+        fa_network_forward_##dtype(two.layers + 1, 1, workspace, sizeof workspace);                        \
+        fa_softmax_cross_entropy_##dtype(two.y, labels, 0, weights, two.losses, two.y, ROWS, OUT);         \
+        fa_network_backward_##dtype(two.layers + 1, 1, workspace, sizeof workspace);                       \
+        fa_dropout_##dtype(two.dh, two.dh, ROWS * HIDDEN, 0.5, 9, 4, 0, 0);                                \
+        fa_network_backward_##dtype(two.layers, 1, workspace, sizeof workspace);                           \
+        fa_sgd_##dtype(&numbers, two.p, two.g, two.states[0], N);                                          \
+        check(!memcmp(one.p, two.p, sizeof one.p), "parameters", "dropout", sizeof(T));                    \
+        check(!memcmp(one.g, two.g, sizeof one.g), "gradients", "dropout", sizeof(T));                     \
+        int dropped = 0;                                                                                   \
+        for (int i = 0; i < ROWS * HIDDEN; i++) dropped += one.h[i] == 0;                                  \
+        check(dropped > 0 && dropped < ROWS * HIDDEN, "some are dropped", #dtype, dropped);                \
+    }
+DROPOUT(float, f32)
+DROPOUT(double, f64)
+
 #define CHANGE(name, ...)                \
     static void name##_f32(net_f32 *n) { \
         __VA_ARGS__;                     \
@@ -138,12 +168,26 @@ CHANGE(gaps, n->layers[1].y.row = n->layers[1].grad_y.row = OUT + 1;
        n->layers[1].rows = n->layers[0].rows = 3)
 CHANGE(saved, n->layers[1].saving = FA_SAVE_OUTPUT)
 CHANGE(layer, n->layers[0].w.data = 0)
+static const double rates[2] = {0.5, 0}, of_last[2] = {0.5, 0.5}, negative_rate[2] = {-0.5, 0},
+                    beyond[2] = {1.5, 0};
+CHANGE(rate_of_last, n->step.dropout = of_last)
+CHANGE(rate_below_0, n->step.dropout = negative_rate)
+CHANGE(rate_above_1, n->step.dropout = beyond)
+CHANGE(dropped_output, n->step.dropout = rates; n->layers[0].activation = FA_tanh;
+       n->layers[0].saving = FA_SAVE_OUTPUT; n->layers[0].saved = n->layers[0].y)
+CHANGE(dropped_gaps, n->step.dropout = rates; n->layers[0].y.row = HIDDEN + 1; n->layers[0].rows = 3)
+CHANGE(dropped_size, n->step.dropout = rates; n->layers[0].size = 8)
+CHANGE(number, n->step.number = (size_t)1 << 32)
 #define REFUSED(name) refused_f32(FA_INVALID, name##_f32, #name), refused_f64(FA_INVALID, name##_f64, #name)
 
 int main(void) {
     for (int i = 0; i < ROWS; i++) weights[i] = 0.25 + i;
     check_f32();
     check_f64();
+    check_dropout_f32();
+    check_dropout_f64();
+    REFUSED(rate_of_last), REFUSED(rate_below_0), REFUSED(rate_above_1), REFUSED(dropped_output);
+    REFUSED(dropped_gaps), REFUSED(dropped_size), REFUSED(number);
     REFUSED(size), REFUSED(no_layers), REFUSED(count), REFUSED(wrong_label), REFUSED(no_labels);
     REFUSED(no_losses), REFUSED(unknown), REFUSED(negative), REFUSED(no_numbers), REFUSED(no_state);
     REFUSED(no_parameters), REFUSED(elsewhere), REFUSED(gaps), REFUSED(saved), REFUSED(layer);
@@ -151,6 +195,10 @@ int main(void) {
     static net_f64 n;
     set_f64(&n);
     check(fa_network_step_f64(&n.step, workspace, 0) == FA_TOO_SMALL, "no workspace", "f64", 0);
+    n.step.size = offsetof(fa_network_step, dropout); /* the first version */
+    n.step.number = (size_t)-1;
+    check(fa_network_step_f64(&n.step, workspace, sizeof workspace) == FA_OK, "a shorter struct", "f64", 0);
+    n.step.number = 0;
     struct {
         fa_network_step step;
         double later;

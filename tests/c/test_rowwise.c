@@ -86,6 +86,26 @@ static void check_sparse(void) {
     check(y[0] == 1 && y[1] == 0 && y[2] == 0 && y[3] == 0, "hardmax", "value", 4);
 }
 
+/* Rows by hand: of maxout the largest of two, where equal ones share the gradient; of crelu both halves */
+static void check_piecewise(void) {
+    const double in[4] = {1, -2, 3, 3}, grad[2] = {5, 8}, wide[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    const double slopes[4] = {5, 0, 4, 4}, halves[8] = {1, 0, 3, 3, 0, 2, 0, 0}, by_sign[4] = {1, -6, 3, 4};
+    double y[8], d[4];
+    check(fa_maxout_f64(in, y, 1, 4, 2) == FA_OK && y[0] == 1 && y[1] == 3, "maxout", "f64", 4);
+    check(fa_maxout_backward_f64(grad, in, d, 1, 4, 2) == FA_OK, "maxout backward", "f64", 4);
+    check(!memcmp(d, slopes, sizeof d), "maxout", "gradient", 4);
+    check(fa_maxout_f64(in, y, 2, 2, 2) == FA_OK && y[0] == 1 && y[1] == 3, "maxout", "rows", 2);
+    check(fa_crelu_f64(in, y, 1, 4) == FA_OK && !memcmp(y, halves, sizeof y), "crelu", "f64", 4);
+    check(fa_crelu_backward_f64(wide, in, d, 1, 4) == FA_OK, "crelu backward", "f64", 4);
+    check(!memcmp(d, by_sign, sizeof d), "crelu", "gradient", 4);
+    check(fa_crelu_backward_from_output_f64(wide, y, d, 1, 4) == FA_OK, "crelu from output", "f64", 4);
+    check(!memcmp(d, by_sign, sizeof d), "crelu", "gradient from output", 4);
+    check(fa_maxout_f64(in, y, 1, 4, 0) == FA_INVALID, "no pieces", "f64", 4);
+    check(fa_maxout_f64(in, y, 1, 4, 3) == FA_INVALID, "pieces of 3", "f64", 4);
+    check(fa_crelu_f64(in, y, 1, (size_t)1 << 59) == FA_INVALID, "size of the result", "f64", 4);
+    check(fa_crelu_f64(0, 0, 3, 0) == FA_OK && fa_maxout_f64(0, 0, 3, 0, 2) == FA_OK, "empty", "f64", 0);
+}
+
 static void check_refusals(void) {
     double y[4] = {7, 7, 7, 7}, loss[2] = {7, 7}, in[4] = {0};
     const int64_t wrong[2] = {0, 2}, right[2] = {0, 1};
@@ -113,6 +133,7 @@ int main(void) {
         check_f64(n);
     }
     check_sparse();
+    check_piecewise();
     check_refusals();
     return report();
 }

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-import numpy as np
 import pytest
 
 import fastact as fa
 from fastact.commands import plot
-from fastact.evaluation.accuracy import pictures
 
 pytestmark = pytest.mark.once
 
@@ -25,17 +23,6 @@ def test_a_picture_is_written(names, tmp_path):
     file = tmp_path / "out.png"
     assert run(*names, "-o", str(file)) == 0
     assert file.read_bytes().startswith(b"\x89PNG")
-
-
-def test_lines_break_at_kinks():
-    x = pictures.broken_at([-3.0, 3.0, 7.0], -5, 5)
-    middle = np.flatnonzero(np.isnan(x))
-    assert x[middle - 1].tolist() == [np.nextafter(k, -9) for k in (-3.0, 3.0)]
-    assert x[middle + 1].tolist() == [np.nextafter(k, 9) for k in (-3.0, 3.0)]
-    assert not np.isin([-3.0, 3.0], x).any()
-    d = fa.hard_swish.derivative(x)
-    assert d[middle[1] - 1] == pytest.approx(1.5)
-    assert d[middle[1] + 1] == 1
 
 
 @pytest.mark.parametrize(

@@ -256,3 +256,19 @@ def test_arrays_from_memory_get_the_bits_of_short_ones(name: str, into: str) -> 
     for i, one, value in zip(starts, want, values, strict=True):
         oracle.assert_same_bits(got[i : i + part], one)
         oracle.assert_same_bits(y[i : i + part], value)
+
+
+@pytest.mark.parametrize("name", ["relu", "sigmoid"])
+def test_other_directions_on_arrays_from_memory(name: str) -> None:
+    """Two results that begin at different places in their lines, and the backward pass from the output."""
+    n, part = 4_000_037, 9_973
+    x = np.random.default_rng(4).standard_normal(n, np.float32)
+    memory = np.ones((2, n + 8), np.float32)
+    f = fa.get(name)
+    y, d = f.value_and_derivative(x, out=(memory[0, 3:-5], memory[1, 5:-3]))
+    grad_x = f.backward_from_output(x, y, out=np.ones_like(x))
+    for i in (0, 1024 * 1000 - 64, n - part):
+        some = slice(i, i + part)
+        for got, want in zip((y, d), f.value_and_derivative(x[some]), strict=True):
+            oracle.assert_same_bits(got[some], want)
+        oracle.assert_same_bits(grad_x[some], f.backward_from_output(x[some], y[some]))

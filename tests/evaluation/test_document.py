@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from fastact.evaluation import machine
-from fastact.evaluation.cases import DenseCase, ElementwiseCase
+from fastact.evaluation.cases import USUAL, DenseCase, ElementwiseCase
 from fastact.evaluation.speed import comparison, document, notes, sections
-from fastact.evaluation.speed.cells import Cell, call_overheads
+from fastact.evaluation.speed.cells import Cell, call_overheads, mean_without
 from fastact.evaluation.speed.layouts import COLUMNS, ROWS, LayoutTimes
 
 pytestmark = pytest.mark.once
@@ -38,7 +38,10 @@ def test_origin_names_machine_command_and_versions():
 
 # Activations ---------------------------------------------------------------------------------------
 
-LARGE = cell(n=20_000_000, **{"fastact": 2e7, "PyTorch": 1e7, "memory alone": 1.5e7})
+LARGE = cell(
+    n=20_000_000,
+    **{"fastact": 2e7, "PyTorch": 1e7, "memory, streaming": 1.5e7, "memory, ordinary stores": 2e7},
+)
 CELLS = [
     cell(n=10, fastact=110.0, NumPy=220.0, PyTorch=330.0),
     cell(n=1000, fastact=1100.0, NumPy=5500.0, PyTorch=1045.0),
@@ -83,16 +86,61 @@ def test_all_cells_where_another_is_faster_are_listed(text):
 
 
 def test_means_leave_tails_out(text):
-    rows = [line for line in text.splitlines() if line.startswith("| **all**")]
+    rows = [line for line in text.splitlines() if line.startswith("| **all** | |")]
     # over the fastest: 2, 0.95, 2, 2.5, 0.5; over NumPy: 2, 5, 10, 2.5; over PyTorch: 3, 0.95, 2, 0.5
     assert rows == ["| **all** | | | 5 | 3 | 1.37 | 3.98 | 1.30 |"]
 
 
+def test_each_name_has_a_line_with_its_worst_mean_and_best_cell():
+    gelu = Cell(ElementwiseCase("gelu", "backward", "float64", 10), 1, {"fastact": 1.0, "C, SVML": 0.5})
+    text = plain(document.by_name([*CELLS[:3], gelu]))
+    assert (
+        "| relu | 3 | 1 | **0.95** | 1.56 | 2.00 | - | - | - | forward float32, n = 1,000: PyTorch |" in text
+    )
+    assert (
+        "| gelu | 1 | 1 | - | - | - | **0.50** | **0.50** | 0.50 | backward float64, n = 10: SVML |" in text
+    )
+    assert "| **all** | 4 | 2 | **0.95** | 1.56 | 2.00 | **0.50** |" in text
+
+
+def test_the_usual_activations_have_a_mean_of_their_own_where_there_are_others():
+    named = [
+        Cell(ElementwiseCase(name, "forward", "float32", 10), 1, {"fastact": 1.0, "NumPy": 4.0})
+        for name in (*USUAL, "telu")
+    ]
+    named[-1].nanoseconds["NumPy"] = 1e9
+    text = plain(document.by_name(named))
+    assert "| **the 14 usual ones** | 14 | 0 | 4.00 | 4.00 | 4.00 |" in text
+    assert "the 14 usual" not in document.by_name(named[:3])
+
+
+def test_the_page_ends_with_the_slowest_cells():
+    text = plain("\n".join(document.slowest(CELLS, 2)))
+    assert "faster in 3 of 6 cells" in text
+    assert text.splitlines()[3:] == [
+        "| relu forward float32, n = 100,000, bits inputs, 1 thread | PyTorch | 0.25 |",
+        "| relu forward float32, n = 20,000,000, 1 thread | PyTorch | 0.50 |",
+    ]
+
+
+def test_the_mean_without_an_implementation():
+    assert mean_without(CELLS[:3], "NumPy") == pytest.approx((3 * 0.95 * 2) ** (1 / 3))
+    assert mean_without(CELLS[4:5], "NumPy") is None
+
+
 def test_the_share_of_memory_and_tails_are_shown(text):
-    assert "| forward | float32 | 1 | 10.7 | 0.75 | 0.75 |" in text  # 160 MB in 15 ms
+    # 160 MB in 20 and in 15 ms
+    assert "| direction | dtype | threads | ordinary stores, GB/s | streaming, GB/s |" in text
+    assert "| forward | float32 | 1 | 8.0 | 10.7 | 0.75 | 0.75 | - |" in text
     tails = text[text.index("### Inputs in the tails") :]
     assert "| activation | direction | float32 normal | float32 bits |" in tails
     assert "| relu | forward | 1, 2.00 PyTorch | 4, **0.25** PyTorch |" in tails
+
+
+def test_light_cells_are_those_whose_work_takes_less_than_half_the_time_of_memory():
+    light, heavy = cell(n=100_000, fastact=3.7e4), cell(n=100_000, fastact=3.8e4)  # memory: 7.5e4
+    for in_cache, share in ((light, "0.75"), (heavy, "-")):
+        assert f"| 0.75 | 0.75 | {share} |" in plain(sections.elementwise_tables([in_cache, LARGE]))
 
 
 def test_the_overhead_of_a_call_is_extrapolated(text):
@@ -132,8 +180,8 @@ def test_the_summary_says_where_fastact_leads_and_where_not():
         "on 2024-02-29, with 1 and 2 threads",
         "fastest in **3 of 6** cells",
         "of each cell is **1.37**",
-        "| NumPy | 4 | 3.98 |",
-        "| PyTorch | 4 | 1.30 |",
+        "| NumPy | 4 | 3.98 | 1.30 |",
+        "| PyTorch | 4 | 1.30 | 3.98 |",
         "| n = 1,000 | relu forward float32, 1 thread: PyTorch | 1 | 2 | 0.95 | 0.95 |",
         "| bits inputs, n = 100,000 | relu forward float32, 1 thread: PyTorch | 1 | 1 | 0.25 | 0.25 |",
     ):

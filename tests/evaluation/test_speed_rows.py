@@ -46,6 +46,15 @@ def test_idioms_are_the_same_functions(case: RowCase) -> None:
     assert timed >= 1
 
 
+def test_gated_pairs_are_timed_forward_and_backward() -> None:
+    for name in ("glu", "swiglu", "geglu", "geglu_tanh", "reglu", "bilinear"):
+        found = [case for case in SMALL if case.name == name]
+        assert [case.direction for case in found] == ["forward", "backward"]
+        assert [case.arguments[-1].shape for case in found] == [(5, 14)] * 2
+        assert [case.result.shape for case in found] == [(5, 7), (5, 14)]
+        assert OTHERS[0].call(found[0]) is not None
+
+
 def test_python_is_not_timed_on_large_arrays() -> None:
     large = RowCase("softmax", "forward", "float32", 4096, 512)
     assert [one.name for one in OTHERS if one.call(large) is not None] == ["NumPy"]

@@ -42,6 +42,7 @@ PROGRAMS = {
         "test_norms",
         "test_network_step",
         "test_health",
+        "test_quantized",
         "test_scalars",
     ),
     "thread": ("test_races", "test_threads"),
@@ -101,7 +102,8 @@ def build_extensions(kind: str, library: Path, folder: Path) -> None:
     includes = [ROOT / "include", CSRC, ROOT / "fastact", ROOT / "build/generated"]
     includes += [Path(numpy.get_include()), Path(sysconfig.get_path("include"))]
     for module in sorted((ROOT / "fastact").glob("_*.pyx")):
-        source, made = module.with_suffix(".c"), package / f"{module.stem}{suffix}"
+        source = ROOT / "build/generated/cython/fastact" / f"{module.stem}.c"
+        made = package / f"{module.stem}{suffix}"
         linked = [library] if module.stem == "_core" else []
         flags = [*FLAGS[kind].split(), "-shared", "-fPIC", "-fvisibility=hidden", "-fopenmp"]
         if not made.exists() or made.stat().st_mtime < max(source.stat().st_mtime, library.stat().st_mtime):

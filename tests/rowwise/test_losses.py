@@ -89,6 +89,19 @@ def test_reductions(name: str, dtype: type) -> None:
             assert f(x, t, weight=w, reduction=reduction) == loss
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_mean_over_a_batch(name: str, dtype: type) -> None:
+    """The sum divided by the length of the first axis."""
+    x, t = (a.reshape(8, 6) for a in data(name, dtype, 48))
+    f, tolerance = getattr(fa, name), 1e-5 if dtype is np.float32 else 1e-14
+    loss, slopes = f.value_and_gradient(x, t, reduction="batchmean")
+    total, of_total = f.value_and_gradient(x, t, reduction="sum")
+    assert type(loss) is dtype
+    assert np.isclose(loss, total / 8, rtol=tolerance)
+    assert np.allclose(slopes, of_total / 8, rtol=tolerance, atol=1e-37)
+    assert np.isnan(f(x[:0], t[:0], reduction="batchmean"))
+
+
 @pytest.mark.parametrize(
     ("name", "x", "t", "loss", "gradient"),
     [
@@ -239,6 +252,8 @@ X = np.zeros((2, 3))
         ),
         (lambda: fa.mse(X, X, weight=np.ones((4, 2, 3))), ValueError, ["weight has shape (4, 2, 3)"]),
         (lambda: fa.mse(X, X, reduction="avg"), ValueError, ["'avg'", "'mean'"]),
+        (lambda: fa.mse(1.0, 2.0, reduction="batchmean"), ValueError, ["prediction has no axes"]),
+        (lambda: fa.nll(X, [0, 0, 0], reduction="batchmean"), ValueError, ["'batchmean'", "'mean'"]),
         (lambda: fa.mse(X, X, delta=1), TypeError, ["'delta'", "weight, reduction"]),
         (lambda: fa.mse(X, X, out=X), TypeError, ["'out'"]),
         (

@@ -53,6 +53,97 @@ def test_copies_are_the_networks_by_themselves(
     assert np.array_equal(nets.loss(x, target), nets.loss_and_gradients(x, target)[0])
 
 
+SPECIAL: dict[str, dict[str, Any]] = {
+    "batch": {"norm": "batch", "dropout": [0.1, 0.3, 0.0]},
+    "layer": {"norm": ["layer", None], "norm_after": True, "activation": "prelu"},
+    "learned": {"activation": fa.get("swish", beta=np.ones(5)), "dropout": np.full((K, 2), [0.2, 0.4])},
+}
+
+
+@pytest.mark.parametrize("of_each", [False, True], ids=["shared", "of_each"])
+@pytest.mark.parametrize("case", SPECIAL)
+def test_created_copies_are_the_networks_by_themselves(case: str, of_each: bool, dtype: type) -> None:
+    """A seed of each, or the next ones."""
+    options = {"output": "softmax", "dtype": dtype, **SPECIAL[case]}
+    seeds = [5, 3, 8] if of_each else [3, 4, 5]
+    nets = fa.Network.create([4, 5, 5, 2], copies=K, seed=seeds if of_each else 3, **options)
+    rates = options.pop("dropout", [0.0] * K)
+    apart = [
+        fa.Network.create([4, 5, 5, 2], seed=seed, dropout=list(rate) if np.ndim(rate) else rate, **options)
+        for seed, rate in zip(seeds, rates, strict=True)
+    ]
+    nets.optimizer = fa.optim.Adam(lr=[0.01, 0.1, 0.0], clip_norm=0.5)
+    for net, lr in zip(apart, (0.01, 0.1, 0.0), strict=True):
+        net.optimizer = fa.optim.Adam(lr=lr, clip_norm=0.5)
+    x, target = (XS if of_each else X).astype(dtype), TARGETS["softmax"][of_each]
+    for number in range(4):
+        losses = nets.step(x, target)
+        for c, net in enumerate(apart):
+            assert losses[c] == net.step(x[c] if of_each else x, target[c] if of_each else target)
+            assert np.array_equal(nets.gradients[c], net.gradients)
+            assert np.array_equal(nets.parameters[c], net.parameters)
+        if number == 1:
+            nets = pickle.loads(pickle.dumps(nets))
+    for c, net in enumerate(apart):
+        own = x[c] if of_each else x
+        assert np.array_equal(nets.predict(x)[c], net.predict(own))
+        assert np.array_equal(nets[c].predict(own), net.predict(own))
+        assert nets.loss(x, target)[c] == net.loss(own, target[c] if of_each else target)
+        for layers, layer in zip(nets.layers, net.layers, strict=True):
+            assert np.array_equal(layers.w[c], layer.w)
+            if layer.norm is not None:
+                for name, array in layer.norm.arrays().items():
+                    assert np.array_equal(layers.norm.arrays()[name][c, 0], array)
+            if case != "batch":
+                for name, value in layer.activation.parameters.items():
+                    assert np.array_equal(np.squeeze(layers.activation.parameters[name][c]), value)
+
+
+@pytest.mark.parametrize("norm", [None, "batch"])
+@pytest.mark.parametrize("clipping", [{}, {"clip_norm": 0.1}], ids=str)
+def test_nan_stays_in_its_copy(clipping: dict[str, float], norm: str | None) -> None:
+    nets, other = (
+        fa.Network.create([4, 6, 2], "gelu", output="softmax", norm=norm, copies=K, dtype="float64")
+        for _ in range(2)
+    )
+    nets.parameters[1, 3] = np.nan
+    for each in (nets, other):
+        each.optimizer = fa.optim.SGD(lr=0.1, momentum=0.5, **clipping)
+        for _ in range(3):
+            losses = each.step(X, LABELS)
+    assert np.isnan(nets.parameters[1]).any()
+    assert np.isfinite(losses).all()
+    assert np.array_equal(nets.parameters[[0, 2]], other.parameters[[0, 2]])
+
+
+def test_an_error_in_one_copy_changes_none() -> None:
+    nets = fa.Network.create([4, 6, 2], output="softmax", norm="batch", dropout=0.5, copies=K)
+    nets.optimizer = fa.optim.SGD()
+    before = pickle.dumps(nets)
+    labels = np.tile(LABELS, (K, 1))
+    labels[2] += 1
+    with pytest.raises(IndexError, match="expected a label from 0 to 1"):
+        nets.step(X, labels)
+    assert pickle.dumps(nets) == before
+
+
+@pytest.mark.once
+def test_copies_that_cannot_be_created() -> None:
+    for options, error, text in (
+        ({"copies": 0}, ValueError, "copies is 0; expected an integer of at least 1"),
+        ({"copies": 2.0}, TypeError, "copies is 2.0"),
+        ({"copies": 2, "seed": [1, 2, 3]}, ValueError, "seed has length 3; expected a number, or 2"),
+        ({"copies": 2, "seed": [1, 0.5]}, TypeError, "seed is 0.5"),
+        ({"copies": 2, "dropout": [0.1] * 3}, ValueError, "dropout has length 3; expected a number, or 2"),
+        ({"copies": 2, "dropout": [0.1, 2.0]}, ValueError, "dropout is 2.0; expected a probability"),
+    ):
+        with pytest.raises(error, match=f"^fastact.Network.create: {text}"):
+            fa.Network.create([4, 3, 2], **options)
+    nets = [fa.Network.create([4, 3, 2], norm=norm) for norm in ("batch", "layer")]
+    with pytest.raises(ValueError, match="network 1 is"):
+        fa.NetworkCopies(nets)
+
+
 def test_weights_of_samples() -> None:
     nets, apart = fa.NetworkCopies(networks()), networks()
     weights = RNG.uniform(size=(K, N))
@@ -134,3 +225,48 @@ def test_what_is_refused() -> None:
     nets.optimizer = None
     with pytest.raises(RuntimeError, match=r"^fastact\.NetworkCopies\.step: no optimiser"):
         nets.step(X, LABELS)
+
+
+SIGNS = np.where(RNG.normal(size=(N, 1)) > 0, 1.0, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("output", "target"),
+    [
+        ("softmax", LABELS.astype(np.int32)),
+        ("softmax", LABELS.tolist()),
+        ("nll", TARGETS["softmax"][1]),
+        ("softmax", np.eye(2)[LABELS]),
+        ("identity", RNG.normal(size=N)),
+        ("identity", RNG.normal(size=(N, 1)).astype(np.float32)),
+        ("hinge", SIGNS),
+        ("huber", RNG.normal(size=(K, N, 1))),
+    ],
+    ids=str,
+)
+def test_losses_have_the_bits_of_each_network(output: str, target: Any) -> None:
+    columns = 2 if output in ("softmax", "nll") else 1
+    options = {"activation": "tanh", "output": output, "dtype": "float64"}
+    apart = [fa.Network.create([4, 6, columns], seed=s, **options) for s in range(K)]
+    nets = fa.NetworkCopies(apart)
+    losses, gradients = nets.loss_and_gradients(X, target)
+    of_each = np.shape(target)[0] == K
+    for c, net in enumerate(apart):
+        loss, want = net.loss_and_gradients(X, target[c] if of_each else target)
+        assert losses[c] == loss
+        assert np.array_equal(gradients[c], want)
+
+
+def test_wrong_targets_change_nothing() -> None:
+    for output, target, error in (
+        ("softmax", np.where(np.arange(N) == N - 1, 2, 0), IndexError),
+        ("hinge", np.full((N, 2), 0.5), ValueError),
+        ("identity", np.zeros((N, 3)), ValueError),
+    ):
+        nets = fa.NetworkCopies(networks(output))
+        nets.optimizer = fa.optim.SGD(lr=0.1)
+        before = nets.parameters.copy()
+        with pytest.raises(error):
+            nets.step(X, target)
+        assert np.array_equal(nets.parameters, before)
+        assert not nets.gradients.any()

@@ -21,6 +21,7 @@ static const fa__private_functions functions = {
     .rowwise = &fa__rowwise_functions_for_python,
     .training = &fa__training_functions_for_python,
     .health = &fa__health_functions_for_python,
+    .quantized = &fa__quantized_functions_for_python,
 };
 
 const fa__private_functions *fa__private(int version, size_t size) {

@@ -5,6 +5,7 @@
 
 #include "api/dense.h"
 #include "api/health.h"
+#include "api/quantized.h"
 #include "api/rowwise.h"
 #include "api/training.h"
 #include "elementwise/call.h"
@@ -31,6 +32,7 @@ typedef struct {
     const fa__rowwise_functions *rowwise;
     const fa__training_functions *training;
     const fa__health_functions *health;
+    const fa__quantized_functions *quantized;
 } fa__private_functions;
 
 /* null unless the caller's FA_VERSION and sizeof(fa__private_functions) are those of the library */

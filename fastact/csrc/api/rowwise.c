@@ -15,22 +15,25 @@ static int is_possible(size_t rows, size_t n) {
 
 static int run(const fa__rows_call *call) {
     if (!is_possible(call->rows, call->n)) return FA_INVALID;
+    if (call->pieces == 0 || call->n % call->pieces != 0) return FA_INVALID;
     if (!(call->temperature > 0) || isinf(call->temperature)) return FA_INVALID;
+    const size_t results = fa__row_results(call->entry, call->n, call->pieces);
+    if (!is_possible(call->rows, results)) return FA_INVALID;
     const int backward = call->direction != FA__ROWWISE_FORWARD, reads = call->n > 0;
-    const int writes = reads || (!backward && fa__rowwise_entries[call->entry].has_one_result);
+    const int writes = reads || (!backward && results > 0);
     if (call->rows == 0 || !writes) return FA_OK;
     if (!call->out || (reads && !call->in) || (backward && !call->grad_y)) return FA_INVALID;
     fa__run_rows(call);
     return FA_OK;
 }
 
-/* `temperature` is a parameter of most functions; for others it is this one */
-enum { temperature = 1 };
+/* `temperature` and `pieces` are parameters of some functions; for others they are these */
+enum { temperature = 1, pieces = 1 };
 
 #define DEFINE(name, suffix, direction_, grad_y_, in_, out_)                                             \
     {                                                                                                    \
         return run(&(fa__rows_call){FA__ROWWISE_##name, direction_, FA__##suffix, rows, n, grad_y_, in_, \
-                                    out_, (double)temperature});                                         \
+                                    out_, (double)temperature, pieces});                                 \
     }
 #define FUNCTIONS(name, T, dtype, suffix, args, result)                                                      \
     int fa_##name##_##dtype(const T *x, T *y, size_t rows, size_t n args)                                    \
@@ -41,9 +44,11 @@ enum { temperature = 1 };
                                                                      size_t rows, size_t n args)             \
                             DEFINE(name, suffix, FA__ROWWISE_BACKWARD_FROM_OUTPUT, grad_y, y, grad_x))
 
-#define FA_ROWWISE(id, name, params, result, ...)                                      \
-    FUNCTIONS(name, float, f32, F32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params), result) \
-    FUNCTIONS(name, double, f64, F64, FA_EACH_PARAM(FA__DECLARE_DOUBLE, params), result)
+#define FA_ROWWISE(id, name, params, result, ...)                                                          \
+    FUNCTIONS(name, float, f32, F32, FA_EACH_PARAM(FA__DECLARE_FLOAT, params) FA_DECLARE_PIECES(result),   \
+              result)                                                                                      \
+    FUNCTIONS(name, double, f64, F64, FA_EACH_PARAM(FA__DECLARE_DOUBLE, params) FA_DECLARE_PIECES(result), \
+              result)
 #include "fastact/rowwise.def"
 #undef FA_ROWWISE
 

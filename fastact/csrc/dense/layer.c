@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "dense/activate.h"
 #include "dense/bit_mask.h"
 #include "gemm/micro_kernel.h"
 #include "platform/fenv.h"
@@ -28,100 +29,11 @@
 #define COLUMNS_WORTH_PACKING_X 256
 #define ROWS_WORTH_PACKING_DELTA 768
 
-static size_t aligned(size_t bytes) {
-    return (bytes + FA__WORKSPACE_ALIGNMENT - 1) / FA__WORKSPACE_ALIGNMENT * FA__WORKSPACE_ALIGNMENT;
-}
-
-/* Elementwise -------------------------------------------------------------------------------------- */
-
-typedef struct {
-    char *data;
-    ptrdiff_t row, column; /* in elements */
-} operand;
-
-static int is_contiguous(const operand *o, size_t rows, size_t columns) {
-    return o->column == 1 && (rows == 1 || o->row == (ptrdiff_t)columns);
-}
-
-/* The activation in one direction over rows x columns of `arrays`: inputs, then the result. Parameters that
- * vary by column begin with the first. */
-static void apply_activation(const fa__layer_job *j, fa__direction direction, const operand *arrays,
-                             size_t rows, size_t columns) {
-    const int inputs = fa__arities[direction].inputs, n_params = fa__entries[j->entry].n_params;
-    const ptrdiff_t size = (ptrdiff_t)j->size;
-    fa__call call;
-    call.entry = j->entry;
-    call.direction = direction;
-    call.dtype = j->dtype;
-    call.ndim = 2;
-    call.shape[0] = rows;
-    call.shape[1] = columns;
-    int contiguous = 1;
-    for (int i = 0; i < inputs + n_params + 1; i++) {
-        operand o;
-        if (i >= inputs && i < inputs + n_params) {
-            const fa_input *parameter = &j->parameters[i - inputs];
-            o = (operand){fa__at(parameter->data, 0, 0), 0, parameter->column};
-            contiguous = contiguous && o.column == 0;
-        } else {
-            o = arrays[i < inputs ? i : inputs];
-            contiguous = contiguous && is_contiguous(&o, rows, columns);
-        }
-        call.base[i] = o.data;
-        call.source[i] = (fa__source)j->dtype;
-        call.stride[i][0] = o.row * size;
-        call.stride[i][1] = o.column * size;
-    }
-    if (contiguous)
-        fa__execute_contiguous(call.entry, direction, j->dtype, call.base, rows * columns);
-    else
-        fa__execute(&call);
-}
-
 /* Forward ------------------------------------------------------------------------------------------ */
 
 /* where x w + b is stored */
 static const fa_result *pre_activation(const fa_dense *l) {
     return l->saving == FA_SAVE_INPUT ? &l->saved : &l->y;
-}
-
-#define MASK_BLOCK 256 /* elements at a time, a multiple of 8 */
-
-/* whether rows of a bit mask follow each other without unused bits */
-static int is_contiguous_mask(const fa_dense *l) {
-    return l->n_out % 8 == 0 && l->saved.row == (ptrdiff_t)(l->n_out / 8);
-}
-
-/* Columns [column, column + columns) of rows [row, row + rows) of f', which are contiguous, as bits */
-static void pack_rows(const fa__layer_job *j, const char *derivative, size_t row, size_t rows, size_t column,
-                      size_t columns) {
-    const fa_dense *l = &j->layer;
-    unsigned char *mask = (unsigned char *)l->saved.data + column / 8;
-    /* kernels return float32 values, so the value is rounded to compare with them */
-    double set = j->dtype == FA__F32 ? (double)(float)l->mask_values[1] : l->mask_values[1];
-    if (rows > 1 && is_contiguous_mask(l)) {
-        columns *= rows;
-        rows = 1;
-    }
-    for (size_t i = 0; i < rows; i++)
-        fa__pack_bit_mask(fa__at(derivative, (ptrdiff_t)(i * columns), j->size), columns, j->size, set,
-                          mask + (ptrdiff_t)(row + i) * l->saved.row);
-}
-
-/* f' of z, rows [first, first + rows), as one bit per element; several rows at a time where they are short */
-static void save_bit_mask(const fa__layer_job *j, const operand *z, size_t first, size_t rows) {
-    const size_t out = j->layer.n_out, step = out < MASK_BLOCK ? MASK_BLOCK / out : 1;
-    _Alignas(64) char derivative[MASK_BLOCK * sizeof(double)];
-    for (size_t row = 0; row < rows; row += step) {
-        size_t block_rows = fa__smaller(rows - row, step);
-        for (size_t column = 0; column < out; column += MASK_BLOCK) {
-            size_t columns = fa__smaller(out - column, MASK_BLOCK);
-            const char *from = fa__at(z->data, (ptrdiff_t)row * z->row + (ptrdiff_t)column, j->size);
-            operand arrays[] = {{(char *)from, z->row, 1}, {derivative, (ptrdiff_t)columns, 1}};
-            apply_activation(j, FA__DERIVATIVE, arrays, block_rows, columns);
-            pack_rows(j, derivative, first + row, block_rows, column, columns);
-        }
-    }
 }
 
 static void forward_rows(const void *context, size_t begin, size_t end) {
@@ -137,9 +49,9 @@ static void forward_rows(const void *context, size_t begin, size_t end) {
         p.c = fa__at(p.c, (ptrdiff_t)row * p.ldc, j->size);
         if (!j->plan.group) fa__multiply(&j->plan, &p);
         char *y = fa__at(l->y.data, (ptrdiff_t)row * l->y.row, j->size);
-        operand arrays[] = {{p.c, z->row, 1}, {y, l->y.row, 1}};
-        if (l->saving == FA_SAVE_BIT_MASK) save_bit_mask(j, arrays, row, rows);
-        apply_activation(j, FA__FORWARD, arrays, rows, l->n_out);
+        fa__operand arrays[] = {{p.c, z->row, 1}, {y, l->y.row, 1}};
+        if (l->saving == FA_SAVE_BIT_MASK) fa__save_bit_mask(j, arrays, row, rows);
+        fa__apply_activation(j, FA__FORWARD, arrays, rows, l->n_out);
     }
     fa__leave_fenv(caller);
 }
@@ -274,7 +186,7 @@ static void plan_backward(fa__layer_job *j) {
     j->dw_plan.packs = many && l->n_in >= ROWS_WORTH_PACKING_DELTA;
 }
 
-static void store_sums(const fa__layer_job *j) {
+void fa__store_sums(const fa__layer_job *j) {
     const fa_dense *l = &j->layer;
     fa__fenv caller = fa__enter_fenv();
     for (size_t o = 0; o < l->n_out; o++) {
@@ -312,8 +224,7 @@ static void delta_from_bit_mask(const fa__layer_job *j, size_t rows) {
     fa__leave_fenv(caller);
 }
 
-/* delta = grad_y * f', for the rows of a tile */
-static void compute_delta(const fa__layer_job *j, size_t rows) {
+void fa__compute_delta(const fa__layer_job *j, size_t rows) {
     const fa_dense *l = &j->layer;
     if (rows == 0 || l->n_out == 0) return;
     if (l->saving == FA_SAVE_BIT_MASK) {
@@ -321,18 +232,18 @@ static void compute_delta(const fa__layer_job *j, size_t rows) {
         return;
     }
     const ptrdiff_t first = (ptrdiff_t)j->first;
-    operand grad_y = {fa__at(l->grad_y.data, first * l->grad_y.row, j->size), l->grad_y.row,
-                      l->grad_y.column};
-    operand arrays[] = {grad_y, grad_y, {j->delta, j->dw.b_row, 1}}; /* a constant f' does not read x */
+    fa__operand grad_y = {fa__at(l->grad_y.data, first * l->grad_y.row, j->size), l->grad_y.row,
+                          l->grad_y.column};
+    fa__operand arrays[] = {grad_y, grad_y, {j->delta, j->dw.b_row, 1}}; /* a constant f' does not read x */
     if (l->saving != FA_SAVE_NOTHING)
-        arrays[1] = (operand){fa__at(l->saved.data, first * l->saved.row, j->size), l->saved.row, 1};
-    apply_activation(j, l->saving == FA_SAVE_OUTPUT ? FA__BACKWARD_FROM_OUTPUT : FA__BACKWARD, arrays, rows,
-                     l->n_out);
+        arrays[1] = (fa__operand){fa__at(l->saved.data, first * l->saved.row, j->size), l->saved.row, 1};
+    fa__apply_activation(j, l->saving == FA_SAVE_OUTPUT ? FA__BACKWARD_FROM_OUTPUT : FA__BACKWARD, arrays,
+                         rows, l->n_out);
 }
 
 static void backward_tile(fa__layer_job *j, size_t rows) {
     const fa_dense *l = &j->layer;
-    compute_delta(j, rows);
+    fa__compute_delta(j, rows);
     if (l->dw.data || l->db.data) { /* before dx, which may overwrite x */
         j->dw.k = rows;
         if (j->dw.c) fa__pack(&j->dw_plan, &j->dw);
@@ -354,12 +265,12 @@ static void backward_tile(fa__layer_job *j, size_t rows) {
 enum { PARTS = 5 };
 static size_t backward_parts(const fa__layer_job *j, size_t parts[PARTS]) {
     const fa_dense *l = &j->layer;
-    parts[0] = l->dx.data ? aligned(fa__packed_size(&j->plan, &j->product)) : 0;
-    parts[1] = aligned(fa__smaller(l->rows, j->tile) * (size_t)j->dw.b_row * j->size);
-    parts[2] = aligned(2 * l->n_out * sizeof(double));
+    parts[0] = l->dx.data ? fa__aligned(fa__packed_size(&j->plan, &j->product)) : 0;
+    parts[1] = fa__aligned(fa__smaller(l->rows, j->tile) * (size_t)j->dw.b_row * j->size);
+    parts[2] = fa__aligned(2 * l->n_out * sizeof(double));
     size_t panels = (j->dw.m + j->kernel->rows - 1) / j->kernel->rows;
-    parts[3] = j->packs_x ? aligned(panels * j->kernel->rows * j->dw.k * j->size) : 0;
-    parts[4] = aligned(fa__packed_size(&j->dw_plan, &j->dw));
+    parts[3] = j->packs_x ? fa__aligned(panels * j->kernel->rows * j->dw.k * j->size) : 0;
+    parts[4] = fa__aligned(fa__packed_size(&j->dw_plan, &j->dw));
     return parts[0] + parts[1] + parts[2] + parts[3] + parts[4];
 }
 
@@ -382,7 +293,7 @@ static void backward(fa__layer_job *j, char *workspace) {
         backward_tile(j, rows);
         j->first += rows;
     } while (j->first < l->rows);
-    if (l->db.data) store_sums(j);
+    if (l->db.data) fa__store_sums(j);
 }
 
 /* Entry -------------------------------------------------------------------------------------------- */
@@ -394,7 +305,7 @@ size_t fa__plan_layer(fa__layer_job *job, int is_backward) {
         return backward_parts(job, parts);
     }
     plan_forward(job);
-    return aligned(fa__packed_size(&job->plan, &job->product));
+    return fa__aligned(fa__packed_size(&job->plan, &job->product));
 }
 
 void fa__run_layer(fa__layer_job *job, int is_backward, char *workspace) {

@@ -39,6 +39,14 @@ size_t fa__plan_layer(fa__layer_job *job, int backward);
 /* Run a planned job in a workspace with that alignment */
 void fa__run_layer(fa__layer_job *job, int backward, char *workspace);
 
+/* delta = grad_y * f' for rows [first, first + rows), and db from `sums` and `errors` */
+void fa__compute_delta(const fa__layer_job *job, size_t rows);
+void fa__store_sums(const fa__layer_job *job);
+
+static inline size_t fa__aligned(size_t bytes) {
+    return (bytes + FA__WORKSPACE_ALIGNMENT - 1) / FA__WORKSPACE_ALIGNMENT * FA__WORKSPACE_ALIGNMENT;
+}
+
 static inline size_t fa__smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }

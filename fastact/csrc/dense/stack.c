@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "dense/group.h"
 #include "gemm/blas.h"
 #include "gemm/kernels.h"
 #include "platform/float16.h"
@@ -13,6 +14,7 @@ typedef struct {
     const fa_dense *all;
     int backward;
     size_t count, slots, slot_bytes;
+    size_t group; /* layers at a time, or 0 where they are computed one by one */
     char *workspace;
     fa_input parameters[FA__MAX_PARAMS];
     double defaults[FA__MAX_PARAMS]; /* memory for floats or doubles */
@@ -165,6 +167,7 @@ static void plan_run(run *r, const fa_dense *l, fa__dtype dtype, int backward) {
     r->backward = backward;
     r->count = has_results(l, backward) ? count_layers(l) : 0;
     r->slots = 1;
+    r->group = 0;
     r->slot_bytes = 0;
     if (r->count == 0) return;
     r->first.entry = fa__find_entry(l->activation);
@@ -174,6 +177,8 @@ static void plan_run(run *r, const fa_dense *l, fa__dtype dtype, int backward) {
     set_parameters(r, dtype);
     select_layer(&r->first, r, 0);
     r->slot_bytes = fa__plan_layer(&r->first, backward);
+    r->group = backward && !are_independent(l) ? 0 : fa__group_size(&r->first, l, backward);
+    if (r->group) r->slot_bytes = fa__group_workspace(&r->first, backward, r->group);
     r->slots = count_slots(r);
 }
 
@@ -204,7 +209,16 @@ int fa__stack_fits(const fa_dense *layer, fa__dtype dtype, int backward, const v
 /* Running ------------------------------------------------------------------------------------------ */
 
 /* Layers [begin, end), in a job that is planned for layer 0 */
-static void run_layers(fa__layer_job *j, const run *r, size_t begin, size_t end, char *workspace) {
+static void run_groups(fa__layer_job *j, const run *r, size_t begin, size_t end, char *workspace) {
+    const size_t axis = r->all->stack_shape[r->all->stack_ndim - 1];
+    for (size_t number = begin, count; number < end; number += count) {
+        count = fa__smaller(fa__smaller(r->group, end - number), axis - number % axis);
+        select_layer(j, r, number);
+        fa__run_group(j, r->all, r->backward, count, workspace);
+    }
+}
+
+static void run_one_by_one(fa__layer_job *j, const run *r, size_t begin, size_t end, char *workspace) {
     for (size_t number = begin; number < end; number++) {
         if (number > 0) {
             select_layer(j, r, number);
@@ -212,6 +226,13 @@ static void run_layers(fa__layer_job *j, const run *r, size_t begin, size_t end,
         }
         fa__run_layer(j, r->backward, workspace);
     }
+}
+
+static void run_layers(fa__layer_job *j, const run *r, size_t begin, size_t end, char *workspace) {
+    if (r->group)
+        run_groups(j, r, begin, end, workspace);
+    else
+        run_one_by_one(j, r, begin, end, workspace);
 }
 
 static void run_slots(const void *context, size_t begin, size_t end) {

@@ -65,8 +65,9 @@ int fa__find_entry(int id) {
     }
 }
 
-/* As in the texts: p/q if the value is that, rounded to double or float; otherwise the value */
-static double unrounded(double value, double p, double q) {
+/* As in the texts: p/q if the value is that, rounded to double or float; otherwise the value. A library of some activations
+ * may have no use for it, nor for parameters. */
+__attribute__((unused)) static double unrounded(double value, double p, double q) {
     return value == p / q || value == (double)(float)(p / q) ? p / q : value;
 }
 
@@ -81,6 +82,7 @@ static double unrounded(double value, double p, double q) {
 #define VALUES_NO_MASK return 0;
 
 int fa__mask_values(int entry, const double *parameters, double values[2]) {
+    (void)parameters;
     switch (entry) {
 #define FA_ACT(id, name, params, f, df, kinks, from, saves, ...) \
     case FA__ENTRY_##name: {                                     \

@@ -14,6 +14,7 @@
 #define FA__BUFFER_BYTES (6 << 10)
 #define FA__STREAM_BUFFERS 2 /* of each streamed result: one is filled while the other one is sent */
 #define FA__SHORT 1024       /* elements of a contiguous call that is not worth a plan */
+#define FA__AHEAD 2048 /* least bytes from what is computed to what is prefetched, for the memory's latency */
 
 /* What is prefetched of the next tile's inputs. The hardware prefetches by itself, up to the next page. From a cache,
  * prefetching a part pays (all of it took up to 1.3 times as long); from memory, all of it (relu's backward pass with
@@ -38,6 +39,7 @@ typedef struct {
     int across; /* the second axis of a square tile; the last axis where tiles are not square */
     char transposed[FA__MAX_OPERANDS]; /* of a square tile: operands that are contiguous along that axis */
     int streams;                       /* whether results are stored past the caches */
+    size_t step;                       /* elements of a tile that are computed, then stored so */
     fa__prefetching prefetching;       /* of inputs, one tile ahead */
     int spans;                         /* tiles are made of spans along the last axis that need no buffer */
 } fa__plan;

@@ -21,13 +21,13 @@ static inline void compute(int entry, fa__direction direction, fa__dtype dtype, 
 float fa__compute_float(int entry, fa__direction direction, float x) {
     char *operands[FA__MAX_OPERANDS];
     float parameters[FA__MAX_PARAMS];
-    fa__fenv caller = fa__enter_fenv();
+    fa__fenv caller = fa__enter_fenv_of_one();
     for (int i = 0; i < fa__entries[entry].n_params; i++) {
         parameters[i] = (float)fa__entries[entry].param_defaults[i];
         operands[1 + i] = (char *)&parameters[i];
     }
     compute(entry, direction, FA__F32, &x, operands);
-    fa__leave_fenv(caller);
+    fa__leave_fenv_of_one(caller);
     return x;
 }
 
@@ -35,8 +35,8 @@ double fa__compute_double(int entry, fa__direction direction, double x, const do
     char *operands[FA__MAX_OPERANDS];
     const double *given = parameters ? parameters : fa__entries[entry].param_defaults;
     for (int i = 0; i < fa__entries[entry].n_params; i++) operands[1 + i] = (char *)(uintptr_t)&given[i];
-    fa__fenv caller = fa__enter_fenv();
+    fa__fenv caller = fa__enter_fenv_of_one();
     compute(entry, direction, FA__F64, &x, operands);
-    fa__leave_fenv(caller);
+    fa__leave_fenv_of_one(caller);
     return x;
 }

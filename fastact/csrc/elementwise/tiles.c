@@ -76,6 +76,7 @@ static void place_buffers(const fa__plan *p, buffers *b) {
     size_t bytes = p->computed;
     char *next = b->memory;
     for (int d = 0; d < p->ndim; d++) bytes *= p->tile[d];
+    if (p->streams) bytes = p->step * p->stored;
     for (int i = 0; i < FA__MAX_OPERANDS; i++) {
         int needed = p->streams ? i < FA__STREAM_BUFFERS * p->results
                                 : i < p->operands && !p->spans && !p->packed[i] && !p->uniform[i];
@@ -86,7 +87,7 @@ static void place_buffers(const fa__plan *p, buffers *b) {
 
 /* Streaming: results that are stored past the caches --------------------------------------------- */
 
-/* The results of a tile go to buffers first, alternately to one of two */
+/* The results of a step go to buffers first, alternately to one of two */
 typedef struct {
     fa__traffic traffic;
     int turn;
@@ -97,29 +98,30 @@ static void leave_later(fa__traffic *traffic, int result, char *to, const char *
     size_t head = (size_t)(-(uintptr_t)to % FA__LINE);
     if (head > bytes) head = bytes;
     size_t whole = (bytes - head) / FA__LINE * FA__LINE, tail = head + whole;
-    memcpy(to, from, head);
-    memcpy(to + tail, from + tail, bytes - tail);
+    if (head) memcpy(to, from, head); /* seldom: most steps begin with a line */
+    if (tail < bytes) memcpy(to + tail, from + tail, bytes - tail);
     traffic->leaving[result].to = to + head;
     traffic->leaving[result].from = from + head;
     traffic->leaving[result].bytes = whole;
 }
 
-/* the inputs of the next tile, as long as this one, follow its own */
-static void expect_next_tile(const fa__plan *p, fa__traffic *traffic, char *const *operand, size_t bytes) {
+/* what follows the inputs of a tile, or of a step, as long as these */
+static void expect_inputs(const fa__plan *p, fa__traffic *traffic, char *const *operand, size_t bytes) {
+    size_t ahead = bytes < FA__AHEAD ? FA__AHEAD : bytes;
     if (p->prefetching == FA__PREFETCH_NONE) return;
     traffic->inputs = p->inputs;
-    for (int i = 0; i < p->inputs; i++) traffic->coming[i] = operand[i] + bytes;
+    for (int i = 0; i < p->inputs; i++) traffic->coming[i] = operand[i] + ahead;
     traffic->coming_bytes = bytes;
     traffic->spared = p->prefetching == FA__PREFETCH_ALL ? 0 : bytes / 4 * 3;
 }
 
-static void run_streamed(const fa__plan *p, char *const *operand, size_t count, buffers *b, streaming *s) {
+static void run_step(const fa__plan *p, char *const *operand, size_t count, buffers *b, streaming *s) {
     int first = p->inputs + p->params;
     size_t bytes = count * p->stored;
     char *at[FA__MAX_OPERANDS];
     for (int i = 0; i < p->operands; i++)
         at[i] = fa__is_result(p, i) ? b->of[s->turn * p->results + i - first] : operand[i];
-    expect_next_tile(p, &s->traffic, operand, bytes);
+    expect_inputs(p, &s->traffic, operand, bytes);
     fa__run_span(p, at, count, &s->traffic);
     p->kernels->stream(&s->traffic);
     for (int i = first; i < p->operands; i++) leave_later(&s->traffic, i - first, operand[i], at[i], bytes);
@@ -127,12 +129,20 @@ static void run_streamed(const fa__plan *p, char *const *operand, size_t count, 
     s->turn ^= 1;
 }
 
+static void run_streamed(const fa__plan *p, char **memory, size_t span, buffers *b, streaming *s) {
+    for (size_t count; span; span -= count) {
+        count = span < p->step ? span : p->step;
+        run_step(p, memory, count, b, s);
+        for (int i = 0; i < p->operands; i++) memory[i] += p->uniform[i] ? 0 : count * p->stored;
+    }
+}
+
 /* Running ---------------------------------------------------------------------------------------- */
 
 /* spans that follow each other along the axis before the last one */
 static void run_spans(const fa__plan *p, char **memory, const size_t *extent, fa__traffic *traffic) {
     int last = p->ndim - 1;
-    expect_next_tile(p, traffic, memory, extent[last] * p->stored);
+    expect_inputs(p, traffic, memory, extent[last] * p->stored);
     for (size_t done = 0, spans = last ? extent[last - 1] : 1; done < spans; done++) {
         fa__run_span(p, memory, extent[last], p->prefetching == FA__PREFETCH_NONE ? 0 : traffic);
         for (int i = 0; last && i < p->operands; i++) memory[i] += p->stride[i][last - 1];

@@ -143,3 +143,21 @@ void fa__multiply(const fa__gemm_plan *plan, const fa__gemm *p) {
         plan->kernel->multiply(&product, 1);
     }
 }
+
+void fa__multiply_each(const fa__gemm_plan *plan, const fa__gemm *p, const fa__gemm_steps *step,
+                       size_t count) {
+    if (p->m == 1 && p->k > 0 && p->k <= plan->kernel->depth && !p->add && !plan->blas && !plan->packs &&
+        !plan->dots) {
+        plan->kernel->multiply_single_rows(p, step, count);
+        return;
+    }
+    fa__gemm each = *p;
+    for (size_t i = 0; i < count; i++) {
+        fa__pack(plan, &each);
+        fa__multiply(plan, &each);
+        each.a = fa__at(each.a, step->a, plan->size);
+        each.b = fa__at(each.b, step->b, plan->size);
+        each.c = fa__at(each.c, step->c, plan->size);
+        if (each.bias) each.bias = fa__at(each.bias, step->bias, plan->size);
+    }
+}

@@ -22,6 +22,11 @@ typedef struct {
     int add;
 } fa__gemm;
 
+/* From the arrays of a product to those of the next one, in elements */
+typedef struct {
+    ptrdiff_t a, b, bias, c;
+} fa__gemm_steps;
+
 typedef struct fa__micro_kernel fa__micro_kernel; /* see micro_kernel.h */
 
 /* How a product is computed. A plan stays valid when the rows of A are multiplied a few at a time. */
@@ -44,6 +49,10 @@ void fa__pack(const fa__gemm_plan *plan, const fa__gemm *p);
 
 /* The product, on the calling thread, after fa__pack */
 void fa__multiply(const fa__gemm_plan *plan, const fa__gemm *p);
+
+/* `count` products of the same sizes, the first of which is p; each is packed where the plan says so */
+void fa__multiply_each(const fa__gemm_plan *plan, const fa__gemm *p, const fa__gemm_steps *step,
+                       size_t count);
 
 /* For products whose rows are all multiplied at once: B is packed in groups of columns, each of which is used
  * while it is in cache. fa__multiply_groups packs and multiplies, in several threads. */

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "gemm/micro_kernel.h"
+#include "gemm/single_rows.h"
 #include "platform/vectors.h"
 
 /* Without fused multiply-adds, a BLAS that chooses its kernels by CPU is faster */
@@ -345,6 +345,8 @@ const fa__micro_kernel FA__KERNEL_NAME(fa__micro_kernel) = {
     .prefer_blas = PREFER_BLAS,
     .multiply = multiply,
     .dot = dot,
+    .multiply_single_rows = FA__KERNEL_NAME(fa__multiply_single_rows),
+    .depth = DEPTH,
     .pack = pack,
     .pack_left = pack_left,
     .add_columns = add_columns,

@@ -14,6 +14,9 @@ struct fa__micro_kernel {
     void (*multiply)(const fa__gemm *p, ptrdiff_t b_panel);
     /* the same by dot products of rows of A with rows of B^T: a_column and b_row are 1 */
     void (*dot)(const fa__gemm *p);
+    /* `count` products of one row each, without `add`, of at most `depth` columns of A: the first is p */
+    void (*multiply_single_rows)(const fa__gemm *p, const fa__gemm_steps *step, size_t count);
+    size_t depth; /* columns of A up to which an element is one sum */
     /* panels [first, last) of B */
     void (*pack)(const fa__gemm *p, void *packed, size_t first, size_t last);
     /* A, in panels of `rows` rows, each a k x rows array, the last with the remaining rows */

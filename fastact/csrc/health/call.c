@@ -2,6 +2,8 @@
  * are added in the order of the rows, whatever the number of threads. */
 #include "health/call.h"
 
+#include <string.h>
+
 #include "elementwise/call.h"
 #include "health/count.h"
 #include "platform/fenv.h"
@@ -32,26 +34,35 @@ static const char *at(const health_run *r, const fa__health_array *a, size_t row
     return a->data ? a->data + ((ptrdiff_t)row * a->row + (ptrdiff_t)column) * (ptrdiff_t)r->size : 0;
 }
 
-/* The activation's value and derivative, as far as they are not given, into buffers: of all rows at once where they are
- * contiguous */
-static void evaluate(const health_run *r, const char *z, size_t rows, size_t columns, char *y, char *d) {
+/* The rows of a tile of z, one after the other; those of the next tile are prefetched */
+static void gather(const health_run *r, const fa__health_tile *t, char *to) {
+    const size_t bytes = t->columns * r->size;
+    const ptrdiff_t row = t->z_row * (ptrdiff_t)r->size;
+    const char *from = t->z;
+    for (size_t i = 0; i < t->rows; i++, from += row, to += bytes) {
+        const uintptr_t next = (uintptr_t)from + (uintptr_t)(row * (ptrdiff_t)t->rows);
+        for (size_t line = 0; line < bytes; line += FA__LINE) __builtin_prefetch((const char *)(next + line));
+        if (bytes == FA__HEALTH_WIDTH_BYTES)
+            memcpy(to, from, FA__HEALTH_WIDTH_BYTES);
+        else
+            memcpy(to, from, bytes);
+    }
+}
+
+/* The activation's value, or derivative, or both, of a tile, in one call: inputs are overwritten by what is wanted */
+static void evaluate(const health_run *r, const fa__health_tile *t, char *y, char *d) {
     const fa__health_call *c = r->call;
     const int n_params = fa__entries[c->entry].n_params;
     if (!y && !d) return;
     const fa__direction direction = y && d ? FA__VALUE_AND_DERIVATIVE : y ? FA__FORWARD : FA__DERIVATIVE;
     char *base[FA__MAX_OPERANDS];
-    if (c->z.row == (ptrdiff_t)columns) {
-        columns *= rows;
-        rows = 1;
-    }
+    char *result = y ? y : d;
+    gather(r, t, result);
+    base[0] = result;
     for (int i = 0; i < n_params; i++) base[i + 1] = (char *)(uintptr_t)&r->parameters[i];
-    for (size_t i = 0; i < rows; i++) {
-        const ptrdiff_t done = (ptrdiff_t)(i * columns * r->size);
-        base[0] = (char *)(uintptr_t)z + (ptrdiff_t)i * c->z.row * (ptrdiff_t)r->size;
-        base[n_params + 1] = (y ? y : d) + done;
-        base[n_params + 2] = y && d ? d + done : 0;
-        fa__execute_contiguous(c->entry, direction, c->dtype, base, columns);
-    }
+    base[n_params + 1] = result;
+    base[n_params + 2] = y && d ? d : 0;
+    fa__execute_contiguous(c->entry, direction, c->dtype, base, t->rows * t->columns);
 }
 
 static void count_tile(const health_run *r, fa__health_tile *t, void *state, size_t row, size_t column) {
@@ -62,7 +73,7 @@ static void count_tile(const health_run *r, fa__health_tile *t, void *state, siz
     t->y = at(r, &c->y, row, column);
     t->d = at(r, &c->derivative, row, column);
     t->grad = at(r, &c->grad_y, row, column);
-    evaluate(r, t->z, t->rows, t->columns, t->y ? 0 : y, t->d ? 0 : d);
+    evaluate(r, t, t->y ? 0 : y, t->d ? 0 : d);
     if (!t->y) t->y = y, t->y_row = (ptrdiff_t)t->columns;
     if (!t->d) t->d = d, t->d_row = (ptrdiff_t)t->columns;
     r->kernels->count(t, state);
@@ -85,7 +96,7 @@ static void count_block(const health_run *r, size_t row, size_t end, size_t colu
         .sums = c->sums + column,
         .extremes = c->extremes + column,
     };
-    r->kernels->begin(state, columns);
+    r->kernels->begin(&t, state);
     for (; row < end; row += t.rows) {
         t.rows = end - row < r->tile_rows ? end - row : r->tile_rows;
         count_tile(r, &t, state, row, column);

@@ -16,6 +16,12 @@ typedef struct {
     vector least, greatest;
 } panel;
 
+/* A panel, and its limits of saturation */
+typedef struct {
+    panel counted;
+    vector low, high;
+} limited_panel;
+
 INLINE vector magnitude(vector v) {
     return (vector)((lane_numbers)v & ~(lane_numbers)all((real)-0.0));
 }
@@ -167,72 +173,85 @@ INLINE vector load(const void *array, ptrdiff_t index, size_t count) {
     return count == LANES ? *(const vector *)from : load_first(from, count);
 }
 
-/* Whether all inputs and outputs of a panel are finite: v - v is 0, or else NaN */
-INLINE int are_finite(const fa__health_tile *t, ptrdiff_t column, size_t count) {
-    vector differences = all(0);
-    for (ptrdiff_t r = 0; r < (ptrdiff_t)t->rows; r++) {
-        const vector z = load(t->z, r * t->z_row + column, count);
-        const vector y = load(t->y, r * t->y_row + column, count);
-        differences += (z - z) + (y - y);
-    }
-    real sum = 0;
-    for (int i = 0; i < LANES; i++) sum += differences[i];
-    return sum == 0;
+/* Whether all outputs so far were finite, unless sums of large float64 have overflowed; `check` is the sum of z - z */
+INLINE int are_finite(const panel *p, vector check) {
+    const sums *s = &p->added[FA_HEALTH_SUM_OF_MAGNITUDES];
+#if FA__REAL_IS_DOUBLE
+    check += s->sum - s->sum;
+    real total = 0;
+#else
+    const wide differences = (s->low - s->low) + (s->high - s->high);
+    double total = 0;
+    for (int i = 0; i < LANES / 2; i++) total += differences[i];
+#endif
+    for (int i = 0; i < LANES; i++) total += check[i];
+    return total == 0;
 }
 
-INLINE void count_panel(const fa__health_tile *t, panel *state, size_t column, size_t count, int finite,
-                        int gradients) {
-    panel p = *state; /* in registers */
-    real limits[2][LANES];
-    load_limits(t, column, count, limits[0], limits[1]);
-    const vector low = *(const vector *)limits[0], high = *(const vector *)limits[1];
+/* All rows of a panel. Unless it looks at each sample with care, it returns 0, and has counted nothing, where one of them
+ * may not be finite. */
+INLINE int count_panel(const fa__health_tile *t, limited_panel *state, size_t column, size_t count,
+                       int with_care, int gradients) {
+    panel p = state->counted; /* in registers */
+    const vector low = state->low, high = state->high;
+    vector check = all(0);
     for (ptrdiff_t r = 0; r < (ptrdiff_t)t->rows; r++) {
         const ptrdiff_t c = (ptrdiff_t)column;
         const vector z = load(t->z, r * t->z_row + c, count), y = load(t->y, r * t->y_row + c, count);
         const vector d = load(t->d, r * t->d_row + c, count);
         lane_numbers counted = ~(lane_numbers){0};
-        if (!finite) {
+        if (with_care) {
             counted = is_finite(z) & is_finite(y);
             p.counts[FA_HEALTH_NON_FINITE] -= ~counted;
-        }
+        } else
+            check += z - z;
         count_outputs(&p, counted, z, y, d, low, high);
         if (gradients) count_gradients(&p, counted, load(t->grad, r * t->grad_row + c, count), d);
     }
-    *state = p;
+    if (!with_care && !are_finite(&p, check)) return 0;
+    state->counted = p;
+    return 1;
 }
 
-static void begin(void *state, size_t columns) {
-    panel *panels = state;
-    for (size_t i = 0; i * LANES < columns; i++)
-        panels[i] = (panel){.least = all(INFINITY), .greatest = all(-INFINITY)};
+static void begin(const fa__health_tile *t, void *state) {
+    limited_panel *p = state;
+    for (size_t column = 0; column < t->columns; column += LANES, p++) {
+        real limits[2][LANES];
+        const size_t left = t->columns - column;
+        load_limits(t, column, left < LANES ? left : LANES, limits[0], limits[1]);
+        *p = (limited_panel){{.least = all(INFINITY), .greatest = all(-INFINITY)},
+                             *(const vector *)limits[0],
+                             *(const vector *)limits[1]};
+    }
 }
 
 static void count_tile(const fa__health_tile *t, void *state) {
-    panel *p = state;
+    limited_panel *p = state;
     for (size_t column = 0; column < t->columns; column += LANES, p++) {
         const size_t left = t->columns - column;
         if (left < LANES)
-            count_panel(t, p, column, left, 0, t->grad != 0);
-        else if (t->grad || !are_finite(t, (ptrdiff_t)column, LANES))
-            count_panel(t, p, column, LANES, 0, t->grad != 0);
-        else
+            count_panel(t, p, column, left, 1, t->grad != 0);
+        else if (t->grad)
+            count_panel(t, p, column, LANES, 1, 1);
+        else if (!count_panel(t, p, column, LANES, 0, 0))
             count_panel(t, p, column, LANES, 1, 0);
     }
 }
 
 static void finish(const fa__health_tile *t, const void *state) {
-    const panel *p = state;
+    const limited_panel *p = state;
     const int counts = t->grad ? FA_HEALTH_COUNTS : FA_HEALTH_ZERO_GRADIENTS;
     const int added = t->grad ? FA_HEALTH_SUMS : FA_HEALTH_SUM_OF_GRADIENT_MAGNITUDES;
     for (size_t column = 0; column < t->columns; column += LANES, p++) {
         const size_t count = t->columns - column < LANES ? t->columns - column : LANES;
-        store_counts(t, p, counts, column, count);
-        store_sums(t, p, added, column, count);
-        store_extremes(t, p, column, count);
+        store_counts(t, &p->counted, counts, column, count);
+        store_sums(t, &p->counted, added, column, count);
+        store_extremes(t, &p->counted, column, count);
     }
 }
 
-_Static_assert(sizeof(panel) * (FA__HEALTH_WIDTH_BYTES / VECTOR_BYTES) <= FA__HEALTH_STATE_BYTES, "it fits");
+_Static_assert(sizeof(limited_panel) * (FA__HEALTH_WIDTH_BYTES / VECTOR_BYTES) <= FA__HEALTH_STATE_BYTES,
+               "it fits");
 
 extern const fa__health_kernels FA__KERNEL_NAME(fa__health);
 const fa__health_kernels FA__KERNEL_NAME(fa__health) = {begin, count_tile, finish};

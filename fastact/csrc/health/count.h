@@ -22,7 +22,7 @@ typedef struct {
 
 /* State begins, counts tiles of the same columns, of fewer than 2^31 rows together, and is added to the tile's counters */
 typedef struct {
-    void (*begin)(void *state, size_t columns);
+    void (*begin)(const fa__health_tile *tile, void *state);
     void (*count)(const fa__health_tile *tile, void *state);
     void (*finish)(const fa__health_tile *tile, const void *state);
 } fa__health_kernels;

@@ -7,25 +7,25 @@
 
 /* __builtin_cpu_supports also checks that the operating system saves the wider registers. The features are those of
  * the x86-64 psABI levels v3 and v4, as far as compilers can ask for them. */
+#define UNUSED __attribute__((unused)) /* ISAS of make leaves some out */
+#define FA__ALWAYS(isa)                 \
+    UNUSED static int has_##isa(void) { \
+        return 1;                       \
+    }
+FA__ALWAYS(portable)
 #if defined(FA__ON_x86_64)
-static int has_sse2(void) {
-    return 1;
-}
-static int has_avx2(void) {
+FA__ALWAYS(sse2)
+UNUSED static int has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
            __builtin_cpu_supports("bmi2");
 }
-static int has_avx512(void) {
+UNUSED static int has_avx512(void) {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");
 }
 #elif defined(FA__ON_aarch64)
-static int has_neon(void) {
-    return 1;
-}
-#else
-#error "fastact supports x86-64 and aarch64; define FA__ON_x86_64 or FA__ON_aarch64"
+FA__ALWAYS(neon)
 #endif
 
 static const struct {

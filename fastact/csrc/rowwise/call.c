@@ -46,8 +46,12 @@ static void run_rows(const void *context, size_t begin, size_t end) {
     const fa__rows_call *c = r->call;
     fa__fenv caller = fa__enter_fenv();
     for (size_t i = begin; i < end; i++) {
-        fa__one_row row = {c->n, at(c->grad_y, i, r->of_grad), at(c->in, i, r->of_in),
-                           at(c->out, i, r->of_out), c->temperature};
+        fa__one_row row = {c->n,
+                           at(c->grad_y, i, r->of_grad),
+                           at(c->in, i, r->of_in),
+                           at(c->out, i, r->of_out),
+                           c->temperature,
+                           c->pieces};
         r->kernel(&row);
     }
     fa__leave_fenv(caller);
@@ -55,12 +59,12 @@ static void run_rows(const void *context, size_t begin, size_t end) {
 
 void fa__run_rows(const fa__rows_call *call) {
     const size_t size = size_of(call->dtype), row = call->n * size;
-    const size_t of_result = fa__rowwise_entries[call->entry].has_one_result ? size : row;
+    const size_t of_result = fa__row_results(call->entry, call->n, call->pieces) * size;
     const rows_run r = {
         call,
         kernels[fa__active_isa()][call->dtype]->of[call->entry][call->direction],
         of_result,
-        row,
+        call->direction == FA__ROWWISE_BACKWARD_FROM_OUTPUT ? of_result : row,
         call->direction == FA__ROWWISE_FORWARD ? of_result : row,
     };
     fa__parallel_for(run_rows, &r, call->rows, grain(call->n), 1);

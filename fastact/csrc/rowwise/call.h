@@ -23,12 +23,13 @@ typedef enum {
     FA__ROWWISE_DIRECTIONS
 } fa__row_direction;
 
-/* One row. `out` may be `in` or grad_y. */
+/* One row. `out` may be `in` or grad_y, where it has as many elements. */
 typedef struct {
     size_t n;
     const void *grad_y, *in;
     void *out;
     double temperature;
+    size_t pieces; /* elements of a piece */
 } fa__one_row;
 typedef void fa__row_kernel(const fa__one_row *row);
 
@@ -49,7 +50,7 @@ typedef struct {
     fa__row_kernel *of[FA__ROWWISE_ENTRIES][FA__ROWWISE_DIRECTIONS];
 } fa__row_kernels;
 
-/* A call: `rows` rows of n elements, one after the other. */
+/* A call: `rows` rows of n elements, one after the other. n counts the elements of x. */
 typedef struct {
     int entry;
     fa__row_direction direction;
@@ -58,12 +59,17 @@ typedef struct {
     const void *grad_y, *in;
     void *out;
     double temperature;
+    size_t pieces; /* which divides n */
 } fa__rows_call;
+
+/* How many values the result of a row has */
+typedef enum { FA__EACH, FA__ONE, FA__TWICE, FA__PIECES } fa__row_result;
+
 /* An entry */
 typedef struct {
     int id;
     const char *name;
-    int has_one_result; /* for a row, not one for each element */
+    fa__row_result result;
     int has_temperature;
     const char *formula, *gradient;
     double least[2];  /* an element without a share, and its result */
@@ -73,6 +79,9 @@ typedef struct {
 extern const fa__rowwise_entry fa__rowwise_entries[];
 
 void fa__run_rows(const fa__rows_call *call);
+
+/* the number of values of the result of a row of n elements */
+size_t fa__row_results(int entry, size_t n, size_t pieces);
 
 typedef struct {
     fa__dtype dtype;

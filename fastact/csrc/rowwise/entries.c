@@ -5,8 +5,6 @@
 #include "rowwise/call.h"
 
 #define NAMED(i, parameter, default_, kind) +1
-#define FA__ONE 1
-#define FA__EACH 0
 const fa__rowwise_entry fa__rowwise_entries[] = {
 #define FA_ROWWISE(id, name, params, result, f, gradient, least, bounds, about) \
     {id,   #name,    FA__##result,       0 FA_EACH_PARAM(NAMED, params),        \
@@ -15,3 +13,16 @@ const fa__rowwise_entry fa__rowwise_entries[] = {
 #include "fastact/rowwise.def"
 #undef FA_ROWWISE
 };
+
+size_t fa__row_results(int entry, size_t n, size_t pieces) {
+    switch (fa__rowwise_entries[entry].result) {
+    case FA__ONE:
+        return 1;
+    case FA__TWICE:
+        return 2 * n;
+    case FA__PIECES:
+        return n / pieces;
+    default:
+        return n;
+    }
+}

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "rowwise/call.h"
-#include "rowwise/sparse.h"
+#include "rowwise/kernels.h"
 #include "rowwise/sums.h"
 
 typedef enum { SOFTMAX, LOG_SOFTMAX, LOGSUMEXP } shape_of_result;
@@ -229,7 +229,9 @@ const fa__row_kernels FA__KERNEL_NAME(fa__row_kernels) = {
            {FORWARD_AND_BACKWARD(quiet_softmax), quiet_softmax_backward_from_output},
            {FORWARD_AND_BACKWARD(log_softmax), log_softmax_backward_from_output},
            {FORWARD_AND_BACKWARD(logsumexp), 0},
-           FA__SPARSE_KERNELS(sparsemax),
-           FA__SPARSE_KERNELS(entmax15),
-           FA__SPARSE_KERNELS(hardmax)},
+           FA__KERNELS_OF(sparsemax),
+           FA__KERNELS_OF(entmax15),
+           FA__KERNELS_OF(hardmax),
+           {FA__KERNEL_OF(maxout, forward), FA__KERNEL_OF(maxout, backward), 0},
+           FA__KERNELS_OF(crelu)},
 };

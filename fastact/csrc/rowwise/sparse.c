@@ -6,7 +6,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "rowwise/sparse.h"
+#include "rowwise/kernels.h"
 #include "rowwise/sums.h"
 
 /* What distinguishes sparsemax and entmax15; a constant at each use */
@@ -199,16 +199,16 @@ INLINE void backward(const fa__one_row *row, const variant v, const threshold *t
     }
 }
 
-#define ENTRY(name, power)                                                       \
-    void FA__SPARSE_KERNEL(name, forward)(const fa__one_row *row) {              \
-        forward(row, (variant){power});                                          \
-    }                                                                            \
-    void FA__SPARSE_KERNEL(name, backward)(const fa__one_row *row) {             \
-        const threshold t = threshold_of((variant){power}, row);                 \
-        if (is_regular(row, &t, 0)) backward(row, (variant){power}, &t);         \
-    }                                                                            \
-    void FA__SPARSE_KERNEL(name, backward_from_output)(const fa__one_row *row) { \
-        backward(row, (variant){power}, 0);                                      \
+#define ENTRY(name, power)                                                   \
+    void FA__KERNEL_OF(name, forward)(const fa__one_row *row) {              \
+        forward(row, (variant){power});                                      \
+    }                                                                        \
+    void FA__KERNEL_OF(name, backward)(const fa__one_row *row) {             \
+        const threshold t = threshold_of((variant){power}, row);             \
+        if (is_regular(row, &t, 0)) backward(row, (variant){power}, &t);     \
+    }                                                                        \
+    void FA__KERNEL_OF(name, backward_from_output)(const fa__one_row *row) { \
+        backward(row, (variant){power}, 0);                                  \
     }
 ENTRY(sparsemax, 1)
 ENTRY(entmax15, 2)
@@ -225,17 +225,17 @@ static int fill(const fa__one_row *row) {
     return !has_nan;
 }
 
-void FA__SPARSE_KERNEL(hardmax, forward)(const fa__one_row *row) {
+void FA__KERNEL_OF(hardmax, forward)(const fa__one_row *row) {
     const real *x = row->in, most = find_most(x, row->n, 1);
     size_t first = 0;
     while (first < row->n && x[first] != most) first++;
     if (fill(row) && first < row->n) ((real *)row->out)[first] = 1;
 }
 
-void FA__SPARSE_KERNEL(hardmax, backward)(const fa__one_row *row) {
+void FA__KERNEL_OF(hardmax, backward)(const fa__one_row *row) {
     fill(row);
 }
 
-void FA__SPARSE_KERNEL(hardmax, backward_from_output)(const fa__one_row *row) {
+void FA__KERNEL_OF(hardmax, backward_from_output)(const fa__one_row *row) {
     fill(row);
 }

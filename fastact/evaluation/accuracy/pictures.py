@@ -18,14 +18,10 @@ from fastact.evaluation.accuracy.sweep import compared
 from fastact.evaluation.accuracy.truth import Oracle, truth_where_decided
 from fastact.evaluation.files import replacing
 from fastact.evaluation.reference.values import Reference
+from fastact.plots import COLOURS, INK, plot, prepare
 
-COLOURS = ("#3b6fd4", "#e0592a", "#2a9d74", "#8d4fc4", "#d1a021", "#d63a7e", "#3aa6c9", "#6b6b6b")
-DASHES = ("-", "--", "-.", ":")
-INK = "#333333"
-SAMPLES = 1200  # of a curve
 NEAR = 2.0**-20  # the smallest inputs of a picture of errors, 0 apart; FAR is the largest
 TICKS = (-15, -10, -5, 0, 5, 10)  # powers of two at which errors are labelled
-ON_TOP = 1000  # zorder
 DOT = 64  # float32 inputs per dot, which shows the worst of them
 
 
@@ -33,11 +29,7 @@ def _figure(columns: int, rows: int, width: float, height: float) -> tuple[Figur
     figure = Figure(figsize=(width, height), dpi=160, layout="constrained", facecolor="white")
     axes = figure.subplots(rows, columns, squeeze=False)
     for ax in axes.flat:
-        ax.grid(color="#e6e6e6", linewidth=0.7)
-        ax.set_axisbelow(True)
-        ax.tick_params(length=0, labelcolor=INK, labelsize=9)
-        for side in ax.spines.values():
-            side.set_visible(False)
+        prepare(ax)
     return figure, axes
 
 
@@ -49,59 +41,10 @@ def _caption(activation: Activation) -> str:
 # Curves -------------------------------------------------------------------------------------------
 
 
-def broken_at(kinks: Sequence[float], low: float, high: float) -> Floats:
-    """Points from low to high; in place of each kink its two neighbours and, between them, NaN.
-
-    Examples
-    --------
-    >>> x = broken_at([0.0], -1.0, 1.0)
-    >>> [float(x[i]) for i in np.flatnonzero(np.isnan(x)) + np.array([-1, 1])]
-    [-5e-324, 5e-324]
-    """
-    inside = np.array([k for k in kinks if low < k < high])
-    with np.errstate(under="ignore"):  # beside zero
-        beside = [np.nextafter(inside, -np.inf), np.nextafter(inside, np.inf)]
-    x = np.setdiff1d(np.concatenate([np.linspace(low, high, SAMPLES), *beside]), inside)
-    return np.insert(x, np.searchsorted(x, inside), np.nan)
-
-
-def _draw_curve(ax: Any, subject: Subject, low: float, high: float, style: dict[str, Any]) -> Floats:
-    """Draw a line, broken where it jumps, with a dot for the value there; returns its values."""
-    kinks = subject.activation.kinks
-    x = broken_at(kinks, low, high)
-    y = subject(x)
-    ax.plot(x, y, linewidth=2, label=_caption(subject.activation), solid_capstyle="round", **style)
-    for i in np.flatnonzero(np.isnan(x)):
-        if abs(y[i + 1] - y[i - 1]) > 1e-9 * (1 + abs(y[i + 1])):
-            at = np.array([(x[i - 1] + x[i + 1]) / 2])
-            ax.plot(at, subject(at), "o", color=style["color"], markeredgecolor="white", zorder=ON_TOP)
-    return y
-
-
 def draw_curves(activations: Sequence[Activation], path: Path, low: float = -5.0, high: float = 5.0) -> None:
     """Draw values on the left and derivatives on the right, one line per activation."""
-    figure, axes = _figure(2, 1, 11, 4.6)
-    limit = max(abs(low), abs(high))
-    for ax, direction in zip(axes[0], DIRECTIONS, strict=True):
-        ax.axhline(0, color="#b5b5b5", linewidth=0.9, zorder=1)
-        ax.axvline(0, color="#b5b5b5", linewidth=0.9, zorder=1)
-        bottom, top = 0.0, 0.0
-        for i, activation in enumerate(activations):
-            dash = DASHES[i // len(COLOURS) % len(DASHES)]
-            style = {"color": COLOURS[i % len(COLOURS)], "linestyle": dash, "zorder": 2 + i}
-            y = _draw_curve(ax, Subject(activation, direction), low, high, style)
-            seen = y[np.isfinite(y)]
-            bottom = min(bottom, max(seen.min(initial=0.0), -limit))
-            top = max(top, min(seen.max(initial=0.0), limit))
-        margin = 0.06 * (top - bottom or 1.0)
-        ax.set(xlim=(low, high), ylim=(bottom - margin, top + margin))
-        ax.set_title("value  $f(x)$" if direction == "f" else "derivative  $f'(x)$", color=INK, fontsize=12)
-        ax.set_xlabel("$x$", color=INK)
-    handles, texts = axes[0, 0].get_legend_handles_labels()
-    if len(activations) <= 6:
-        axes[0, 0].legend(framealpha=0.9, edgecolor="none", labelcolor=INK, loc="best").set_zorder(ON_TOP)
-    else:
-        figure.legend(handles, texts, frameon=False, labelcolor=INK, loc="outside lower center", ncols=6)
+    figure = Figure(figsize=(11, 4.6), dpi=160, layout="constrained", facecolor="white")
+    plot(*activations, ax=figure.subplots(1, 2), range=(low, high))
     with replacing(path) as temporary:
         figure.savefig(temporary)
 

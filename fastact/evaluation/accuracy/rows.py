@@ -13,13 +13,16 @@ import numpy as np
 from mpmath import mp, mpf
 
 import fastact
+from fastact.activations.formula import compile_formula
 from fastact.evaluation.peers.base import Peer
 from fastact.evaluation.row_cases import NAMES, OF_LABELS, Array, RowCase
 from fastact.rowwise.functions import FUNCTIONS
+from fastact.rowwise.gated import GATED
 
 Exact = tuple[list[mpf], list[mpf]]  # values, and the terms whose ULP are the unit
 OURS = "fastact"
 _SPARSE = ("sparsemax", "entmax15", "hardmax")
+_SMALLEST = mpf(float(np.finfo(np.float64).smallest_normal))
 _DIGITS = 60  # beside those that exponentials of the elements take
 
 
@@ -114,6 +117,32 @@ def _of_element(name: str, x: mpf, t: mpf) -> tuple[Sequence[mpf], Sequence[mpf]
     return (d * d / 2 if abs(d) <= 1 else abs(d) - mpf(1) / 2,), (max(mpf(-1), min(mpf(1), d)),)
 
 
+def _of_pair(name: str, x: Sequence[mpf], g: Sequence[mpf]) -> tuple[Exact, Exact]:
+    """f(a) b, and the gradients with respect to both halves.
+
+    Units are at least those of a subnormal f or f', which is rounded before it is multiplied.
+    """
+    pair = GATED[name]
+    f, slope = (
+        compile_formula(text, ("x",), "mpmath")
+        for text in (pair.activation.formula, pair.activation.derivative_formula)
+    )
+    first, second = x[: len(g)], x[len(g) :]
+    gates, others = (second, first) if pair.gate_is_second else (first, second)
+    values = [f(a) for a in gates]
+    slopes = [slope(a) for a in gates]
+    factors = [c * b for b, c in zip(others, g, strict=True)]
+    of_gates, of_others = _products(slopes, factors), _products(values, g)
+    parts = (of_others, of_gates) if pair.gate_is_second else (of_gates, of_others)
+    gradient, units = ([*one, *two] for one, two in zip(*parts, strict=True))
+    return _products(values, others), (gradient, units)
+
+
+def _products(values: Sequence[mpf], factors: Sequence[mpf]) -> Exact:
+    pairs = list(zip(values, factors, strict=True))
+    return [v * c for v, c in pairs], [max(abs(v), _SMALLEST) * abs(c) for v, c in pairs]
+
+
 def exact(name: str, x: Array, other: Array) -> tuple[Exact, Exact]:
     """Value and gradient of one row; `other` is grad_y, the label or the targets."""
     with mp.workdps(int(_DIGITS + np.abs(x).max())):
@@ -123,6 +152,8 @@ def exact(name: str, x: Array, other: Array) -> tuple[Exact, Exact]:
             if name in _SPARSE:
                 return _of_sparse(name, row, grad_y, 24 if x.dtype == np.float32 else 40)
             return _of_function(name, row, grad_y)
+        if name in GATED:
+            return _of_pair(name, row, [mpf(float(v)) for v in other])
         if name in OF_LABELS:
             return _of_labels(name, row, int(other))
         both = [_of_element(name, a, mpf(float(b))) for a, b in zip(row, other, strict=True)]
@@ -183,10 +214,10 @@ def _row(name: str, dtype: str, seed: int) -> tuple[Array, Array]:
     """Elements of a random scale, and what belongs to them."""
     rng = np.random.default_rng(seed)
     n, scale = int(rng.integers(1, 40)), 10.0 ** rng.uniform(-3, 1.7)
-    x = np.clip(rng.normal(0, scale, n), -80, 80).astype(dtype)
+    x = np.clip(rng.normal(0, scale, 2 * n if name in GATED else n), -80, 80).astype(dtype)
     if name in OF_LABELS:
         return x, np.array(rng.integers(0, n))
-    if name in FUNCTIONS:
+    if name in FUNCTIONS or name in GATED:
         return x, rng.normal(size=1 if name == "logsumexp" else n).astype(dtype)
     if name == "hinge":
         return x, rng.choice([-1.0, 1.0], n).astype(dtype)
@@ -197,7 +228,7 @@ def _row(name: str, dtype: str, seed: int) -> tuple[Array, Array]:
 
 def _results(function: Function, name: str, x: Array, other: Array) -> tuple[Array, Array] | None:
     """What an implementation gives for one row: a matrix of one row, or elements one by one."""
-    if name in FUNCTIONS:
+    if name in FUNCTIONS or name in GATED:
         value = function(name, "forward", (x[np.newaxis],))
         grad_y = other if name == "logsumexp" else other[np.newaxis]
         gradient = function(name, "backward", (grad_y, x[np.newaxis]))

@@ -18,8 +18,9 @@ _HEAD = """{machine}, {date}. Command:
 
 The largest errors over {rows} random rows of 1 to 39 elements, of scales from 0.001 to 50, in ULP of the
 exact value, which mpmath computes. Where terms cancel (gradients of softmax and its relatives, logsumexp,
-KL and Poisson) they are in ULP of the largest term. "bound" is the one that is claimed and tested. Other
-libraries are called as in the benchmark: "NumPy" is the usual array expressions.
+KL and Poisson) they are in ULP of the largest term. A unit of gated pairs is at least the ULP of the smallest
+normal f, or f', times the other factors. "bound" is the one that is claimed and tested. Other libraries are
+called as in the benchmark: "NumPy" is the usual array expressions.
 """
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable
 
-from fastact.evaluation.peers.base import Peer
+from fastact.evaluation.extras import install_hint
+from fastact.evaluation.peers.base import Peer, UnavailableError
 
 MODULES = {
     "NumPy": "numpy",
@@ -21,17 +22,23 @@ MODULES = {
     "numba": "numba",
     "numexpr": "numexpr",
     "SciPy": "scipy",
+    "C, libmvec": "c",
+    "C, SVML": "svml",
 }
+TRAINING_ONLY = {"scikit-learn": "sklearn"}  # has no activations of its own
 ALWAYS = ("NumPy", "Python")  # need nothing beside fastact's own requirements
 
 
 def installed(names: Iterable[str] = MODULES) -> tuple[list[Peer], dict[str, str]]:
-    """The peers that are installed, and the missing package of each of the others."""
+    """The peers that are installed, and what each of the others needs."""
     found: list[Peer] = []
     absent: dict[str, str] = {}
     for name in names:
         try:
-            found.append(importlib.import_module(f"{__name__}.{MODULES[name]}").Peer())
+            module = {**MODULES, **TRAINING_ONLY}[name]
+            found.append(importlib.import_module(f"{__name__}.{module}").Peer())
         except ModuleNotFoundError as error:
-            absent[name] = str(error.name)
+            absent[name] = install_hint(error.name)
+        except UnavailableError as error:
+            absent[name] = str(error)
     return found, absent

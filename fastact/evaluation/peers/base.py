@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from importlib import metadata
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -16,9 +16,21 @@ import fastact
 from fastact.activations.base import Activation
 from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
 from fastact.evaluation.row_cases import RowCase
+from fastact.evaluation.train_cases import TrainCase
 
 Call = Callable[[], Any]  # does the work of a case
 Function = Callable[[Array, Array], object]  # of x and of the array to write to
+
+
+class Way(NamedTuple):
+    """A way to take steps of training."""
+
+    call: Callable[[TrainCase], Call | None]
+    steps: int = 1  # of one call
+
+
+class UnavailableError(Exception):
+    """The library of a peer cannot be used here; the message says what is needed."""
 
 
 class Peer:
@@ -26,6 +38,7 @@ class Peer:
 
     name: ClassVar[str]  # in tables and files
     package: ClassVar[str]  # the distribution that has its version
+    can_be_held: ClassVar[bool] = True  # to an instruction set, by variables of the environment
     limit: ClassVar[int | None] = None  # largest size worth timing; larger ones are scaled from it
 
     def threads(self, n: int) -> AbstractContextManager[Any]:
@@ -52,8 +65,12 @@ class Peer:
         """Ways to run dense layers forward and backward, by the name of each."""
         return {}
 
+    def train(self) -> Mapping[str, Way]:
+        """Ways to take a step of training, by the name of each."""
+        return {}
+
     def dense_threads(self, n: int) -> AbstractContextManager[Any]:
-        """As :meth:`threads`, for dense layers."""
+        """As :meth:`threads`, for dense layers and training."""
         return self.threads(n)
 
     @property

@@ -101,6 +101,15 @@ class Peer(base.Peer):
 
         return call
 
+    def train(self) -> Mapping[str, base.Way]:
+        """Compiled steps, one for a call or many."""
+        from fastact.evaluation.peers import jax_training
+
+        return {
+            self.name: base.Way(jax_training.step),
+            f"{self.name} scan": base.Way(jax_training.scan, jax_training.SCANNED),
+        }
+
     def dense(self) -> Mapping[str, Callable[[DenseCase], base.Call | None]]:
         """Forward and vjp in one compiled function."""
         return {self.name: _layers}

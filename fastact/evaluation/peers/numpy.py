@@ -12,7 +12,7 @@ import numpy as np
 from fastact.activations.base import Activation
 from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
 from fastact.evaluation.expressions import expression
-from fastact.evaluation.peers import base
+from fastact.evaluation.peers import base, numpy_training
 from fastact.evaluation.peers.row_idioms import NUMPY
 from fastact.evaluation.row_cases import RowCase
 
@@ -47,6 +47,10 @@ class Peer(base.Peer):
     def dense(self) -> Mapping[str, Callable[[DenseCase], base.Call | None]]:
         """Matrix products and the activation's expressions."""
         return {self.name: _layers}
+
+    def train(self) -> Mapping[str, base.Way]:
+        """Array expressions."""
+        return {self.name: base.Way(numpy_training.step)}
 
 
 def blas_threads(n: int) -> AbstractContextManager[Any]:

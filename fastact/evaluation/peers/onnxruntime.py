@@ -48,6 +48,7 @@ class Peer(base.Peer):
 
     name = "ONNX Runtime"
     package = "onnxruntime"
+    can_be_held = False
 
     def __init__(self) -> None:
         """Use ONNX Runtime's default number of threads."""
@@ -100,6 +101,7 @@ class Peer(base.Peer):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.log_severity_level = 4
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # beside other libraries
         parameters = activation.parameters
         values = {k: parameters[v] if isinstance(v, str) else v for k, v in attributes.items()}
         model = _model(operator, values, dtype, n).SerializeToString()

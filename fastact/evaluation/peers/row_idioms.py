@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 Row = Sequence[float]
 
@@ -114,6 +115,61 @@ def _poisson(x: Any, t: Any) -> Any:
     return (e - t * x).mean(), (e - t) / x.size
 
 
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+def _gelu(x: Any) -> tuple[Any, Any]:
+    """The value and the derivative; NumPy has no error function, SciPy does."""
+    half = 0.5 * (1 + special.erf(x * x.dtype.type(0.5**0.5)))
+    return x * half, half + x * np.exp(-0.5 * x * x) * x.dtype.type((2 * np.pi) ** -0.5)
+
+
+def _gelu_tanh(x: Any) -> tuple[Any, Any]:
+    c = x.dtype.type((2 / np.pi) ** 0.5)
+    t = np.tanh(c * (x + 0.044715 * x**3))
+    return 0.5 * x * (1 + t), 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c * (1 + 3 * 0.044715 * x * x)
+
+
+def _silu(x: Any) -> tuple[Any, Any]:
+    s = _sigmoid(x)
+    return x * s, s * (1 + x * (1 - s))
+
+
+def _sigmoid_pair(x: Any) -> tuple[Any, Any]:
+    s = _sigmoid(x)
+    return s, s * (1 - s)
+
+
+_GATES: dict[str, Callable[[Any], tuple[Any, Any]]] = {  # value and derivative of what is applied to the gate
+    "glu": _sigmoid_pair,
+    "swiglu": _silu,
+    "geglu": _gelu,
+    "geglu_tanh": _gelu_tanh,
+    "reglu": lambda x: (np.maximum(x, 0), (x > 0).astype(x.dtype)),
+    "bilinear": lambda x: (x, np.ones_like(x)),
+}
+
+
+def _gated(name: str) -> Callable[[Any], Any]:
+    def forward(x: Any) -> Any:
+        a, b = np.split(x, 2, -1)
+        return a * _sigmoid(b) if name == "glu" else _GATES[name](a)[0] * b
+
+    return forward
+
+
+def _gated_backward(name: str) -> Callable[[Any, Any], Any]:
+    def backward(g: Any, x: Any) -> Any:
+        a, b = np.split(x, 2, -1)
+        gate, other = (b, a) if name == "glu" else (a, b)
+        value, slope = _GATES[name](gate)
+        parts = g * other * slope, g * value
+        return np.concatenate(parts[::-1] if name == "glu" else parts, -1)
+
+    return backward
+
+
 NUMPY: dict[tuple[str, str], Callable[..., Any]] = {
     ("softmax", "forward"): _softmax,
     ("softmax", "backward"): lambda g, x: _softmax_from_output(g, _softmax(x)),
@@ -138,6 +194,8 @@ NUMPY: dict[tuple[str, str], Callable[..., Any]] = {
     ("hardmax", "forward"): _hardmax,
     ("hardmax", "backward"): lambda g, x: np.zeros_like(x),
     ("hardmax", "backward_from_output"): lambda g, y: np.zeros_like(y),
+    **{(name, "forward"): _gated(name) for name in _GATES},
+    **{(name, "backward"): _gated_backward(name) for name in _GATES},
     ("softmax_cross_entropy", "value_and_gradient"): _softmax_cross_entropy,
     ("nll", "value_and_gradient"): _nll,
     ("sigmoid_binary_cross_entropy", "value_and_gradient"): _binary,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -191,6 +191,12 @@ class Peer(base.Peer):
         """Operators on rows; losses with autograd, as they are trained with."""
         return _on_rows(case)
 
+    def train(self) -> Mapping[str, base.Way]:
+        """Autograd and a fused optimiser."""
+        from fastact.evaluation.peers import torch_training
+
+        return {self.name: base.Way(torch_training.step)}
+
     def dense(self) -> Mapping[str, Callable[[DenseCase], base.Call | None]]:
         """By autograd, by operators below autograd, and these compiled."""
         return {"PyTorch": _autograd, "PyTorch aten": _by_operators, "torch.compile": _compiled}
@@ -216,8 +222,38 @@ _LOSSES: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+def _pair(gate: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def forward(x: Any) -> Any:
+        a, b = x.chunk(2, -1)
+        return gate(a) * b
+
+    return forward
+
+
+_GATED: dict[str, Callable[[Any], Any]] = {
+    "glu": partial(torch.nn.functional.glu, dim=-1),
+    "swiglu": _pair(torch.nn.functional.silu),
+    "geglu": _pair(torch.nn.functional.gelu),
+    "geglu_tanh": _pair(partial(torch.nn.functional.gelu, approximate="tanh")),
+    "reglu": _pair(torch.nn.functional.relu),
+    "bilinear": _pair(lambda a: a),
+}
+
+
+def _gated(case: RowCase, tensors: Sequence[Any]) -> base.Call:
+    """Forward, or the backward of a graph that is there already."""
+    function = _GATED[case.name]
+    if case.direction == "forward":
+        return partial(function, tensors[0])
+    grad_y, x = tensors[0], tensors[1].clone().requires_grad_()
+    y = function(x)
+    return lambda: torch.autograd.grad(y, x, grad_y, retain_graph=True)[0]
+
+
 def _on_rows(case: RowCase) -> base.Call | None:
     tensors = [_shared(array) for array in case.arguments]
+    if case.name in _GATED:
+        return _gated(case, tensors)
     if case.name in _LOSSES:
         x, target = tensors[0].clone().requires_grad_(), tensors[1]
         loss = _LOSSES[case.name]

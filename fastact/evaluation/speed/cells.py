@@ -8,14 +8,14 @@ from __future__ import annotations
 import statistics
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from fastact.evaluation.cases import Case, DenseCase, ElementwiseCase
-from fastact.evaluation.speed import implementations
+from fastact.evaluation.speed import holding, implementations
 from fastact.evaluation.speed.implementations import BASELINES, OURS, Implementation
 from fastact.evaluation.speed.timing import Plan, far_behind, measure
 
@@ -50,7 +50,11 @@ class Cell:
     @property
     def fastest(self) -> str | None:
         """The fastest other implementation timed at this size; None where there is none."""
-        apart = {OURS, *BASELINES, *self.scaled_from}
+        return self.fastest_without(None)
+
+    def fastest_without(self, left_out: str | None) -> str | None:
+        """The same among all but one."""
+        apart = {OURS, *BASELINES, *self.scaled_from, left_out}
         theirs = {name: ns for name, ns in self.nanoseconds.items() if name not in apart}
         return min(theirs, key=lambda name: theirs[name], default=None)
 
@@ -104,6 +108,7 @@ def measure_cells(
     cases = list(cases)
     for count in threads:
         with ExitStack() as limits:
+            limits.enter_context(holding.pinned() if count == 1 else nullcontext())
             for one in listed:
                 limits.enter_context(one.threads(count))
             before: Cell | None = None
@@ -150,6 +155,9 @@ def _measure_cell(
         taken = measure(calls, plan)
     nanoseconds = {name: one.nanoseconds for name, one in taken.items()}
     cpus = {name: one.cpus for name, one in taken.items()}
+    for one in listed:
+        if one.name in taken:
+            nanoseconds[one.name] /= one.steps
     for name in list(scaled_from):
         if name in taken:
             nanoseconds[name] *= _elements(case) / scaled_from[name]
@@ -199,6 +207,13 @@ def geometric_mean(values: Iterable[float | None]) -> float | None:
 def mean_speed_up(cells: Iterable[Cell], name: str) -> float | None:
     """Geometric mean of the speed-ups over an implementation; None where it was never timed."""
     return geometric_mean(cell.speed_up(name) for cell in cells)
+
+
+def mean_without(cells: Iterable[Cell], left_out: str) -> float | None:
+    """Geometric mean of the speed-ups over the fastest of all others but one."""
+    return geometric_mean(
+        cell.speed_up(name) for cell in cells if (name := cell.fastest_without(left_out)) is not None
+    )
 
 
 def mean_speed_ups(cells: Sequence[Cell]) -> dict[str, dict[str, float | None]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from fastact.evaluation.cases import DenseCase
+from fastact.evaluation.cases import USUAL, DenseCase, ElementwiseCase
 from fastact.evaluation.files import markdown_table, paragraph
 from fastact.evaluation.speed.cells import (
     FASTEST,
@@ -19,28 +19,38 @@ from fastact.evaluation.speed.cells import (
     counted_threads,
     geometric_mean,
     mean_speed_up,
+    mean_without,
     others,
     slower_cells,
     usual,
 )
+from fastact.evaluation.train_cases import TrainCase
 
 TITLE = "Benchmarks, measured"
 NAMES = {
     "cells": "Activations",
     "dense": "Dense layers",
     "rows": "Rows and losses",
+    "train": "Training",
 }  # of the sections, by kind of cells
 
 _CELL = {
     "cells": "a combination of activation, direction, dtype, number of elements and number of threads",
     "dense": "one forward and one backward pass through dense layers, by size, activation, dtype and threads",
     "rows": "a combination of function, direction, dtype, shape and number of threads",
+    "train": "a task, by optimiser, number of networks at once and number of threads",
 }
 
 
-def summary_name(kind: str) -> str:
+def section_name(kind: str, isa: str | None) -> str:
+    """The heading of a kind of cells, held to an instruction set or not."""
+    return NAMES[kind] if isa is None else f"{NAMES[kind]}, held to {isa}"
+
+
+def summary_name(kind: str, isa: str | None) -> str:
     """The heading of the summary of a kind of cells."""
-    return f"Summary: {NAMES[kind].lower()}"
+    name = section_name(kind, isa)
+    return f"Summary: {name[0].lower()}{name[1:]}"
 
 
 def origin(facts: Mapping[str, Any], date: str, command: str, versions: Mapping[str, str]) -> str:
@@ -84,6 +94,8 @@ def grouped(cells: Iterable[Cell], key: Callable[[Cell], Any]) -> Iterator[tuple
 def kind_of_case(cell: Cell) -> dict[str, str]:
     """What identifies a case apart from its number of elements and its inputs, by heading."""
     case = cell.case
+    if isinstance(case, TrainCase):
+        return {"step of": str(case), "optimiser": case.optimizer, "dtype": case.dtype}
     if isinstance(case, DenseCase):
         return {"batch, in, out": str(case), "activation": case.activation, "dtype": case.dtype}
     direction = case.direction.replace("_", " ")
@@ -105,15 +117,21 @@ def summary(cells: Sequence[Cell], kind: str, facts: Mapping[str, Any], date: st
     leads = (
         f"fastact is the fastest in **{len(cells) - len(behind)} of {len(cells)}** cells. The geometric mean "
         "of its speed-up over the fastest other implementation of each cell is "
-        f"**{factor(mean_speed_up(means, FASTEST))}**; over each of them it is:"
+        f"**{factor(mean_speed_up(means, FASTEST))}**; the table has it over each of them, and over the "
+        "fastest where that one is left out:"
     )
     rows = [
-        [name, str(sum(name in cell.nanoseconds for cell in means)), factor(mean_speed_up(means, name))]
+        [
+            name,
+            str(sum(name in cell.nanoseconds for cell in means)),
+            factor(mean_speed_up(means, name)),
+            factor(mean_without(means, name)),
+        ]
         for name in others(means)
     ]
     parts = [paragraph(measured), paragraph(leads)]
-    parts.append(markdown_table(["implementation", "cells", "geometric mean of the speed-up"], rows))
-    if kind == "dense":
+    parts.append(markdown_table(["implementation", "cells", "mean", "the fastest without it"], rows))
+    if kind in ("dense", "train"):
         parts.append(paragraph(_beside_products(cells)))
     if behind:
         headings = ["case", "worst cell", "cells behind", "of", "median speed-up", "smallest speed-up"]
@@ -146,14 +164,68 @@ def _behind(cells: Sequence[Cell]) -> Iterator[list[str]]:
             yield [group, where, str(len(behind)), str(len(chosen)), factor(middle), factor(ratio)]
 
 
+# One line for each name ----------------------------------------------------------------------------
+
+
+def by_name(cells: Sequence[Cell]) -> str:
+    """The worst, mean and best speed-up over the fastest, of each activation, function or layer, by dtype."""
+    dtypes = sorted({cell.case.dtype for cell in cells})
+    heading, columns = next(iter(kind_of_case(cells[0]))), []
+    for dtype in dtypes:
+        columns += [f"{dtype} worst", "mean", "best"]
+    named: dict[str, list[Cell]] = {}
+    for cell in cells:
+        named.setdefault(next(iter(kind_of_case(cell).values())), []).append(cell)
+    chosen = list(named.items())
+    usual_ones = [cell for cell in cells if getattr(cell.case, "activation", "") in USUAL]
+    if isinstance(cells[0].case, ElementwiseCase) and len(named) > len(USUAL):
+        chosen.append((f"**the {len(USUAL)} usual ones**", usual_ones))
+    chosen.append(("**all**", list(cells)))
+    rows = [[name, str(len(of)), str(len(slower_cells(of))), *_spread(of, dtypes)] for name, of in chosen]
+    return markdown_table([heading, "cells", "behind", *columns, "slowest"], rows)
+
+
+def _spread(cells: Sequence[Cell], dtypes: Sequence[str]) -> list[str]:
+    """Worst, mean and best by dtype, then where the worst is."""
+    found = []
+    for dtype in dtypes:
+        ratios = [
+            ratio
+            for cell in cells
+            if cell.case.dtype == dtype and (ratio := cell.speed_up(FASTEST)) is not None
+        ]
+        found += [speed_up(min(ratios, default=None)), speed_up(geometric_mean(ratios))]
+        found.append(factor(max(ratios, default=None)))
+    timed = [(ratio, cell) for cell in cells if (ratio := cell.speed_up(FASTEST)) is not None]
+    if not timed:
+        return [*found, ""]
+    worst = min(timed, key=lambda pair: pair[0])[1]
+    words = [*kind_of_case(worst).values()][1:]
+    return [*found, f"{' '.join(words)}, {worst.case.group}: {short(worst.fastest)}"]
+
+
+def short(name: str | None) -> str:
+    """The name of an implementation in one word."""
+    return (name or "").rpartition(", ")[2].partition(" ")[0]
+
+
+def slowest(cells: Sequence[Cell], most: int) -> Iterator[str]:
+    """The cells that are furthest behind."""
+    found = slower_cells(cells)
+    yield f"Another implementation is faster in {len(found)} of {len(cells)} cells."
+    if found:
+        rows = [[str(cell), str(cell.fastest), factor(ratio)] for cell, ratio in found[:most]]
+        yield markdown_table(["the slowest", "faster", "speed-up"], rows, left=2)
+
+
 # Tables --------------------------------------------------------------------------------------------
 
 
 def means(cells: Sequence[Cell]) -> str:
     """Geometric means by direction (of dense layers, by activation), dtype and threads, then over all."""
     names = [FASTEST, *others(cells)]
-    dense = any(isinstance(cell.case, DenseCase) for cell in cells)
-    by = "activation" if dense else "direction"
+    dense = any(isinstance(cell.case, DenseCase | TrainCase) for cell in cells)
+    by = list(kind_of_case(cells[0]))[1]
     headings = [by, "dtype", "threads", "cells", ">= 1.0", *(f"over {name}" for name in names)]
 
     def row(named: str, dtype: str, threads: str, chosen: Sequence[Cell]) -> list[str]:
@@ -179,7 +251,11 @@ def slower(cells: Sequence[Cell]) -> Iterator[str]:
     yield f"In {len(found)} of {len(cells)} cells{tails}."
     lines: dict[tuple[str, ...], list[str]] = {}
     for cell, ratio in sorted(found, key=lambda pair: (pair[0].threads, getattr(pair[0].case, "n", 0))):
-        size = "" if isinstance(cell.case, DenseCase) else f"{cell.case.group.removeprefix('n = ')}, "
+        size = (
+            ""
+            if isinstance(cell.case, DenseCase | TrainCase)
+            else f"{cell.case.group.removeprefix('n = ')}, "
+        )
         key = (*kind_of_case(cell).values(), str(cell.fastest))
         lines.setdefault(key, []).append(f"{size}{counted_threads(cell.threads)}: {factor(ratio)}")
     if lines:

@@ -20,11 +20,12 @@ from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
 from fastact.evaluation.peers.base import Call, Peer
 from fastact.evaluation.peers.numpy import blas_threads
 from fastact.evaluation.row_cases import RowCase
+from fastact.evaluation.train_cases import LEARNING_RATE, TrainCase
 
 OURS = "fastact"
-MEMORY = "memory alone"
+MEMORY = {f"memory, {stores}": stores for stores in _measure.STORES}  # passes over memory alone
 PRODUCTS = ("products, NumPy", "products, SciPy")
-BASELINES = (MEMORY, *PRODUCTS)  # do less than the case; means and comparisons leave them out
+BASELINES = (*MEMORY, *PRODUCTS)  # do less than the case; means and comparisons leave them out
 LARGE = 10_000_000  # elements; smaller arrays may stay in a cache from one call to the next
 _LINE = 64  # bytes of a cache line
 
@@ -37,16 +38,18 @@ class Implementation:
     call: Callable[[Any], Call | None]  # given a case, the function to time, with arguments bound, or None
     # given n, a context in which at most n threads are used
     threads: Callable[[int], AbstractContextManager[Any]]
+    steps: int = 1  # how often one call does the work of the case
     limit: int | None = None  # largest number of elements worth timing; larger cases are scaled from it
 
 
 def elementwise_implementations(peers: Iterable[Peer]) -> list[Implementation]:
-    """fastact, the pass over memory, and the peers' calls."""
-    listed = [
-        Implementation(OURS, _fastact_call, fastact.num_threads),
-        Implementation(MEMORY, memory_pass, fastact.num_threads),
+    """fastact, the passes over memory, and the peers' calls."""
+    listed = [Implementation(OURS, _fastact_call, fastact.num_threads)]
+    for name, stores in MEMORY.items():
+        listed.append(Implementation(name, partial(memory_pass, stores=stores), fastact.num_threads))
+    return listed + [
+        Implementation(peer.name, peer.elementwise, peer.threads, limit=peer.limit) for peer in peers
     ]
-    return listed + [Implementation(peer.name, peer.elementwise, peer.threads, peer.limit) for peer in peers]
 
 
 def dense_implementations(peers: Iterable[Peer]) -> list[Implementation]:
@@ -67,6 +70,56 @@ def row_implementations(peers: Iterable[Peer]) -> list[Implementation]:
     return [ours, *(Implementation(peer.name, peer.rows, peer.threads) for peer in peers)]
 
 
+def train_implementations(peers: Iterable[Peer]) -> list[Implementation]:
+    """fastact, the bare matrix products of a step, and the peers' ways to take it."""
+    listed = [
+        Implementation(OURS, _fastact_step, fastact.num_threads),
+        Implementation(PRODUCTS[0], products_of_step, blas_threads),
+    ]
+    for peer in peers:
+        for name, way in peer.train().items():
+            listed.append(Implementation(name, way.call, peer.dense_threads, way.steps))
+    return listed
+
+
+def _fastact_step(case: TrainCase) -> Call:
+    """The optimiser's update; a step of a network or of its copies."""
+    kinds = {"SGD": fastact.optim.SGD, "Adam": fastact.optim.Adam}
+    optimizer = kinds[case.optimizer](lr=LEARNING_RATE)
+    if not case.widths:
+        return partial(optimizer.update, *case.states)
+    activations = [case.function] * (len(case.weights) - 1) + ["identity"]
+    layers = [(w, b, f) for (w, b), f in zip(case.weights, activations, strict=True)]
+    if case.copies == 1:
+        network: Any = fastact.Network(layers, output=case.output)
+    else:
+        network = fastact.NetworkCopies(
+            fastact.Network([(w[c], b[c], f) for w, b, f in layers], output=case.output)
+            for c in range(case.copies)
+        )
+    network.optimizer = optimizer
+    return partial(network.step, case.x, case.target)
+
+
+def products_of_step(case: TrainCase) -> Call | None:
+    """The forward product and one or two backward products of each layer, into existing arrays."""
+    if not case.widths:
+        return None
+    pairs, h = [], case.x
+    for number, (w, _) in enumerate(case.weights):
+        y = np.matmul(h, w)
+        pairs += [(h, w, y), (np.swapaxes(h, -1, -2), y, np.empty_like(w))]
+        if number:
+            pairs.append((y, np.swapaxes(w, -1, -2), np.empty_like(h)))
+        h = y
+
+    def products() -> None:
+        for a, b, out in pairs:
+            np.matmul(a, b, out=out)
+
+    return products
+
+
 def _fastact_on_rows(case: RowCase) -> Call:
     function = case.function
     method: Any = function if case.direction == "forward" else getattr(function, case.direction)
@@ -84,13 +137,13 @@ def _fastact_call(case: ElementwiseCase) -> Call:
     return partial(method, *case.arguments, out=out)
 
 
-def memory_pass(case: ElementwiseCase) -> Call | None:
-    """Read and write as many arrays as the case, past the caches; None for cases that fit into a cache."""
+def memory_pass(case: ElementwiseCase, stores: str) -> Call | None:
+    """Read and write as many arrays as the case; None for cases that fit into a cache."""
     if case.n < LARGE:
         return None
     a, b, *_ = (*map(whole_lines, case.arguments), None)
     y, d, *_ = (*map(whole_lines, case.results), None)
-    return partial(_measure.move_memory, a, b, y, d)
+    return partial(_measure.move_memory, a, b, y, d, stores)
 
 
 def whole_lines(array: Array) -> Array:

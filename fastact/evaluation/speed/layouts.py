@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
@@ -12,6 +13,7 @@ import numpy as np
 
 import fastact
 from fastact.evaluation.cases import Array
+from fastact.evaluation.speed import holding
 from fastact.evaluation.speed.timing import Plan, measure
 
 _BY_LAYOUT = ("relu", "silu")  # one bound by memory, one by computation
@@ -95,7 +97,7 @@ def _calls(activation: str, dtype: str) -> Iterator[tuple[str, Call]]:
 def measure_layouts(dtypes: Sequence[str], threads: Sequence[int], plan: Plan) -> Iterator[LayoutTimes]:
     """Time all layouts of an activation against each other."""
     for count, dtype, activation in product(threads, dtypes, NAMES):
-        with fastact.num_threads(count):
+        with fastact.num_threads(count), holding.pinned() if count == 1 else nullcontext():
             taken = measure(dict(_calls(activation, dtype)), plan)
         nanoseconds = {layout: one.nanoseconds for layout, one in taken.items()}
         yield LayoutTimes(activation, dtype, count, nanoseconds)

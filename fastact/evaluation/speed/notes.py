@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fastact.evaluation.extras import install_hint
 from fastact.evaluation.files import markdown_table
 from fastact.evaluation.speed.comparison import SLOWER, Comparison
 from fastact.evaluation.speed.digits import LAYERS, Training
@@ -24,9 +23,9 @@ def machine_line(facts: Mapping[str, Any]) -> str:
 
 
 def absent(missing: Mapping[str, str]) -> Iterator[str]:
-    """The peers that are not timed, with the missing packages."""
-    for name, package in missing.items():
-        yield f"{name} is not timed: it needs {install_hint(package)}"
+    """The peers that are not timed, with what they need."""
+    for name, needs in missing.items():
+        yield f"{name} is not timed: it needs {needs}"
 
 
 def busy(cpus_of_others: float | None, threads: int, cpus: int) -> Iterator[str]:

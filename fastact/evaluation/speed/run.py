@@ -13,10 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import fastact
 from fastact.evaluation import files, machine
-from fastact.evaluation.speed import comparison, document, notes, sections, timing
+from fastact.evaluation.speed import comparison, document, figures, notes, sections, terminal, timing
 from fastact.evaluation.speed.cells import Cell
 
 T = TypeVar("T")
+_MANY = 300  # cells; more are measured for a shorter time each
 
 
 def progress() -> Progress:
@@ -42,7 +43,7 @@ class Run:
         """
         self.options = options
         self._command = command
-        self.kind = "dense" if options.dense else "rows" if options.rows else "cells"
+        self.kind = next((one for one in ("dense", "rows", "train") if getattr(options, one)), "cells")
         self._old = None if options.compare is None else comparison.read(options.compare, self.kind)
         self._check_files()
         most = fastact.get_num_threads()
@@ -56,19 +57,25 @@ class Run:
         print(notes.machine_line(self.facts))
 
     def _check_files(self) -> None:
-        for path in (self.options.json, self.options.plot):
+        for path in (self.options.json, self.options.figures, self.options.plot):
             if path is not None:
                 files.check_writable(path)
         if self.options.plot is not None:
             import matplotlib  # noqa: F401
         if self.options.markdown is not None:
-            names = (document.summary_name(self.kind), document.NAMES[self.kind])
+            names = self._sections()
             files.check_sections(self.options.markdown, names)
 
-    @property
-    def plan(self) -> timing.Plan:
-        """How long to measure."""
-        return timing.QUICK if self.options.quick else timing.Plan()
+    def _sections(self) -> tuple[str, str]:
+        """The document's sections for the summary and for the tables."""
+        isa = self.options.isa
+        return document.summary_name(self.kind, isa), document.section_name(self.kind, isa)
+
+    def plan(self, cells: int) -> timing.Plan:
+        """How long to measure each of so many cells."""
+        if self.options.quick:
+            return timing.QUICK
+        return timing.Plan() if cells <= _MANY else timing.SHORT
 
     def note(self, messages: Iterable[str]) -> None:
         """Print notes, and keep them for the files."""
@@ -80,15 +87,24 @@ class Run:
         """Results as they are measured, with a progress bar that shows the last one."""
         collected = []
         with progress() as bar:
+            plain = None if bar.console.is_terminal else terminal.PlainProgress(total)
             task = bar.add_task("", total=total)
             for one in found:
                 collected.append(one)
-                bar.update(task, advance=1, description=describe(one))
+                if plain is None:
+                    bar.update(task, advance=1, description=describe(one))
+                else:
+                    plain.advance(describe(one))
         return collected
 
     def report(self, cells: Sequence[Cell], tables: str) -> None:
-        """Print the results, what disturbed the measurements, and the comparison with the older run."""
-        print(f"\n{self._summary(cells)}\n\n{tables}\n")
+        """Print the results, what disturbed the measurements, and the comparison with the older run.
+
+        Without ``--all``, one line for each name and the slowest cells stand for the tables.
+        """
+        page = tables if self.options.all else sections.page(cells)
+        print()
+        terminal.show(f"{self._summary(cells)}\n\n{page}\n")
         self._busy = self._other_processes.busy_cpus()
         self.note(notes.busy(self._busy, max(self.threads), self.facts["cpus"]))
         self.note(notes.greedy(timing.greedy(one for cell in cells for one in cell.busy())))
@@ -111,6 +127,16 @@ class Run:
             }
             self.attempt(lambda: files.write_json(self.options.json, {**about, **content}))
 
+    def write_figures(self, cells: Sequence[Cell], versions: Mapping[str, str]) -> None:
+        """Add the rounded figures, if a file is wanted."""
+        path = self.options.figures
+        if path is not None:
+            about = {"date": self._date[:10], "cpu": self.facts["cpu"], "command": self._command}
+            about |= {
+                "versions": {"fastact": self.facts["fastact"], "NumPy": self.facts["numpy"], **versions}
+            }
+            self.attempt(lambda: figures.add(path, self.facts["isa"], self.kind, about, cells))
+
     def write_document(self, cells: Sequence[Cell], tables: str, versions: Mapping[str, str]) -> None:
         """Write the summary and the section, if a document is wanted."""
         path = self.options.markdown
@@ -118,7 +144,7 @@ class Run:
             return
         origin = document.origin(self.facts, self._date, self._command, versions)
         text = "\n\n".join([origin, sections.METHODS[self.kind], *self._notes, tables])
-        short, name = document.summary_name(self.kind), document.NAMES[self.kind]
+        short, name = self._sections()
         before = document.NAMES.values()
         summary, title = self._summary(cells), document.TITLE
         self.attempt(lambda: files.write_section(path, short, summary, title=title, before=before))

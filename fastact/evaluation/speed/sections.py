@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from statistics import median
 
 from fastact.evaluation.cases import INPUTS, DenseCase, ElementwiseCase
 from fastact.evaluation.files import markdown_table, paragraph
@@ -12,8 +13,11 @@ from fastact.evaluation.row_cases import RowCase
 from fastact.evaluation.speed import document
 from fastact.evaluation.speed.cells import FASTEST, Cell, call_overheads, counted_threads, others, usual
 from fastact.evaluation.speed.document import factor, grouped, kind_of_case, speed_up
-from fastact.evaluation.speed.implementations import OURS
+from fastact.evaluation.speed.implementations import MEMORY, OURS
 from fastact.evaluation.speed.layouts import COLUMNS, ROWS, LayoutTimes
+
+_SLOWEST = 12  # cells on the page
+_IN_CACHE = 100_000  # elements, where threads pay and results stay in a cache
 
 _METHOD = """\
 All implementations are timed in one process, interleaved batch by batch; a figure is the median of many
@@ -23,21 +27,34 @@ same memory, and write to the same memory where the library accepts existing res
 """
 METHODS = {
     "cells": f"""{_METHOD}\
-"NumPy" is the formula as array expressions. PyTorch's operators are called below autograd. JAX's functions
-and their derivatives are compiled; numba's and numexpr's are compiled from the formula. Value and derivative
-is compared with a peer's forward and backward. An implementation that is several times slower than the three
-fastest at 1,000,000 elements is not timed on more: its time per element is scaled, and counts in means only.
-Inputs are normal with standard deviation 2 unless stated otherwise.
+With one thread, the process is kept on one CPU. "NumPy" is the formula as array expressions. "C" is the
+formula in plain loops, compiled with gcc -O3 -ffast-math and linked with glibc's vector functions (libmvec)
+or with Intel's (SVML): it uses one thread, and loses digits and tails. PyTorch's operators are called below
+autograd. JAX's functions and their derivatives are compiled; numba's and numexpr's are compiled from the
+formula. Value and derivative is compared with a peer's forward and backward. An implementation that is
+several times slower than the three fastest at 1,000,000 elements is not timed on more: its time per element
+is scaled, and counts in means only. Inputs are normal with standard deviation 2 unless stated otherwise.
 
-In the tables, a cell holds fastact's nanoseconds per element, the speed-up over the fastest other
-implementation, and its name.""",
+All activations are timed on 10 to 100,000 elements. The usual ones are also timed on more, and on inputs in
+the tails. `bench --figures` writes the figures of all cells.
+
+Where a table has a column for each size or kind of inputs, a cell holds fastact's nanoseconds per element,
+the speed-up over the fastest other implementation, and its name.""",
     "rows": f"""{_METHOD}\
 "NumPy" is the usual array expressions, "Python" a loop over lists, up to 100,000 elements. PyTorch's
-operators are called below autograd, its losses with autograd. A loss is the mean, with its gradient.
-Elements are normal with standard deviation 2.
+operators are called below autograd, its losses and the backward of gated pairs with autograd. A loss is the
+mean, with its gradient. A gated pair has two halves of the shape that the table says. Elements are normal
+with standard deviation 2.
 
 In the tables, a cell holds fastact's nanoseconds per element, the speed-up over the fastest other
 implementation, and its name.""",
+    "train": f"""{_METHOD}\
+A figure is the time of one step: forward, loss, backward and update, or the update alone. "us" is fastact's,
+"of products" is its time over that of the step's matrix products alone, by NumPy's BLAS. The other columns
+are speed-ups. "NumPy" is array expressions with one flat array of parameters, "PyTorch" uses autograd and
+fused optimisers, "JAX" compiles one step for each call and "JAX scan" 128 steps, "C" is Adam in a plain
+loop. Copies of a network have a leading axis (JAX: vmap). scikit-learn has no gelu: relu, which costs less,
+stands for it.""",
     "dense": f"""{_METHOD}\
 A figure is the time of one forward and one backward pass. "us" and "GFLOP/s" are fastact's; the latter counts
 the three matrix products of each layer. "of products" is its time over that of these products alone, by the
@@ -45,6 +62,11 @@ faster of NumPy's and SciPy's BLAS, in bold type above 1. "KiB" is the most memo
 time beside its results. The other columns are speed-ups. "PyTorch" uses autograd, "PyTorch aten" calls its
 operators below autograd, "torch.compile" compiles these; JAX is compiled.""",
 }
+
+
+def page(cells: Sequence[Cell]) -> str:
+    """What the terminal shows: one line for each name, and the slowest cells."""
+    return "\n\n".join([document.by_name(usual(cells)), *document.slowest(cells, _SLOWEST)])
 
 
 def _common(cells: Sequence[Cell]) -> list[str]:
@@ -83,6 +105,24 @@ def _figures(cell: Cell) -> dict[str, str]:
     }
 
 
+# Training ------------------------------------------------------------------------------------------
+
+
+def train_tables(cells: Sequence[Cell]) -> str:
+    """The tables of steps of training."""
+    parts = _common(cells)
+    for threads, chosen in grouped(cells, lambda cell: cell.threads):
+        names = others(chosen)
+        rows = []
+        for cell in chosen:
+            ratios = [speed_up(cell.speed_up(name)) for name in names]
+            first = [f"{cell.ours / 1000:,.1f}", factor(cell.over_baseline)]
+            rows.append([*list(kind_of_case(cell).values())[:2], *first, *ratios])
+        headings = [*list(kind_of_case(chosen[0]))[:2], "us", "of products", *names]
+        parts += [f"### Steps, {counted_threads(threads)}", markdown_table(headings, rows, left=2)]
+    return "\n\n".join(parts)
+
+
 # Rows ----------------------------------------------------------------------------------------------
 
 
@@ -98,11 +138,16 @@ def row_tables(cells: Sequence[Cell]) -> str:
 # Activations ---------------------------------------------------------------------------------------
 
 
-def elementwise_tables(cells: Sequence[Cell], shapes: Sequence[LayoutTimes] = ()) -> str:
-    """The tables of activations, and of the layouts timed in the same run."""
+def elementwise_tables(
+    cells: Sequence[Cell], shapes: Sequence[LayoutTimes] = (), every_cell: bool = True
+) -> str:
+    """The tables of activations, and of the layouts timed in the same run; `every_cell`: with its figures."""
     normal = usual(cells)
     parts = [*_common(cells), *_overhead(cells)]
-    for (threads, dtype), chosen in grouped(normal, lambda cell: (cell.threads, cell.case.dtype)):
+    parts += ["### Speed-ups over the fastest other implementation", document.by_name(normal)]
+    for (threads, dtype), chosen in grouped(
+        normal if every_cell else (), lambda cell: (cell.threads, cell.case.dtype)
+    ):
         heading = f"### {dtype}, {counted_threads(threads)}"
         parts += [heading, _grid(chosen, lambda cell: f"{_n(cell):,}", _content)]
     return "\n\n".join([*parts, *_memory(normal), *_tails(cells), *_layouts(shapes)])
@@ -123,7 +168,7 @@ def _overhead(cells: Sequence[Cell]) -> Iterator[str]:
     words = []
     for direction in dict.fromkeys(key[1] for key in found):
         times = [ns for key, ns in found.items() if key[1] == direction]
-        shown = f"{statistics.median(times):.0f} ({min(times):.0f} to {max(times):.0f})"
+        shown = f"{median(times):.0f} ({min(times):.0f} to {max(times):.0f})"
         words.append(f"{direction.replace('_', ' ')} {shown}")
     if words:
         yield "### Overhead of a call"
@@ -147,7 +192,7 @@ def _content(cell: Cell) -> str:
     shown = f"{cell.ours / _n(cell):.3g}"
     if cell.fastest is None:
         return shown
-    return f"{shown}, {speed_up(cell.speed_up(FASTEST))} {cell.fastest.partition(' ')[0]}"
+    return f"{shown}, {speed_up(cell.speed_up(FASTEST))} {document.short(cell.fastest)}"
 
 
 def _memory(cells: Sequence[Cell]) -> Iterator[str]:
@@ -156,27 +201,53 @@ def _memory(cells: Sequence[Cell]) -> Iterator[str]:
         return
     yield "### Share of the memory bandwidth"
     yield paragraph(
-        "The time of a pass that reads and writes the same arrays past the caches, and computes nothing, "
-        f"over fastact's, for n = {_n(large[0]):,}."
+        "The time of the fastest of three loops that read and write the same arrays and compute nothing, "
+        f"over fastact's, for n = {_n(large[0]):,}. The loops write with ordinary stores, past the caches "
+        '("streaming"), or past the caches while inputs 2 KiB ahead are fetched. A cell is light where '
+        "fastact takes less than half the loop's time for as many elements in a cache."
     )
-    headings = ["direction", "dtype", "threads", "pass, GB/s", "lowest share", "median share"]
+    loops = [name for name in MEMORY if any(name in cell.nanoseconds for cell in large)]
+    shown = [f"{name.partition(', ')[2]}, GB/s" for name in loops]
+    headings = ["direction", "dtype", "threads", *shown, "lowest share", "median share", "lowest, light"]
     rows = []
     kinds = grouped(large, lambda cell: (kind_of_case(cell)["direction"], cell.case.dtype, cell.threads))
     for (direction, dtype, threads), chosen in kinds:
         shares = [1 / cell.over_baseline for cell in chosen if cell.over_baseline]
-        speeds = [
-            cell.case.nbytes / cell.baseline
-            for cell in chosen
-            if cell.baseline and isinstance(cell.case, ElementwiseCase)
-        ]
-        shown = f"{statistics.median(speeds):.1f}", factor(min(shares)), factor(statistics.median(shares))
-        rows.append([direction, dtype, str(threads), *shown])
+        light = [1 / cell.over_baseline for cell in _light(chosen, cells) if cell.over_baseline]
+        speeds = [_gigabytes_per_second(chosen, name) for name in loops]
+        lowest = factor(min(light, default=None))
+        rows.append(
+            [direction, dtype, str(threads), *speeds, factor(min(shares)), factor(median(shares)), lowest]
+        )
     yield markdown_table(headings, rows, left=2)
     yield _grid(
         large,
         lambda cell: f"{cell.case.dtype}, {counted_threads(cell.threads)}",
         lambda cell: factor(1 / cell.over_baseline if cell.over_baseline else None),
     )
+
+
+def _gigabytes_per_second(cells: Sequence[Cell], name: str) -> str:
+    """Of a pass over memory."""
+    found = [
+        cell.case.nbytes / cell.nanoseconds[name]
+        for cell in cells
+        if name in cell.nanoseconds and isinstance(cell.case, ElementwiseCase)
+    ]
+    return f"{median(found):.1f}" if found else "-"
+
+
+def _light(large: Iterable[Cell], cells: Iterable[Cell]) -> list[Cell]:
+    """The cells whose work takes less than half the time that memory does."""
+    in_cache = {(cell.case, cell.threads): cell.ours / _n(cell) for cell in cells if cell.baseline is None}
+    return [
+        cell
+        for cell in large
+        if isinstance(cell.case, ElementwiseCase)
+        and cell.baseline is not None
+        and in_cache.get((replace(cell.case, n=_IN_CACHE), cell.threads), math.inf)
+        < cell.baseline / _n(cell) / 2
+    ]
 
 
 def _tails(cells: Sequence[Cell]) -> Iterator[str]:

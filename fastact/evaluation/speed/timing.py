@@ -40,6 +40,7 @@ class Plan:
     long_ns: int = 5_000_000
 
 
+SHORT = Plan(rounds=9, batch_ns=400_000, budget_ns=40_000_000)  # where there are many cells
 QUICK = Plan(rounds=5, batch_ns=300_000, budget_ns=30_000_000)
 
 
