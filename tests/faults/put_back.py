@@ -364,6 +364,8 @@ def reported_by(name: str) -> str:
     )
     if done.returncode == 0:
         return ""
+    if done.returncode != 1:  # no test has failed
+        raise RuntimeError(f"{name}: the tests did not run\n{done.stdout}{done.stderr}")
     found = re.findall(r"^E +(\w*Error: .*|Failed: .*|assert .*)$", done.stdout, re.MULTILINE)
     return found[-1] if found else done.stdout[-300:] + done.stderr[-300:]
 
