@@ -132,7 +132,18 @@ def run_campaign(isas: str, examples: int, folder: Path, tests: Sequence[str]) -
     ]
     for isa in isas.split():
         run(
-            [sys.executable, "-P", "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "pytest",
+                "-q",
+                "-n0",
+                "-p",
+                "no:cacheprovider",
+                "--capture=sys",
+                *tests,
+            ],
             PYTHONPATH=str(folder / "package"),
             LD_PRELOAD=":".join(runtimes),
             FASTACT_ISA=isa,

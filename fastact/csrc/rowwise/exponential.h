@@ -11,6 +11,8 @@
 #define ROUNDER 0x1.8p52
 #define MANTISSA 52
 typedef int64_t integers __attribute__((vector_size(VECTOR_BYTES), may_alias));
+/* whose sums may wrap around */
+typedef uint64_t naturals __attribute__((vector_size(VECTOR_BYTES), may_alias));
 
 /* power_bits: the bits of 2^(k/STEPS), k in the last bits of a number whose other ones are shifted out */
 #if defined(__AVX512F__)
@@ -20,12 +22,12 @@ typedef int64_t integers __attribute__((vector_size(VECTOR_BYTES), may_alias));
 static const double sixteenths[] __attribute__((aligned(VECTOR_BYTES))) = {FA_SIXTEENTHS_HI};
 
 /* k mod 16, which the shifted k adds beside k div 16, is taken from the table's numbers before */
-INLINE integers power_bits(integers k) {
+INLINE naturals power_bits(integers k) {
     const integers numbers = {0, 1, 2, 3, 4, 5, 6, 7}, unit = (integers){0} + (INT64_C(1) << (MANTISSA - 4));
     const integers first = *(const integers *)sixteenths - numbers * unit;
     const integers last = *(const integers *)(sixteenths + 8) - (numbers + 8) * unit;
-    const integers fraction = (integers)_mm512_permutex2var_epi64((__m512i)first, (__m512i)k, (__m512i)last);
-    return fraction + (k << (MANTISSA - 4));
+    const naturals fraction = (naturals)_mm512_permutex2var_epi64((__m512i)first, (__m512i)k, (__m512i)last);
+    return fraction + ((naturals)k << (MANTISSA - 4));
 }
 
 /* What rounding has taken from it, as a share of it */
@@ -39,8 +41,8 @@ INLINE wide power_error(integers k) {
 #define STEPS 1
 #define POLY FA_EXP_POLY
 #define POLY_FLOAT32 FA_EXP_POLY_FLOAT32
-INLINE integers power_bits(integers k) {
-    return (integers)every(1) + (k << MANTISSA);
+INLINE naturals power_bits(integers k) {
+    return (naturals)every(1) + ((naturals)k << MANTISSA);
 }
 INLINE wide power_error(integers k) {
     (void)k;
@@ -88,11 +90,11 @@ INLINE parts exponential_parts(wide h, wide l) {
     wide p = every(exp_poly[0]);
     UNROLL for (size_t i = 1; i < sizeof exp_poly / sizeof *exp_poly; i++) p = p * r + exp_poly[i];
     const wide higher = r * r * p, t = r + higher;
-    integers bits = power_bits((integers)shifted);
+    naturals bits = power_bits((integers)shifted);
     parts e = {.power = every(1)};
     if (FA__REAL_IS_DOUBLE) {
         const mask far = is_less(h, every(FAR));
-        bits += (integers)pick(far, (wide)((integers){0} + ((int64_t)FAR_POWER << MANTISSA)), every(0));
+        bits += (naturals)pick(far, (wide)((integers){0} + ((int64_t)FAR_POWER << MANTISSA)), every(0));
         e.power = pick(far, every(0x1p-900), every(1));
         rest += ((r - t) + higher) + rest * t + power_error((integers)shifted);
     }
