@@ -22,33 +22,25 @@ Activations
     plot(f, g, ...)    their lines, with matplotlib
     ufuncs         the NumPy ufuncs behind them
 Over whole rows (an axis)
-    softmax, softmin, quiet_softmax, log_softmax, logsumexp    f(x), f.backward(grad_y, x)
-    sparsemax, entmax15, hardmax    probabilities most of which are 0
-    maxout, crelu    fewer or more results than elements along the axis
-    gumbel_softmax    samples that let gradients through
+    softmax, softmin, quiet_softmax, log_softmax, logsumexp, sparsemax, entmax15, hardmax,
+    maxout, crelu, gumbel_softmax    f(x), f.backward(grad_y, x)
 Gated pairs: an activation of one half of an array times the other half
     glu, swiglu, geglu, geglu_tanh, reglu, bilinear    f(x), f(a, b), f.backward(grad_y, x)
     gated(activation)    the same with any activation
-Losses
-    f(x, target), f.value_and_gradient(x, target)
+Losses: f(x, target), f.value_and_gradient(x, target)
     softmax_cross_entropy, nll    of classifiers, over an axis
     sigmoid_binary_cross_entropy, mse, huber, hinge, kl_divergence, poisson    of elements
-Dense layers
-    dense, dense_forward, dense_backward, Network
-Training
-    Network.create, Network.step, Network.fit    networks with new weights, and their training
-    NetworkCopies    networks of one shape, trained at once
+Dense layers and training
+    dense, dense_forward, dense_backward    one layer
+    Network, NetworkCopies    networks, and networks of one shape that are trained at once
     init           initial weights that fit the activation
     optim          optimisers: SGD, Adam, AdamW, RMSProp, Adagrad, Lion
     dropout        with masks that follow from seed and step
     layer_norm, rms_norm, batch_norm    normalisation
-Health
-    health         what the units of a layer do: active, saturated, dead
-    Health         the same for the layers of a network, with findings and advice
-    revive         new weights for dead units
-Integers and fixed point
-    quantized      tables of activations of 8-bit integers
-    fixed_point, fixed_point_bits    numbers with few bits
+Health and fixed point
+    health, Health    what the units of a layer, or of a network, do; with findings and advice
+    revive            new weights for dead units
+    quantized, fixed_point, fixed_point_bits    tables of activations of 8-bit integers; fixed point
 Settings
     isa, isas, set_isa                            the instruction set
     get_num_threads, set_num_threads, num_threads    limits on threads
