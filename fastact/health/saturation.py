@@ -67,7 +67,8 @@ def saturation_of(activation: Any, units: int, units_last: bool = True) -> Satur
         if np.prod(shape[:-1] if units_last else shape, dtype=int) != 1:
             return Saturation(np.full(1, -np.inf), np.full(1, np.inf), np.full(1, np.nan))
         if all(is_number(value) for value in activation.parameters.values()):
-            return _cached(activation, units if activation.units else 1)
+            return _cached(activation, activation.units or 1)
+        units = units if units_last else 1
     return _found(activation, units)
 
 
@@ -78,7 +79,8 @@ def _cached(activation: Activation, columns: int) -> Saturation:
 
 def _found(activation: Any, columns: int) -> Saturation:
     def slopes(x: Floats) -> Floats:
-        return np.abs(np.asarray(activation.derivative(np.broadcast_to(x, (len(x), columns))), np.float64))
+        found = np.asarray(activation.derivative(np.broadcast_to(x, (len(x), columns))), np.float64)
+        return np.abs(found.reshape(len(x), columns))  # parameters may have more axes, of length 1
 
     kinks = np.array(getattr(activation, "kinks", ()), np.float64)
     with np.errstate(all="ignore"):  # the number next to 0 raises underflow

@@ -350,3 +350,18 @@ def test_relu_alone_is_counted_as_relu_with_its_values(shape: tuple[int, int], d
         ):
             np.testing.assert_array_equal(getattr(alone, name), getattr(given, name), name)
         assert not np.signbit(alone.min).any()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize(
+    "f", [fa.swish.bind(beta=np.full((1, 1, 1), 2.0)), fa.mixed(["swish"])], ids=["bound", "mixed"]
+)
+def test_single_parameters_of_any_number_of_axes(f: fa.Activation, axis: int) -> None:
+    """They are one number for all units, whichever axis these are on."""
+    z = np.linspace(-9, 9, 6).reshape(2, 3, 1)
+    number = fa.swish.bind(beta=2.0 if f.name == "swish" else 1.0)
+    found, expected = fa.health(z, f, axis=axis), fa.health(z, number, axis=axis)
+    assert expected.saturated.any()
+    assert np.array_equal(found.saturated, expected.saturated)
+    assert np.array_equal(found.active, expected.active)
