@@ -88,6 +88,14 @@ def test_no_classes() -> None:
                 assert gradient.shape == (2, 0)
 
 
+def test_no_classes_write_nothing(dtype: type) -> None:
+    """An empty gradient's first element belongs to what follows it in memory."""
+    memory = np.ones(4, dtype)
+    out = memory[:0].reshape(2, 0)
+    fa.nll.value_and_gradient(out, [-1, -1], ignore_index=-1, reduction="sum", out=out)
+    assert (memory == 1).all()
+
+
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
