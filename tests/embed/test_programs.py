@@ -65,7 +65,7 @@ def test_the_commands_of_the_readme(python: Python, tmp_path: Path) -> None:
     environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_QUIET": "1"}
     environment["PATH"] = f"{Path(INSTALLED or sys.executable).parent}{os.pathsep}{environment['PATH']}"
     if INSTALLED:
-        del environment["PYTHONPATH"]
+        environment.pop("PYTHONPATH", None)
     done = subprocess.run(
         ["sh", "-ec", "\n".join(commands)], cwd=tmp_path, env=environment,
         capture_output=True, text=True, check=False,

@@ -55,6 +55,7 @@ def test_its_files(wheel: Path) -> None:
     assert not [name for name in names if Path(name).suffix in suffixes or "csrc" in name]
     assert {name for name in names if name.endswith(".h")} == {
         "fastact/include/fastact.h",
+        "fastact/include/fastact/quantized.h",
         "fastact/include/fastact/scalar.h",
         "fastact/include/fastact/table.h",
         "fastact/include/fastact/training.h",
