@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,9 +84,10 @@ def run_c_tests(kind: str, isas: str, library: Path) -> None:
         includes = [f"-I{ROOT / 'include'}", f"-I{CSRC}"]
         flags = ["-std=gnu11", *FLAGS[kind].split(), "-fopenmp"]
         run([COMPILER[kind], *flags, *includes, *sources, "-lm", "-lpthread", "-o", made])
-        arguments = [str(library.parent)] if name == "test_platform" else []
         for isa in isas.split():
-            run([made, *arguments], FASTACT_ISA=isa, OMP_TOOL_LIBRARIES=tool)
+            with tempfile.TemporaryDirectory() as folder:  # test_platform's files; others take no argument
+                arguments = [folder] if name == "test_platform" else []
+                run([made, *arguments], FASTACT_ISA=isa, OMP_TOOL_LIBRARIES=tool)
 
 
 def build_extensions(kind: str, library: Path, folder: Path) -> None:
