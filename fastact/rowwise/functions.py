@@ -19,6 +19,7 @@ from fastact.rowwise.rows import (
     as_plain,
     axes_of,
     call_rows,
+    check_keywords,
     check_temperature,
     computing_dtype,
     mask_of,
@@ -107,11 +108,7 @@ class _Call:
 
     def __init__(self, entry: dict[str, Any], method: str, keywords: dict[str, Any]) -> None:
         self.entry, self.function = entry, f"fastact.{entry['name']}{method}"
-        known = help_text.keywords_of(entry)
-        for name in keywords:
-            if name not in known:
-                message = f"{self.function}: unexpected keyword {name!r}"
-                raise TypeError(f"{message}; expected {', '.join(known)}")
+        check_keywords(self.function, keywords, help_text.keywords_of(entry))
         self.axis = keywords.get("axis", -1)
         self.where = keywords.get("where", True)
         self.out = keywords.get("out")

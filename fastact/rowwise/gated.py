@@ -15,6 +15,7 @@ from fastact.activations.builtin import Builtin
 from fastact.activations.registry import get
 from fastact.rowwise import gated_help
 from fastact.rowwise.gated_arrays import Pair, halves, two
+from fastact.rowwise.rows import check_keywords
 
 
 class _Variant(NamedTuple):
@@ -178,9 +179,7 @@ class Gated:
         """What a call computes, its keywords checked."""
         function = f"fastact.{self.name}{method}"
         known = ["axis", "swapped", *self._defaults, "out"]
-        for name in parameters:
-            if name not in self._defaults:
-                raise TypeError(f"{function}: unexpected keyword {name!r}; expected {', '.join(known)}")
+        check_keywords(function, parameters, known)
         if not isinstance(swapped, (bool, np.bool_)):
             raise TypeError(f"{function}: swapped is {swapped!r}; expected True or False")
         formula = self._formula

@@ -13,7 +13,16 @@ import numpy as np
 
 from fastact import _core, _gated
 from fastact.arrays import Array, check_out, converted
-from fastact.rowwise.rows import as_plain, axes_of, blocks, computing_dtype, is_ready, is_unsafe, result_dtype
+from fastact.rowwise.rows import (
+    as_plain,
+    axes_of,
+    blocks,
+    computing_dtype,
+    gradient_of,
+    is_ready,
+    is_unsafe,
+    result_dtype,
+)
 
 
 class Pair(NamedTuple):
@@ -42,7 +51,7 @@ def halves(pair: Pair, grad_y: Any, x: Any, axis: Any, out: Any, backward: bool)
     half = tuple(size // 2 if i == axis else size for i, size in enumerate(x.shape))
     arrays = [x]
     if backward:
-        arrays.append(_gradient(pair, grad_y, half))
+        arrays.append(gradient_of(pair.function, grad_y, half))
     shape, dtype = x.shape if backward else half, result_dtype(arrays)
     if out is None:
         out = np.empty(shape, dtype)
@@ -65,14 +74,6 @@ def _halves_of(x: Array, axis: int) -> list[Any]:
     return [x[(*before, slice(None, n))], x[(*before, slice(n, None))]]
 
 
-def _gradient(pair: Pair, grad_y: Any, shape: tuple[int, ...]) -> Array:
-    grad_y = as_plain(pair.function, "grad_y", grad_y)
-    if grad_y.shape != shape:
-        raise ValueError(f"{pair.function}: grad_y has shape {grad_y.shape}; expected {shape}")
-    result: Array = grad_y
-    return result
-
-
 # Two arrays ---------------------------------------------------------------------------------------
 
 
@@ -83,7 +84,7 @@ def two(pair: Pair, grad_y: Any, a: Any, b: Any, out: Any, backward: bool) -> An
     if arrays[1].shape != shape:
         raise ValueError(f"{pair.function}: b has shape {arrays[1].shape}; expected {shape}, that of a")
     if backward:
-        arrays.append(_gradient(pair, grad_y, shape))
+        arrays.append(gradient_of(pair.function, grad_y, shape))
     dtype = result_dtype(arrays)
     results = _results(pair, out, shape, dtype, backward)
     arrays = [array.copy() if any(is_unsafe(r, [array]) for r in results) else array for array in arrays]

@@ -14,7 +14,7 @@ from fastact import _core
 from fastact.arrays import Array, check_out, converted
 from fastact.rowwise.entry import Named
 from fastact.rowwise.functions import FUNCTIONS
-from fastact.rowwise.rows import as_plain, result_dtype
+from fastact.rowwise.rows import as_plain, gradient_of, result_dtype
 
 _softmax, _hardmax = FUNCTIONS["softmax"], FUNCTIONS["hardmax"]
 _FLOAT64 = np.dtype(np.float64)
@@ -132,9 +132,8 @@ class GumbelSoftmax(Named):
             Of the shape of x.
         """
         function = "fastact.gumbel_softmax.backward"
-        x, grad_y = as_plain(function, "x", x), as_plain(function, "grad_y", grad_y)
-        if grad_y.shape != x.shape:
-            raise ValueError(f"{function}: grad_y has shape {grad_y.shape}; expected {x.shape}")
+        x = as_plain(function, "x", x)
+        grad_y = gradient_of(function, grad_y, x.shape)
         _check_tau(function, tau)
         noisy = _noisy(function, x, noise)
         found = _softmax.backward(converted(grad_y, _FLOAT64), noisy, temperature=tau, axis=axis)

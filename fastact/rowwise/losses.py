@@ -16,6 +16,7 @@ from fastact.rowwise.entry import Entry
 from fastact.rowwise.rows import (
     REDUCTIONS,
     as_plain,
+    check_keywords,
     check_reduction,
     computing_dtype,
     is_ready,
@@ -85,10 +86,7 @@ class _Call:
     def __init__(self, entry: dict[str, Any], method: str, keywords: dict[str, Any]) -> None:
         self.entry, self.function = entry, f"fastact.{entry['name']}{method}"
         known = help_text.keywords_of_loss(entry)
-        for name in keywords:
-            if name not in known:
-                message = f"{self.function}: unexpected keyword {name!r}"
-                raise TypeError(f"{message}; expected {', '.join(known)}")
+        check_keywords(self.function, keywords, known)
         given = {**known, **keywords}
         self.weight, self.reduction = given["weight"], given["reduction"]
         self.parameter = given.get(entry["parameter"])

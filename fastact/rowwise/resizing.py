@@ -14,7 +14,15 @@ from fastact import _rowwise
 from fastact.arrays import Array, check_out
 from fastact.rowwise import resizing_help
 from fastact.rowwise.entry import Entry
-from fastact.rowwise.rows import as_plain, axes_of, call_rows, computing_dtype, result_dtype
+from fastact.rowwise.rows import (
+    as_plain,
+    axes_of,
+    call_rows,
+    check_keywords,
+    computing_dtype,
+    gradient_of,
+    result_dtype,
+)
 
 
 class ResizingFunction(Entry):
@@ -49,7 +57,7 @@ class ResizingFunction(Entry):
         call = _Call(self._entry, ".backward", keywords)
         x = as_plain(call.function, "x", x)
         axis = call.axis_of(x)
-        grad_y = call.gradient(grad_y, call.shape_of_result(x.shape, axis))
+        grad_y = gradient_of(call.function, grad_y, call.shape_of_result(x.shape, axis))
         return call.run(_rowwise.BACKWARD, [grad_y, x], x.shape, axis, x.shape[axis])
 
     def backward_from_output(self, grad_y: Any, y: Any, /, **keywords: Any) -> NDArray[Any]:
@@ -68,7 +76,7 @@ class ResizingFunction(Entry):
         axis = call.axis_of(y)
         n = call.divided(y.shape[axis], axis, 2, "y")
         shape = _with_length(y.shape, axis, n)
-        inputs = [call.gradient(grad_y, y.shape), y]
+        inputs = [gradient_of(call.function, grad_y, y.shape), y]
         return call.run(_rowwise.BACKWARD_FROM_OUTPUT, inputs, shape, axis, n)
 
 
@@ -77,11 +85,7 @@ class _Call:
 
     def __init__(self, entry: dict[str, Any], method: str, keywords: dict[str, Any]) -> None:
         self.entry, self.function = entry, f"fastact.{entry['name']}{method}"
-        known = resizing_help.keywords_of(entry)
-        for name in keywords:
-            if name not in known:
-                message = f"{self.function}: unexpected keyword {name!r}"
-                raise TypeError(f"{message}; expected {', '.join(known)}")
+        check_keywords(self.function, keywords, resizing_help.keywords_of(entry))
         self.axis, self.out = keywords.get("axis", -1), keywords.get("out")
         self.pieces = _checked_pieces(self.function, keywords) if entry["has_pieces"] else 1
 
@@ -104,13 +108,6 @@ class _Call:
         if self.entry["has_pieces"]:
             return _with_length(shape, axis, self.divided(n, axis, self.pieces, "x"))
         return _with_length(shape, axis, 2 * n)
-
-    def gradient(self, grad_y: Any, shape: tuple[int, ...]) -> Array:
-        grad_y = as_plain(self.function, "grad_y", grad_y)
-        if grad_y.shape != shape:
-            raise ValueError(f"{self.function}: grad_y has shape {grad_y.shape}; expected {shape}")
-        result: Array = grad_y
-        return result
 
     def run(self, direction: int, inputs: list[Array], shape: tuple[int, ...], axis: int, n: int) -> Array:
         """The result of this shape; n is the length of x along the axis."""

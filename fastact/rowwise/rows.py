@@ -45,6 +45,21 @@ def mask_of(function: str, where: Any, shape: Shape) -> Array | None:
         raise ValueError(f"{message}; expected one that broadcasts to {shape}") from None
 
 
+def check_keywords(function: str, keywords: Iterable[str], known: Iterable[str]) -> None:
+    """TypeError for a keyword that is not known."""
+    for name in keywords:
+        if name not in known:
+            raise TypeError(f"{function}: unexpected keyword {name!r}; expected {', '.join(known)}")
+
+
+def gradient_of(function: str, grad_y: Any, shape: tuple[int, ...]) -> Array:
+    """grad_y as a plain array, of this shape."""
+    found: Array = as_plain(function, "grad_y", grad_y)
+    if found.shape != shape:
+        raise ValueError(f"{function}: grad_y has shape {found.shape}; expected {shape}")
+    return found
+
+
 def axes_of(function: str, axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes of a row, as numbers from 0, in ascending order."""
     if axis is None:
