@@ -75,20 +75,32 @@ def _common(cells: Sequence[Cell]) -> list[str]:
     return [*means, "### Where another implementation is faster", *document.slower(cells)]
 
 
+def _by_threads(
+    cells: Sequence[Cell],
+    heading: Callable[[int], str],
+    columns: Callable[[Cell], dict[str, str]],
+    left: int,
+) -> Iterator[str]:
+    """A heading and a table for each number of threads: these columns, then the speed-ups."""
+    for threads, chosen in grouped(cells, lambda cell: cell.threads):
+        names = others(chosen)
+        rows = [
+            [*columns(cell).values(), *(speed_up(cell.speed_up(name)) for name in names)] for cell in chosen
+        ]
+        yield f"### {heading(threads)}"
+        yield markdown_table([*columns(chosen[0]), *names], rows, left=left)
+
+
 # Dense layers --------------------------------------------------------------------------------------
 
 
 def dense_tables(cells: Sequence[Cell], picture: str | None = None) -> str:
     """The tables of dense layers; `picture` is the path of the plot, from the document."""
-    parts = _common(cells)
-    for threads, chosen in grouped(cells, lambda cell: cell.threads):
-        names = others(chosen)
-        rows = []
-        for cell in chosen:
-            ratios = [speed_up(cell.speed_up(name)) for name in names]
-            rows.append([*kind_of_case(cell).values(), *_figures(cell).values(), *ratios])
-        headings = [*kind_of_case(chosen[0]), *_figures(chosen[0]), *names]
-        parts += [f"### Threads: {threads}", markdown_table(headings, rows, left=3)]
+
+    def columns(cell: Cell) -> dict[str, str]:
+        return {**kind_of_case(cell), **_figures(cell)}
+
+    parts = [*_common(cells), *_by_threads(cells, lambda threads: f"Threads: {threads}", columns, left=3)]
     if picture is not None:
         parts += ["### Time against size", f"![time against size]({picture})"]
     return "\n\n".join(parts)
@@ -110,17 +122,13 @@ def _figures(cell: Cell) -> dict[str, str]:
 
 def train_tables(cells: Sequence[Cell]) -> str:
     """The tables of steps of training."""
-    parts = _common(cells)
-    for threads, chosen in grouped(cells, lambda cell: cell.threads):
-        names = others(chosen)
-        rows = []
-        for cell in chosen:
-            ratios = [speed_up(cell.speed_up(name)) for name in names]
-            first = [f"{cell.ours / 1000:,.1f}", factor(cell.over_baseline)]
-            rows.append([*list(kind_of_case(cell).values())[:2], *first, *ratios])
-        headings = [*list(kind_of_case(chosen[0]))[:2], "us", "of products", *names]
-        parts += [f"### Steps, {counted_threads(threads)}", markdown_table(headings, rows, left=2)]
-    return "\n\n".join(parts)
+
+    def columns(cell: Cell) -> dict[str, str]:
+        first = dict(list(kind_of_case(cell).items())[:2])
+        return {**first, "us": f"{cell.ours / 1000:,.1f}", "of products": factor(cell.over_baseline)}
+
+    tables = _by_threads(cells, lambda threads: f"Steps, {counted_threads(threads)}", columns, left=2)
+    return "\n\n".join([*_common(cells), *tables])
 
 
 # Rows ----------------------------------------------------------------------------------------------
