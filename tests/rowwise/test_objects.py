@@ -13,6 +13,7 @@ import pytest
 import fastact as fa
 from fastact.rowwise.functions import FUNCTIONS
 from fastact.rowwise.losses import LOSSES
+from fastact.rowwise.resizing import RESIZING
 
 pytestmark = pytest.mark.once
 X = np.zeros((3, 4))
@@ -20,7 +21,7 @@ READ_ONLY = np.zeros((3, 4))
 READ_ONLY.flags.writeable = False
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", [*FUNCTIONS, *RESIZING])
 def test_help(name: str) -> None:
     f = getattr(fa, name)
     text = inspect.getdoc(f)
