@@ -105,13 +105,15 @@ class LayerReport:
 
 class Passed(NamedTuple):
     """What passes through a layer: its input h, the product h @ w + b, what its activation reads and gives,
-    and its result. A norm makes z of the product, or the result of y; others are the same."""
+    and its result. A norm makes z of the product, or the result of y; others are the same. And the statistics
+    of its units, where they are known."""
 
     h: Array
     product: Array
     z: Array
     y: Array
     out: Array
+    stats: Statistics | None = None
 
 
 class LayerRecord:
@@ -142,7 +144,7 @@ class LayerRecord:
     def update(self, layer: Any, arrays: Passed, grad_y: Array | None) -> Array | None:
         """Count a batch; returns the gradient with respect to z from that with respect to y."""
         z, out = arrays.z, arrays.out
-        found = health(z, layer.activation, arrays.y, grad_y)
+        found = arrays.stats or health(z, layer.activation, arrays.y, grad_y)
         self.stats = _sum(self.stats, found)
         self.inputs = _sum(self.inputs, health(z, "identity"))
         if out is not arrays.y:

@@ -14,6 +14,7 @@ from fastact.arrays import Array, as_real, common_dtype, converted, is_container
 from fastact.dense.functions import dense
 from fastact.health.layer_health import LayerRecord, Passed
 from fastact.health.report import Report
+from fastact.health.statistics import forward_counting
 
 _NAME = "fastact.Health"
 
@@ -100,7 +101,7 @@ class Health:
         passed: list[Passed] = []
         h = batch
         for layer in network.layers:
-            passed.append(self._pass(layer, h))
+            passed.append(self._pass(layer, h, counting=target is None and grad_y is None))
             h = passed[-1].out
         gradient = None
         if target is not None:
@@ -115,8 +116,13 @@ class Health:
         for record, layer, arrays in reversed(list(zip(records, network.layers, passed, strict=True))):
             gradient = self._count(record, layer, arrays, gradient)
 
-    def _pass(self, layer: Any, h: Array) -> Passed:
-        product, norm = dense(h, layer.w, layer.b), layer.norm
+    def _pass(self, layer: Any, h: Array, *, counting: bool) -> Passed:
+        """Through a layer; without gradients, which are counted with the rest, C counts meanwhile."""
+        norm = layer.norm
+        if counting and not norm and (found := forward_counting(h, layer.w, layer.b, layer.activation)):
+            z, y, stats = found
+            return Passed(h, z, z, y, y, stats)
+        product = dense(h, layer.w, layer.b)
         z = self._network._normalised_apart(norm, product) if norm and not norm.after else product
         y = np.asarray(layer.activation(z), z.dtype)
         return Passed(

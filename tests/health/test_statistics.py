@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import fastact as fa
+from fastact.health.statistics import forward_counting
 
 SHAPES = [(100, 7), (70, 64), (40, 131), (5, 1), (300, 40), (1, 3)]
 COUNTS = ("active", "saturated", "zeros", "non_finite", "zero_gradients", "non_finite_gradients")
@@ -365,3 +366,35 @@ def test_single_parameters_of_any_number_of_axes(f: fa.Activation, axis: int) ->
     assert expected.saturated.any()
     assert np.array_equal(found.saturated, expected.saturated)
     assert np.array_equal(found.active, expected.active)
+
+
+# Beside a layer's forward pass ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rows", [0, 1, 200, 5000])
+@pytest.mark.parametrize("activation", ["relu", "gelu", fa.elu.bind(alpha=0.5)], ids=str)
+def test_forward_counting_is_forward_and_health(activation: Any, rows: int, dtype: Any) -> None:
+    """The same bits as from z, whatever the number of threads."""
+    rng = np.random.default_rng(rows)
+    x, w = rng.normal(size=(rows, 20)).astype(dtype), rng.normal(size=(20, 70)).astype(dtype)
+    b, found = rng.normal(size=(1, 70)).astype(dtype), []
+    for threads in (1, 2):
+        with fa.num_threads(threads):
+            z, y, stats = forward_counting(x, w, b, fa.get(activation))
+        found.append(stats)
+    np.testing.assert_allclose(z, x.astype(np.float64) @ w + b, atol=1e-4)
+    np.testing.assert_array_equal(y, fa.get(activation)(z))
+    expected = fa.health(z, activation, y)
+    names = ("active", "saturated", "zeros", "non_finite", "mean", "second_moment", "min", "max", "n")
+    for stats in found:
+        for name in names:
+            np.testing.assert_array_equal(getattr(stats, name), getattr(expected, name), name)
+
+
+def test_forward_counting_leaves_other_layers_alone() -> None:
+    x, w = np.ones((3, 4)), np.ones((4, 5))
+    assert forward_counting(x, w, None, fa.prelu.bind(weight=np.ones(5))) is None
+    assert forward_counting(x, w, None, fa.mixed(["relu"] * 5)) is None
+    assert forward_counting(x, w.T.copy().T, None, fa.relu) is None
+    assert forward_counting(x, w, None, fa.relu)[2].active.tolist() == [3] * 5
