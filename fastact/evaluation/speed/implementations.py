@@ -125,7 +125,7 @@ def products_of_step(case: TrainCase) -> Call | None:
 def _fastact_on_rows(case: RowCase) -> Call:
     function = case.function
     method: Any = function if case.direction == "forward" else getattr(function, case.direction)
-    return partial(method, *case.arguments, out=case.result)
+    return partial(method, *case.arguments, **case.keywords, out=case.result)
 
 
 # Element-wise --------------------------------------------------------------------------------------
