@@ -22,6 +22,14 @@ pytestmark = pytest.mark.once
 PIECEWISE = {"ACTIVATIONS": "relu leaky_relu hard_tanh relu_squared", "CFLAGS": "-O0", "OPENMP": "0"}
 
 
+def test_each_run_of_a_program_gets_an_empty_folder(tmp_path: Path) -> None:
+    """One was left full by the first instruction set, and the second found other quotas in it."""
+    program = tmp_path / "program"
+    program.write_text('#!/bin/sh\n[ -z "$(ls -A "$1")" ] && touch "$1/left" && echo "1 passed, 0 failed"\n')
+    program.chmod(0o755)
+    assert [machines.Target().checks(program) for _ in range(2)] == [1, 1]
+
+
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the option is one of x86-64's")
 def test_portable_kernels_compile_with_fused_multiply_adds() -> None:
     """As tools/machines.py compiles them for results that NEON's are compared with."""
