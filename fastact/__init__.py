@@ -54,8 +54,6 @@ For C
 import sys as _sys
 from importlib import import_module as _import_module
 
-from numpy import errstate as _errstate
-
 from fastact import _core, dense, health
 from fastact import ufuncs as ufuncs
 from fastact._version import __version__ as __version__
@@ -124,8 +122,7 @@ def __getattr__(name: str) -> object:
         message = f"module 'fastact' has no attribute {name!r}"
         raise AttributeError(message, name=name, obj=_sys.modules[__name__])
     path, _, table = where.partition(":")
-    with _errstate(all="ignore"):  # not the caller's: modules compute constants, and some underflow
-        module = _import_module(f"fastact.{path}")
+    module = _import_module(f"fastact.{path}")
     value: object = module
     if name not in _MODULES:
         value = vars(module)[table][name] if table else vars(module)[name]
