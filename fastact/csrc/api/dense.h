@@ -3,6 +3,7 @@
 #define FA_API_DENSE_H
 
 #include "fastact.h"
+#include "platform/dtype.h"
 
 /* By dtype, FA__F32 or FA__F64. `run` does not check the layers: they must be valid, and if one accumulates, all do. */
 typedef struct {
@@ -12,5 +13,8 @@ typedef struct {
     int (*prefers_blas)(void); /* whether a BLAS would be used */
 } fa__dense_functions;
 extern const fa__dense_functions fa__dense_entries;
+
+/* What fa_dense_forward_f32 answers to a layer, before it looks at the workspace */
+int fa__check_forward(const fa_dense *layer, fa__dtype dtype);
 
 #endif
