@@ -110,6 +110,8 @@ class NetworkCopies(Steps):
             places = zip(found, self._parameters, self._flat, strict=True)
             self._members = [network._placed(own, gradients) for network, own, gradients in places]
             share_statistics(self._layers, [member.layers for member in self._members])
+            for member in self._members:
+                member._find_steps()
         self._lock = threading.Lock()
         self._optimizer: Any = None
         self._shape: tuple[int, ...] = ()

@@ -91,6 +91,13 @@ class LayerPasses(NetworkBase):
         _training.dropout(x, y, rate, self.seed % 2**64, number % 2**32, i + (high << 16))
         return y
 
+    def _steps_of(self, loss: str) -> Any:
+        """What computes a loss and its gradients in one C call; None where C does not have all of it."""
+        if any(layer._arrays.learned for layer in self._layers) or self._rates[-1]:
+            return None
+        norms = [None if layer.norm is None else _arguments_of(layer.norm) for layer in self._layers]
+        return self._steps_in_c(self._rates, norms, loss)
+
     def _running_statistics(self) -> list[Array]:
         """Those of all batch norms."""
         norms = [layer.norm for layer in self._layers if layer.norm is not None]
@@ -201,6 +208,12 @@ def _norm_gradients(norm: NetworkNorm, grad_y: Array, x: Array) -> tuple[Array, 
         kind, eps = _KINDS[norm.kind], _eps(norm)
         _training.norm_backward(kind, grad_y, x, norm.weight, dx, dweight, dbias, statistics, n, eps)
     return dx, dweight, dbias
+
+
+def _arguments_of(norm: NetworkNorm) -> tuple[Any, ...]:
+    """As C takes them."""
+    of = norm.weight, norm.bias, norm.running_mean, norm.running_var
+    return norm.kind, norm.after, _MOMENTUM, _eps(norm), *of
 
 
 def _eps(norm: NetworkNorm) -> float:

@@ -62,22 +62,18 @@ static const fa_step numbers = {.size = sizeof(fa_step),
                                   .dx = {n->dh, HIDDEN, 0},                                                  \
                                   .dw = {n->g + W2, OUT, 0},                                                 \
                                   .db = {n->g + W2 + HIDDEN * OUT, OUT, 0}};                                 \
-        n->step = (fa_network_step){sizeof(fa_network_step),                                                 \
-                                    n->layers,                                                               \
-                                    2,                                                                       \
-                                    labels,                                                                  \
-                                    0,                                                                       \
-                                    weights,                                                                 \
-                                    n->losses,                                                               \
-                                    FA_SGD,                                                                  \
-                                    &numbers,                                                                \
-                                    n->p,                                                                    \
-                                    n->g,                                                                    \
-                                    {n->states[0], n->states[1], n->states[2]},                              \
-                                    N,                                                                       \
-                                    0,                                                                       \
-                                    0,                                                                       \
-                                    0};                                                                      \
+        n->step = (fa_network_step){.size = sizeof(fa_network_step),                                         \
+                                    .layers = n->layers,                                                     \
+                                    .count = 2,                                                              \
+                                    .labels = labels,                                                        \
+                                    .weights = weights,                                                      \
+                                    .losses = n->losses,                                                     \
+                                    .optimizer = FA_SGD,                                                     \
+                                    .step = &numbers,                                                        \
+                                    .parameters = n->p,                                                      \
+                                    .gradients = n->g,                                                       \
+                                    .states = {n->states[0], n->states[1], n->states[2]},                    \
+                                    .n = N};                                                                 \
     }                                                                                                        \
     static void apart_##dtype(net_##dtype *n, int optimizer) {                                               \
         T *a = n->states[0], *b = n->states[1], *c = n->states[2];                                           \

@@ -201,6 +201,17 @@ static int run(const fa_dense *layers, size_t count, fa__dtype dtype, int backwa
     return fa__run_network(layers, count, dtype, backward, workspace, bytes);
 }
 
+int fa__check_network(const fa_dense *layers, size_t count, fa__dtype dtype, const void *workspace,
+                      size_t bytes) {
+    for (int backward = 0; backward < 2; backward++) {
+        int answer = check_layers(layers, count, dtype, backward, 1);
+        if (answer != FA_OK) return answer;
+        if (!workspace && bytes > 0) return FA_INVALID;
+        if (!fa__network_fits(layers, count, dtype, backward, workspace, bytes)) return FA_TOO_SMALL;
+    }
+    return FA_OK;
+}
+
 /* Layers that are known to be valid. Those before one that does not fit may be computed, and are computed again by the
  * next call; which would be wrong for sums. */
 static int run_valid(const fa_dense *layers, size_t count, fa__dtype dtype, int backward, void *workspace,

@@ -3,6 +3,7 @@
 #define FA_API_DENSE_H
 
 #include "fastact.h"
+#include "platform/dtype.h"
 
 /* By dtype, FA__F32 or FA__F64. `run` does not check the layers: they must be valid, and if one accumulates, all do. */
 typedef struct {
@@ -12,5 +13,9 @@ typedef struct {
     int (*prefers_blas)(void); /* whether a BLAS would be used */
 } fa__dense_functions;
 extern const fa__dense_functions fa__dense_entries;
+
+/* Whether both passes over the layers are possible, before anything is computed */
+int fa__check_network(const fa_dense *layers, size_t count, fa__dtype dtype, const void *workspace,
+                      size_t bytes);
 
 #endif

@@ -248,7 +248,7 @@ INLINE void finish_sums(const fa__norm_call *c, size_t i, const sums *of_product
         if (grad_bias) grad_bias[i + l] = (real)gradient;
         if (c->kind != FA__BATCH_NORM) continue;
         array_of(c, FA__PRODUCTS)[i + l] = product;
-        array_of(c, FA__GRADIENTS)[i + l] = gradient;
+        array_of(c, FA__GRADIENT_SUMS)[i + l] = gradient;
     }
 }
 
@@ -329,7 +329,7 @@ static void batch_gradient(const fa__norm_call *c, size_t begin, size_t end) {
             if (c->training) {
                 const block h = normalised(load_block((const real *)c->x + at, left, 0), &s);
                 const block products = load_doubles(array_of(c, FA__PRODUCTS) + i, left);
-                const block gradients = load_doubles(array_of(c, FA__GRADIENTS) + i, left);
+                const block gradients = load_doubles(array_of(c, FA__GRADIENT_SUMS) + i, left);
                 EACH_PART(p) g.of[p] -= (gradients.of[p] + h.of[p] * products.of[p]) / (double)c->rows;
             }
             EACH_PART(p) g.of[p] *= w.of[p] * s.inverse.of[p];
