@@ -77,7 +77,7 @@ class NetworkBase:
     def _steps_in_c(
         self, rates: tuple[float, ...], norms: Sequence[tuple[Any, ...] | None], loss: str
     ) -> Any:
-        """The same for steps, with rates, arguments of norms and a loss; None for parameters that are arrays."""
+        """The same for steps, with rates, arguments of norms and a loss; None for array parameters, too."""
         if not self._has_numbers_only():
             return None
         found = tuple(None if one is None else _dense.Norm(*one) for one in norms)

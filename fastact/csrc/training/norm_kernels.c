@@ -16,14 +16,21 @@ typedef struct {
 
 /* Memory ------------------------------------------------------------------------------------------- */
 
+/* a size that is known makes it one instruction, not a call */
 INLINE block load_doubles(const double *from, size_t count) {
     block b = {{{0}}};
-    memcpy(&b, from, (count < LANES ? count : LANES) * sizeof(double));
+    if (count >= LANES)
+        memcpy(&b, from, LANES * sizeof(double));
+    else
+        memcpy(&b, from, count * sizeof(double));
     return b;
 }
 
 INLINE void store_doubles(double *to, const block *b, size_t count) {
-    memcpy(to, b, (count < LANES ? count : LANES) * sizeof(double));
+    if (count >= LANES)
+        memcpy(to, b, LANES * sizeof(double));
+    else
+        memcpy(to, b, count * sizeof(double));
 }
 
 INLINE double *array_of(const fa__norm_call *c, int which) {
