@@ -130,3 +130,26 @@ class TrainingPasses(Passes):
         seed: int = 0,
         number: int = 0,
     ) -> float | None: ...
+
+class CopiesPasses(TrainingPasses):
+    def __init__(
+        self,
+        prepared: tuple[Prepared, ...],
+        weights: tuple[Array, ...],
+        biases: tuple[Array | None, ...],
+        rates: tuple[float, ...],
+        norms: tuple[Norm | None, ...],
+        loss: int,
+        stride: int,
+        own_rates: Array,
+        seeds: Array,
+    ) -> None: ...
+    def differentiate_all(
+        self,
+        x: Any,
+        target: Any,
+        shares: Array | None,
+        gradients: tuple[Any, ...],
+        losses: Array,
+        numbers: Array | None,
+    ) -> bool: ...

@@ -94,7 +94,7 @@ cdef class TrainingPasses(Passes):
         return padded(max(3 * rows, 5 * self.width(i + 1)) * sizeof(double))
 
     cdef size_t lay_out_step(self, size_t rows, char *data, fa_dense *layers, places_t *places) noexcept:
-        """As lay_out, with places for all that a step needs beside the layers."""
+        """As lay_out, with places for the last product and for norms."""
         cdef size_t i, columns = self.width(self.count), used = self.lay_out(rows, data, layers)
         places.last = data + used
         used += padded(rows * columns * self.size)
@@ -102,12 +102,16 @@ cdef class TrainingPasses(Passes):
         for i in range(self.count):
             if self.norms[i] is not None:
                 used += 2 * self.norm_bytes(i, rows) + self.statistics_bytes(i, rows)
-        places.losses = <double *>(data + used)
-        used += padded(rows * sizeof(double))
+        return used
+
+    cdef size_t lay_out_targets(self, size_t rows, size_t copies, char *data, places_t *places) noexcept:
+        """Places for what is copied of targets and weights, and for losses, of so many networks."""
+        cdef size_t used = padded(copies * rows * sizeof(double))
+        places.losses = <double *>data
         places.weights = <double *>(data + used)
-        used += padded(rows * (1 if self.of_labels else columns) * sizeof(double))
+        used += padded(copies * rows * (1 if self.of_labels else self.width(self.count)) * sizeof(double))
         places.labels = <int64_t *>(data + used)
-        return used + padded(rows * sizeof(int64_t))
+        return used + padded(copies * rows * sizeof(int64_t))
 
     cdef size_t header(self) noexcept:
         """As of Passes, and the norms."""
@@ -164,7 +168,9 @@ cdef class TrainingPasses(Passes):
         cdef bint one_axis = is_plain(target, 1, self.number) and columns == 1
         if self.of_labels and is_plain(target, 1, cnp.NPY_INT64):
             step.labels = places.labels
-            return <size_t>cnp.PyArray_DIM(<cnp.ndarray>target, 0) == rows and self.copy_labels(target, rows, places)
+            return <size_t>cnp.PyArray_DIM(<cnp.ndarray>target, 0) == rows and self.copy_labels(
+                <const char *>cnp.PyArray_DATA(<cnp.ndarray>target), cnp.PyArray_STRIDE(<cnp.ndarray>target, 0), rows,
+                places.labels)
         if self.loss == FA_nll or not (one_axis or is_plain(target, 2, self.number)):
             return False
         if one_axis and self.of_labels or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>target):
@@ -176,34 +182,26 @@ cdef class TrainingPasses(Passes):
         step.target = step.probabilities = cnp.PyArray_DATA(<cnp.ndarray>target)
         return self.loss != FA_hinge or are_all_signs(target, rows * columns)
 
-    cdef bint copy_labels(self, cnp.ndarray labels, size_t rows, places_t *places) noexcept:
+    cdef bint copy_labels(self, const char *data, ptrdiff_t stride, size_t rows, int64_t *labels) noexcept:
         """Whether each is a column."""
-        cdef const char *data = <const char *>cnp.PyArray_DATA(labels)
-        cdef ptrdiff_t stride = cnp.PyArray_STRIDE(labels, 0)
         cdef size_t i, columns = self.width(self.count)
         cdef bint wrong = False
         for i in range(rows):
-            places.labels[i] = (<const int64_t *>(data + <ptrdiff_t>i * stride))[0]
-            wrong |= <size_t>places.labels[i] >= columns
+            labels[i] = (<const int64_t *>(data + <ptrdiff_t>i * stride))[0]
+            wrong |= <size_t>labels[i] >= columns
         return not wrong
 
-    cdef void set_weights(self, fa_network_step *step, shares, size_t rows, places_t *places) noexcept:
-        """Of rows, or of elements; no weights for a mean over elements."""
-        cdef const double *given = <const double *>data_or_null(shares)
-        cdef size_t i, k, columns = self.width(self.count)
+    cdef void set_weights(self, const double *given, size_t rows, double *weights) noexcept:
+        """Of rows, or of elements, among which the weight of a row is divided; equal ones for NULL."""
+        cdef size_t i, k, columns = 1 if self.of_labels else self.width(self.count)
         cdef double weight = 1.0 / rows
-        if not self.of_labels and given == NULL:
-            return
-        step.weights = places.weights
         for i in range(rows):
             if given != NULL:
                 weight = given[i]
-            if self.of_labels:
-                places.weights[i] = weight
-                continue
-            weight /= columns
+            if not self.of_labels:
+                weight /= columns
             for k in range(columns):
-                places.weights[i * columns + k] = weight
+                weights[i * columns + k] = weight
 
     # The step -------------------------------------------------------------------------------------
 
@@ -214,7 +212,7 @@ cdef class TrainingPasses(Passes):
         cdef Block block, kept
         cdef places_t places
         cdef fa_network_step step
-        cdef size_t workspace = 0, rows
+        cdef size_t workspace = 0, rows, used
         cdef double loss = 0
         if not is_plain(x, 2, self.number):
             return None
@@ -222,14 +220,17 @@ cdef class TrainingPasses(Passes):
         if rows == 0 or self.width(self.count) == 0 or not self.takes(x, rows, 0):
             return None
         memset(&step, 0, sizeof(step))
-        kept = take(self.free, self.lay_out_step(rows, NULL, NULL, &places))
-        self.lay_out_step(rows, kept.data, NULL, &places)
+        used = self.lay_out_step(rows, NULL, NULL, &places)
+        kept = take(self.free, used + self.lay_out_targets(rows, 1, NULL, &places))
+        self.lay_out_targets(rows, 1, kept.data + used, &places)
         if not self.set_target(&step, target, rows, &places):
             give_back(self.free, kept)
             return None
-        caller = fa__enter_fenv()  # the divisions below are to nearest
-        self.set_weights(&step, shares, rows, &places)
-        fa__leave_fenv(caller)
+        if self.of_labels or shares is not None:
+            caller = fa__enter_fenv()  # divisions are to nearest
+            self.set_weights(<const double *>data_or_null(shares), rows, places.weights)
+            fa__leave_fenv(caller)
+            step.weights = places.weights
         step.size, step.count, step.losses, step.loss = sizeof(step), self.count, places.losses, self.loss
         step.dropout, step.seed, step.number = self.rates if self.drops else NULL, seed, number
         while True:

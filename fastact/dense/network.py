@@ -63,25 +63,16 @@ class NetworkBase:
         self._output = output
         found = [prepared(layer.activation) for layer in self._layers]
         self._prepared = tuple(f[1] for f in found if f is not None)
-        self._passes: _dense.Passes | None = None if by_layer else self._passes_in_c()
+        self._passes = None if by_layer else self._passes_in_c()
         self._saving_passes = None if trains_by_layer else self._passes
         self._uniform = self._passes is not None and self._has_numbers_only()
 
-    def _passes_in_c(self, kind: Any = _dense.Passes, *more: Any) -> Any:
+    def _passes_in_c(self) -> _dense.Passes | None:
         """Passes in one C call; None where C does not have an activation."""
         if len(self._prepared) != len(self._layers):
             return None
         weights, biases = (tuple(getattr(layer, name) for layer in self._layers) for name in ("_w", "_b"))
-        return kind(self._prepared, weights, biases, *more)
-
-    def _steps_in_c(
-        self, rates: tuple[float, ...], norms: Sequence[tuple[Any, ...] | None], loss: str
-    ) -> Any:
-        """The same for steps, with rates, arguments of norms and a loss; None for array parameters, too."""
-        if not self._has_numbers_only():
-            return None
-        found = tuple(None if one is None else _dense.Norm(*one) for one in norms)
-        return self._passes_in_c(_dense.TrainingPasses, rates, found, _dense.LOSSES[loss])
+        return _dense.Passes(self._prepared, weights, biases)
 
     def _has_numbers_only(self) -> bool:
         """Whether no parameter of an activation is an array."""

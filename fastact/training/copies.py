@@ -1,7 +1,7 @@
 """``NetworkCopies``: networks of one shape that are trained at once.
 
-Layers are computed as stacks, each in one C call. Where there are norms, dropout or learned parameters, the
-networks are computed one after the other.
+A step is one C call, in which a thread computes whole networks. Small networks are computed layer by layer,
+as stacks of matrices; those with learned parameters, which C does not have in one call, one after the other.
 
 Must not depend on how one network is computed.
 """
@@ -20,11 +20,14 @@ from fastact.arrays import Array, as_real, converted, is_container
 from fastact.dense.functions import dense, dense_backward, dense_forward
 from fastact.dense.network_layers import NetworkLayer, assign
 from fastact.rowwise.copies import losses_of_copies
+from fastact.training.copies_in_c import as_target, copies_in_c, numbers_of_passes, outs_of
 from fastact.training.optimizer import Optimizer
+from fastact.training.outputs import shares_of
 from fastact.training.stacked_layers import layer_kind, share_statistics, stacked_layers, stacks_of
 from fastact.training.steps import Steps
 
 _NAME = "fastact.NetworkCopies"
+_MANY = 32768  # products of numbers by one network; for fewer, many matrices at a time take less time
 
 
 class NetworkCopies(Steps):
@@ -76,19 +79,23 @@ class NetworkCopies(Steps):
 
     __slots__ = (
         "__weakref__",
+        "_drops",
         "_flat",
+        "_in_one_call",
         "_kind",
         "_layers",
         "_lock",
         "_members",
         "_optimizer",
         "_options",
+        "_outs_in_c",
         "_parameters",
         "_results",
         "_seeds",
         "_shape",
         "_targets",
         "_training_output",
+        "_weights",
     )
 
     _name = _NAME
@@ -99,11 +106,13 @@ class NetworkCopies(Steps):
         first = found[0]
         self._kind, self._training_output = type(first), first._training_output
         self._options = first._options._asdict()
+        self._drops = any(network._drops for network in found)
         self._seeds = [network.seed for network in found]
         self._parameters = np.stack([network._parameters for network in found])
         self._flat = np.zeros_like(self._parameters)
         targets = stacks_of(self._flat, first.layers)
         self._targets = [one.w for one in targets], [one.b for one in targets]
+        self._outs_in_c = outs_of(targets)
         self._layers = stacked_layers(_NAME, self._parameters, first.layers)
         self._members: list[Any] = []  # the networks themselves, where they are computed one by one
         if any(network._trains_by_layer for network in found):
@@ -112,6 +121,8 @@ class NetworkCopies(Steps):
             share_statistics(self._layers, [member.layers for member in self._members])
             for member in self._members:
                 member._find_steps()
+        self._weights = sum(layer._w[0].size for layer in self._layers)
+        self._in_one_call = copies_in_c(found, self._layers, self._parameters.shape[1])
         self._lock = threading.Lock()
         self._optimizer: Any = None
         self._shape: tuple[int, ...] = ()
@@ -186,6 +197,9 @@ class NetworkCopies(Steps):
         return h
 
     def _differentiated(self, method: str, x: Any, target: Any, sample_weight: Any) -> tuple[Array, Array]:
+        found = self._differentiated_in_c(method, x, target, sample_weight)
+        if found is not None:
+            return found, self._flat
         if self._members:
             return self._differentiated_one_by_one(method, x, target, sample_weight), self._flat
         h = self._batch(method, x)
@@ -202,6 +216,35 @@ class NetworkCopies(Steps):
             h = dense_backward(h, inputs, self._layers[i]._w, saved, need_dx=i > 0, out=out)[0]
             self._results[i] = y, saved, h
         return losses, self._flat
+
+    def _differentiated_in_c(self, method: str, x: Any, target: Any, sample_weight: Any) -> Array | None:
+        """The losses; None where C does not have all of it, or for a target that does not fit."""
+        if self._in_one_call is None or is_container(target):
+            return None
+        batch, output, numbers = self._batch(method, x), self._training_output, None
+        if not self._members and batch.shape[-2] * self._weights < _MANY:
+            return None
+        if batch.ndim == 3:
+            batch = np.ascontiguousarray(batch)
+        if self._drops:
+            numbers = numbers_of_passes(self._members)
+            if numbers is None:
+                return None
+        shares = None if sample_weight is None else self._shares(method, sample_weight, batch.shape[-2:-1])
+        to, losses = as_target(target, output.of_classes, self.dtype), np.empty(len(self), self.dtype)
+        if not self._in_one_call.differentiate_all(batch, to, shares, self._outs_in_c, losses, numbers):
+            return None
+        for member in self._members if self._drops else ():
+            member.passes += member._drops
+        return losses
+
+    def _shares(self, method: str, sample_weight: Any, shape: tuple[int, ...]) -> Array:
+        """Weights of samples over their sums, for all networks, or for each."""
+        blame = f"{_NAME}.{method}"
+        if np.ndim(sample_weight) < 2:
+            return shares_of(blame, sample_weight, shape)
+        each = self._each(blame, "sample_weight", sample_weight, 1)
+        return np.stack([shares_of(blame, own, shape) for own in each])
 
     def _losses(self, method: str, z: Array, target: Any, sample_weight: Any) -> Array:
         """One for each network; their gradients take the place of z."""

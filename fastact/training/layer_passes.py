@@ -18,6 +18,7 @@ from fastact.dense import fallback
 from fastact.dense.functions import dense, dense_backward, dense_forward
 from fastact.dense.network import NetworkBase
 from fastact.dense.network_layers import LayerArrays, NetworkLayer, NetworkNorm, biases_for
+from fastact.dense.network_steps import steps_in_c
 from fastact.dense.parameter_gradients import summed
 from fastact.training.norms import ready
 
@@ -95,8 +96,9 @@ class LayerPasses(NetworkBase):
         """What computes a loss and its gradients in one C call; None where C does not have all of it."""
         if any(layer._arrays.learned for layer in self._layers) or self._rates[-1]:
             return None
-        norms = [None if layer.norm is None else _arguments_of(layer.norm) for layer in self._layers]
-        return self._steps_in_c(self._rates, norms, loss)
+        arrays = [(layer._w, layer._b) for layer in self._layers]
+        norms = [None if layer.norm is None else arguments_of(layer.norm) for layer in self._layers]
+        return steps_in_c(self._prepared, arrays, self._rates, norms, loss)
 
     def _running_statistics(self) -> list[Array]:
         """Those of all batch norms."""
@@ -210,10 +212,11 @@ def _norm_gradients(norm: NetworkNorm, grad_y: Array, x: Array) -> tuple[Array, 
     return dx, dweight, dbias
 
 
-def _arguments_of(norm: NetworkNorm) -> tuple[Any, ...]:
-    """As C takes them."""
-    of = norm.weight, norm.bias, norm.running_mean, norm.running_var
-    return norm.kind, norm.after, _MOMENTUM, _eps(norm), *of
+def arguments_of(norm: NetworkNorm, index: Any = ()) -> tuple[Any, ...]:
+    """As C takes them; of one of many networks, with an index of arrays."""
+    arrays = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    found = (None if array is None else array[index] for array in arrays)
+    return norm.kind, norm.after, _MOMENTUM, _eps(norm), *found
 
 
 def _eps(norm: NetworkNorm) -> float:

@@ -6,6 +6,7 @@
 #include "dense/network.h"
 #include "elementwise/entries.h"
 #include "gemm/kernels.h"
+#include "platform/parallel.h"
 
 /* Sizes -------------------------------------------------------------------------------------------- */
 
@@ -254,6 +255,10 @@ static size_t workspace_bytes(const fa_dense *layers, size_t count, fa__dtype dt
 FUNCTIONS(f32, FA__F32)
 FUNCTIONS(f64, FA__F64)
 
+static size_t threads_to_share(void) {
+    return (size_t)fa__threads_to_share();
+}
+
 static int prefers_blas(void) {
     return fa__active_micro_kernel(FA__F32)->prefer_blas;
 }
@@ -262,5 +267,7 @@ const fa__dense_functions fa__dense_entries = {
     .run = {run_f32, run_f64},
     .workspace = {fa_network_workspace_f32, fa_network_workspace_f64},
     .step = {fa_network_step_f32, fa_network_step_f64},
+    .differentiate_copies = fa__differentiate_copies,
+    .threads = threads_to_share,
     .prefers_blas = prefers_blas,
 };

@@ -5,8 +5,7 @@
 
 #include "api/dense.h"
 #include "losses/call.h"
-#include "rowwise/call.h"
-#include "training/network_passes.h"
+#include "training/network_copies.h"
 
 #define MOST_STRUCT 4096 /* bytes of a struct that a caller passes */
 #define FIRST_SIZE (offsetof(fa_network_step, n) + sizeof(size_t)) /* of the first version */
@@ -95,23 +94,12 @@ static int check_between(const fa_network_step *s) {
 
 /* The loss ----------------------------------------------------------------------------------------- */
 
-static int is_of_labels(const fa_network_step *s) {
-    return s->loss == 0 || s->loss == FA_softmax_cross_entropy || s->loss == FA_nll;
-}
-
-/* the number of the entry of an element-wise loss, or -1 */
-static int entry_of(size_t id) {
-    for (int i = 0; i < FA__LOSS_ENTRIES; i++)
-        if ((size_t)fa__loss_entries[i].id == id) return i;
-    return -1;
-}
-
 static int is_valid_loss(const fa_network_step *s) {
     const fa_dense *last = fa__layer_at(s->layers, s->count - 1);
-    const int entry = entry_of(s->loss);
+    const int entry = fa__entry_of_loss(s);
     if (last->rows == 0) return 1;
     if (!s->losses) return 0;
-    if (!is_of_labels(s)) {
+    if (!fa__has_loss_of_labels(s)) {
         if (entry < 0 || (!s->target && last->n_out > 0)) return 0;
         return s->loss_parameter == 0 || !fa__loss_entries[entry].is_positive ||
                (s->loss_parameter > 0 && s->loss_parameter < INFINITY);
@@ -120,41 +108,6 @@ static int is_valid_loss(const fa_network_step *s) {
     for (size_t i = 0; s->labels && i < last->rows; i++)
         if (s->labels[i] < 0 || (size_t)s->labels[i] >= last->n_out) return 0;
     return 1;
-}
-
-static void run_of_labels(const fa__passes *p, const fa_dense *last, void *y) {
-    const fa_network_step *s = p->step;
-    const fa__cross_entropy_call call = {p->dtype,  last->rows, last->n_out, y, s->probabilities,
-                                         s->labels, s->weights, s->losses,   y};
-    if (s->loss == FA_nll)
-        fa__run_nll(&call);
-    else
-        fa__run_cross_entropy(&call);
-}
-
-static void run_of_elements(const fa__passes *p, const fa_dense *last, void *y) {
-    const fa_network_step *s = p->step;
-    const size_t n = last->rows * last->n_out;
-    const double divisor = s->weights ? 1 : (double)n;
-    fa__loss_sum sum;
-    fa__loss_call call = {entry_of(s->loss),  p->dtype, n,           y, s->target, s->weights,
-                          &s->loss_parameter, 1,        1 / divisor, 0, y,         &sum};
-    const fa__loss_entry *entry = &fa__loss_entries[call.entry];
-    if (s->loss_parameter == 0) call.parameter = &entry->default_value;
-    if (!entry->has_parameter) call.parameter = 0;
-    fa__run_loss(&call);
-    s->losses[0] = (sum.high + sum.low) / divisor;
-}
-
-static void run_loss(const fa__passes *p) {
-    const fa_network_step *s = p->step;
-    const fa_dense *last = fa__layer_at(s->layers, s->count - 1);
-    if (last->rows == 0) return;
-    void *y = fa__result_of(s, s->count - 1);
-    if (is_of_labels(s))
-        run_of_labels(p, last, y);
-    else
-        run_of_elements(p, last, y);
 }
 
 /* The update --------------------------------------------------------------------------------------- */
@@ -181,18 +134,30 @@ static void run_loss(const fa__passes *p) {
 UPDATE(float, f32)
 UPDATE(double, f64)
 
+static int read_and_check(const fa_network_step *given, fa_network_step *s, fa__dtype dtype,
+                          const void *workspace, size_t bytes) {
+    int answer = read_step(given, s);
+    if (answer == FA_OK) answer = fa__check_network(s->layers, s->count, dtype, workspace, bytes);
+    if (answer == FA_OK) answer = check_between(s);
+    return answer == FA_OK && !is_valid_loss(s) ? FA_INVALID : answer;
+}
+
 static int run(const fa_network_step *given, fa__dtype dtype, void *workspace, size_t bytes) {
     fa_network_step s;
-    int answer = read_step(given, &s);
-    if (answer == FA_OK) answer = fa__check_network(s.layers, s.count, dtype, workspace, bytes);
-    if (answer == FA_OK) answer = check_between(&s);
-    if (answer == FA_OK && !is_valid_loss(&s)) answer = FA_INVALID;
+    int answer = read_and_check(given, &s, dtype, workspace, bytes);
     if (answer != FA_OK) return answer;
-    const fa__passes passes = {&s, dtype, workspace, bytes};
-    fa__run_forward(&passes);
-    run_loss(&passes);
-    fa__run_backward(&passes);
+    fa__differentiate(&(fa__passes){&s, dtype, workspace, bytes});
     return dtype == FA__F64 ? update_f64(&s) : update_f32(&s);
+}
+
+int fa__differentiate_copies(const fa__copies *c) {
+    fa_network_step s;
+    fa__copies own = *c;
+    int answer = read_and_check(c->first.step, &s, c->first.dtype, c->first.workspace, c->first.bytes);
+    if (answer != FA_OK) return answer;
+    own.first.step = &s;
+    fa__run_copies(&own);
+    return FA_OK;
 }
 
 int fa_network_step_f32(const fa_network_step *step, void *workspace, size_t bytes) {

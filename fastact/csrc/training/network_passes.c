@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "dense/activate.h"
+#include "losses/call.h"
+#include "rowwise/call.h"
 #include "training/dropout.h"
 #include "training/norm.h"
 
@@ -101,7 +103,7 @@ static void backward_with_norm(const fa__passes *p, const fa_network_norm *n, co
 
 /* All layers --------------------------------------------------------------------------------------- */
 
-void fa__run_forward(const fa__passes *p) {
+static void run_forward(const fa__passes *p) {
     const fa_network_step *s = p->step;
     if (!s->dropout && !s->norms) {
         fa__run_network(s->layers, s->count, p->dtype, 0, p->workspace, p->bytes);
@@ -116,7 +118,7 @@ void fa__run_forward(const fa__passes *p) {
     }
 }
 
-void fa__run_backward(const fa__passes *p) {
+static void run_backward(const fa__passes *p) {
     const fa_network_step *s = p->step;
     if (!s->dropout && !s->norms) {
         fa__run_network(s->layers, s->count, p->dtype, 1, p->workspace, p->bytes);
@@ -130,4 +132,57 @@ void fa__run_backward(const fa__passes *p) {
         if (n) backward_with_norm(p, n, l, gradient);
         fa__run_network(l, 1, p->dtype, 1, p->workspace, p->bytes);
     }
+}
+
+/* The loss ----------------------------------------------------------------------------------------- */
+
+int fa__has_loss_of_labels(const fa_network_step *s) {
+    return s->loss == 0 || s->loss == FA_softmax_cross_entropy || s->loss == FA_nll;
+}
+
+int fa__entry_of_loss(const fa_network_step *s) {
+    for (int i = 0; i < FA__LOSS_ENTRIES; i++)
+        if ((size_t)fa__loss_entries[i].id == s->loss) return i;
+    return -1;
+}
+
+static void run_of_labels(const fa__passes *p, const fa_dense *last, void *y) {
+    const fa_network_step *s = p->step;
+    const fa__cross_entropy_call call = {p->dtype,  last->rows, last->n_out, y, s->probabilities,
+                                         s->labels, s->weights, s->losses,   y};
+    if (s->loss == FA_nll)
+        fa__run_nll(&call);
+    else
+        fa__run_cross_entropy(&call);
+}
+
+static void run_of_elements(const fa__passes *p, const fa_dense *last, void *y) {
+    const fa_network_step *s = p->step;
+    const size_t n = last->rows * last->n_out;
+    const double divisor = s->weights ? 1 : (double)n;
+    fa__loss_sum sum;
+    fa__loss_call call = {fa__entry_of_loss(s), p->dtype, n,           y, s->target, s->weights,
+                          &s->loss_parameter,   1,        1 / divisor, 0, y,         &sum};
+    const fa__loss_entry *entry = &fa__loss_entries[call.entry];
+    if (s->loss_parameter == 0) call.parameter = &entry->default_value;
+    if (!entry->has_parameter) call.parameter = 0;
+    fa__run_loss(&call);
+    s->losses[0] = (sum.high + sum.low) / divisor;
+}
+
+static void run_loss(const fa__passes *p) {
+    const fa_network_step *s = p->step;
+    const fa_dense *last = fa__layer_at(s->layers, s->count - 1);
+    if (last->rows == 0) return;
+    void *y = fa__result_of(s, s->count - 1);
+    if (fa__has_loss_of_labels(s))
+        run_of_labels(p, last, y);
+    else
+        run_of_elements(p, last, y);
+}
+
+void fa__differentiate(const fa__passes *p) {
+    run_forward(p);
+    run_loss(p);
+    run_backward(p);
 }

@@ -18,9 +18,12 @@ const fa_network_norm *fa__norm_at(const fa_network_step *step, size_t index);
 /* What the next layer reads, or the loss */
 void *fa__result_of(const fa_network_step *step, size_t index);
 
-void fa__run_forward(const fa__passes *passes);
+/* Of labels, or probabilities, with one loss for each row; otherwise the number of an element-wise loss, or -1 */
+int fa__has_loss_of_labels(const fa_network_step *step);
+int fa__entry_of_loss(const fa_network_step *step);
 
-/* Gradients take the place of those that were handed on: of the dx of later layers, and of the last result */
-void fa__run_backward(const fa__passes *passes);
+/* Forward, the loss, and backward. Gradients take the place of those that were handed on: of the dx of later layers, and
+ * of the last result. */
+void fa__differentiate(const fa__passes *passes);
 
 #endif
