@@ -20,7 +20,10 @@ from fastact.arrays import Array, as_real, converted, is_container
 from fastact.dense.functions import dense, dense_backward, dense_forward
 from fastact.dense.network_layers import NetworkLayer, assign
 from fastact.rowwise.copies import losses_of_copies
+from fastact.training import files
 from fastact.training.copies_in_c import as_target, copies_in_c, numbers_of_passes, outs_of
+from fastact.training.copies_passes import CopiesPasses
+from fastact.training.fitting import History, fit
 from fastact.training.optimizer import Optimizer
 from fastact.training.outputs import shares_of
 from fastact.training.stacked_layers import layer_kind, share_statistics, stacked_layers, stacks_of
@@ -30,7 +33,7 @@ _NAME = "fastact.NetworkCopies"
 _MANY = 32768  # products of numbers by one network; for fewer, many matrices at a time take less time
 
 
-class NetworkCopies(Steps):
+class NetworkCopies(CopiesPasses, Steps):
     """Networks of the same layers, each with parameters of its own, trained by the same calls.
 
     ``fastact.Network.create(..., copies=k)`` makes new ones.
@@ -80,6 +83,7 @@ class NetworkCopies(Steps):
     __slots__ = (
         "__weakref__",
         "_drops",
+        "_epochs",
         "_flat",
         "_in_one_call",
         "_kind",
@@ -108,6 +112,7 @@ class NetworkCopies(Steps):
         self._options = first._options._asdict()
         self._drops = any(network._drops for network in found)
         self._seeds = [network.seed for network in found]
+        self._epochs = [network.epochs for network in found]
         self._parameters = np.stack([network._parameters for network in found])
         self._flat = np.zeros_like(self._parameters)
         targets = stacks_of(self._flat, first.layers)
@@ -314,6 +319,72 @@ class NetworkCopies(Steps):
             raise ValueError(f"{message}; expected (n, {columns}) or ({len(self)}, n, {columns})")
         return found if found.dtype == self.dtype else converted(found, self.dtype)
 
+    # Loops, files --------------------------------------------------------------------------------------
+
+    def fit(self, x: Any, y: Any, **options: Any) -> History:
+        """Train all networks for some epochs: each has the bits of :meth:`Network.fit` by itself.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, i)
+            Samples, which all networks share. The order of each follows from its own seed.
+        y : array_like, shape (n, ...)
+            Their targets.
+        **options
+            As for :meth:`Network.fit`. With `patience` training stops when all networks would have stopped,
+            and each has the parameters of its own best epoch.
+
+        Returns
+        -------
+        History
+            With arrays, which have one number for each network.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fastact as fa
+        >>> x = np.linspace(-1, 1, 100, dtype=np.float32)[:, None]
+        >>> nets = fa.Network.create([1, 16, 1], "tanh", copies=3)
+        >>> nets.optimizer = fa.optim.Adam(lr=[0.02, 0.01, 0.0])
+        >>> history = nets.fit(x, x**2, epochs=60, batch_size=20, progress=False)
+        >>> history.loss[-1].shape, bool(history.loss[-1][0] < 1e-3)
+        ((3,), True)
+        """
+        if not self._training_output.of_classes and np.ndim(y) == 1:
+            y = np.reshape(y, (-1, 1))
+        return fit(self, x, y, **options)
+
+    def _orders(self) -> list[tuple[int, int]]:
+        return [*zip(self._seeds, self._epochs, strict=True)]
+
+    def _end_epoch(self) -> None:
+        self._epochs = [epochs + 1 for epochs in self._epochs]
+
+    def _running_statistics(self) -> list[Array]:
+        """Those of all batch norms."""
+        norms = [layer.norm for layer in self._layers if layer.norm is not None]
+        return [a for norm in norms for a in (norm.running_mean, norm.running_var) if a is not None]
+
+    def save(self, path: Any) -> None:
+        """Write all networks and their optimiser to a file, as :meth:`Network.save` writes one."""
+        files.write_copies("fastact.NetworkCopies.save", path, self)
+
+    @classmethod
+    def load(cls, path: Any) -> NetworkCopies:
+        """The networks that :meth:`save` has written.
+
+        Raises
+        ------
+        ValueError
+            For another file.
+        """
+        from fastact.training.network import Network
+
+        described, optimizer = files.read_copies("fastact.NetworkCopies.load", path)
+        made = cls(Network._described(*one) for one in described)
+        made._optimizer = optimizer
+        return made
+
     # As a sequence, and copies -----------------------------------------------------------------------
 
     def __len__(self) -> int:
@@ -330,13 +401,16 @@ class NetworkCopies(Steps):
         if parameters.ndim != 1:
             raise TypeError(f"{_NAME}: index is {index!r}; expected an int")
         if self._members:
-            return copy.copy(self._members[index])
-        made = [
-            (w[index], None if b is None else b[index], layer.activation)
-            for layer in self._layers
-            for w, b in [(layer._w, layer._b)]
-        ]
-        return self._kind(made, output=self.output, seed=seed, **self._options)
+            made = copy.copy(self._members[index])
+        else:
+            layers = [
+                (w[index], None if b is None else b[index], layer.activation)
+                for layer in self._layers
+                for w, b in [(layer._w, layer._b)]
+            ]
+            made = self._kind(layers, output=self.output, seed=seed, **self._options)
+        made.epochs = self._epochs[index]
+        return made
 
     def __iter__(self) -> Iterator[Any]:
         return (self[c] for c in range(len(self)))

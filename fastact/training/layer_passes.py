@@ -35,17 +35,25 @@ class LayerPasses(NetworkBase):
     ----------
     seed : int
         Of dropout.
-    passes : int
-        How many passes of training there were.
+    epochs, passes : int
+        How many epochs and passes of training there were.
     """
 
-    __slots__ = ("_counting", "_drops", "_rates", "passes", "seed")
+    __slots__ = ("_counting", "_drops", "_rates", "epochs", "passes", "seed")
 
     _rates: tuple[float, ...]  # of each layer, the probability with which an element of its result is dropped
     _drops: bool  # whether any is above 0
     _counting: threading.Lock
+    epochs: int
     passes: int
     seed: Any
+
+    def _orders(self) -> tuple[int, int]:
+        """What the order of samples in the next epoch follows from."""
+        return self.seed, self.epochs
+
+    def _end_epoch(self) -> None:
+        self.epochs += 1
 
     def _number_of_pass(self) -> int:
         if not self._drops:

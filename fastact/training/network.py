@@ -126,7 +126,6 @@ class Network(LayerPasses, Steps):
         "_targets",
         "_training_output",
         "_trains_by_layer",
-        "epochs",
     )
 
     def __init__(
@@ -297,7 +296,10 @@ class Network(LayerPasses, Steps):
         ValueError
             For another file.
         """
-        layers, output, options, state = files.read("fastact.Network.load", path)
+        return cls._described(*files.read("fastact.Network.load", path))
+
+    @classmethod
+    def _described(cls, layers: Any, output: str, options: Any, state: Any) -> Network:
         return _rebuilt(cls, layers, output, options, state)
 
     def __getstate__(self) -> dict[str, Any]:
