@@ -20,11 +20,12 @@ from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
 from fastact.evaluation.peers.base import Call, Peer
 from fastact.evaluation.peers.numpy import blas_threads
 from fastact.evaluation.row_cases import RowCase
+from fastact.evaluation.speed import libxsmm
 from fastact.evaluation.train_cases import LEARNING_RATE, TrainCase
 
 OURS = "fastact"
 MEMORY = {f"memory, {stores}": stores for stores in _measure.STORES}  # passes over memory alone
-PRODUCTS = ("products, NumPy", "products, SciPy")
+PRODUCTS = ("products, NumPy", "products, SciPy", "products, libxsmm")
 BASELINES = (*MEMORY, *PRODUCTS)  # do less than the case; means and comparisons leave them out
 LARGE = 10_000_000  # elements; smaller arrays may stay in a cache from one call to the next
 _LINE = 64  # bytes of a cache line
@@ -58,6 +59,7 @@ def dense_implementations(peers: Iterable[Peer]) -> list[Implementation]:
         Implementation(OURS, _fastact_layers, fastact.num_threads),
         Implementation(PRODUCTS[0], _numpy_products, blas_threads),
         Implementation(PRODUCTS[1], scipy_products, blas_threads),
+        Implementation(PRODUCTS[2], _libxsmm_products, fastact.num_threads),
     ]
     for peer in peers:
         listed += [Implementation(name, call, peer.dense_threads) for name, call in peer.dense().items()]
@@ -213,6 +215,13 @@ def scipy_products(case: DenseCase) -> Call | None:
             gemm(1.0, y, x, 0.0, dw, 0, 1, 1)
 
     return products
+
+
+def _libxsmm_products(case: DenseCase) -> Call | None:
+    """The same by libxsmm, which is meant for small matrices. Single layers only."""
+    if case.side_by_side > 1 or case.depth > 1:
+        return None
+    return libxsmm.products(*_product_arrays(case)[0])
 
 
 def _product_arrays(case: DenseCase) -> list[tuple[Array, ...]]:

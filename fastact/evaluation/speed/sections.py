@@ -28,12 +28,13 @@ same memory, and write to the same memory where the library accepts existing res
 METHODS = {
     "cells": f"""{_METHOD}\
 With one thread, the process is kept on one CPU. "NumPy" is the formula as array expressions. "C" is the
-formula in plain loops, compiled with gcc -O3 -ffast-math and linked with glibc's vector functions (libmvec)
-or with Intel's (SVML): it uses one thread, and loses digits and tails. PyTorch's operators are called below
-autograd. JAX's functions and their derivatives are compiled; numba's and numexpr's are compiled from the
-formula. Value and derivative is compared with a peer's forward and backward. An implementation that is
-several times slower than the three fastest at 1,000,000 elements is not timed on more: its time per element
-is scaled, and counts in means only. Inputs are normal with standard deviation 2 unless stated otherwise.
+formula in plain loops, compiled with gcc -O3 -ffast-math and linked with glibc's vector functions
+(libmvec) or with Intel's (SVML): it uses one thread, and loses digits and tails. oneDNN's primitives are
+prepared and then executed from C; float32 only. PyTorch's operators are called below autograd. JAX's
+functions and their derivatives are compiled; numba's and numexpr's are compiled from the formula. Value
+and derivative is compared with a peer's forward and backward. An implementation that is several times
+slower than the three fastest at 1,000,000 elements is not timed on more: its time per element is scaled,
+and counts in means only. Inputs are normal with standard deviation 2 unless stated otherwise.
 
 All activations are timed on 10 to 100,000 elements. The usual ones are also timed on more, and on inputs in
 the tails, and numba is timed for these only. `bench --figures` writes the figures of all cells.
