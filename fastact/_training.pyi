@@ -14,6 +14,7 @@ ADAM: int
 RMSPROP: int
 ADAGRAD: int
 LION: int
+AMSGRAD: int
 
 class Steps:
     count: int

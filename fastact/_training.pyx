@@ -20,7 +20,7 @@ include "_sums.pxi"
 
 cdef extern from "api/training.h" nogil:
     ctypedef enum optimizer_t "fa__optimizer":
-        FA__SGD, FA__ADAM, FA__RMSPROP, FA__ADAGRAD, FA__LION
+        FA__SGD, FA__ADAM, FA__RMSPROP, FA__ADAGRAD, FA__LION, FA__AMSGRAD
     ctypedef struct fa_step:
         size_t size
         int64_t step
@@ -69,7 +69,7 @@ cdef const fa__training_functions *library = <const fa__training_functions *>PyC
     _core.training_functions, "fastact._core.training_functions")
 
 LAYER_NORM, RMS_NORM, BATCH_NORM = FA__LAYER_NORM, FA__RMS_NORM, FA__BATCH_NORM
-SGD, ADAM, RMSPROP, ADAGRAD, LION = FA__SGD, FA__ADAM, FA__RMSPROP, FA__ADAGRAD, FA__LION
+SGD, ADAM, RMSPROP, ADAGRAD, LION, AMSGRAD = FA__SGD, FA__ADAM, FA__RMSPROP, FA__ADAGRAD, FA__LION, FA__AMSGRAD
 
 cdef enum:
     RELEASE_GIL_ABOVE = 2048  # elements; for fewer, releasing the lock costs more than it gains

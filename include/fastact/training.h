@@ -31,7 +31,7 @@ typedef struct {
 } fa_step;
 
 /* One step on n parameters, in place and in one pass: PyTorch's rules; lion's are those of its authors, with decoupled
- * decay. Arrays of states are 0 before the first step (adagrad's may be larger) and belong to the caller. velocity may be
+ * decay. amsgrad is adam with the largest square so far. Arrays of states are 0 before the first step (adagrad's may be larger) and belong to the caller. velocity may be
  * null where momentum is 0, and rmsprop's mean unless `centered`. No array may overlap another. Results have the same
  * bits whatever the number of threads. FA_INVALID: a null pointer; a number that is impossible. */
 #define FA__OPTIMIZERS_OF(T, dtype)                                                                          \
@@ -42,7 +42,9 @@ typedef struct {
     FA_API int fa_rmsprop_##dtype(const fa_step *step, T *parameters, const T *gradients, T *square,         \
                                   T *velocity, T *mean, size_t n);                                           \
     FA_API int fa_adagrad_##dtype(const fa_step *step, T *parameters, const T *gradients, T *sum, size_t n); \
-    FA_API int fa_lion_##dtype(const fa_step *step, T *parameters, const T *gradients, T *mean, size_t n);
+    FA_API int fa_lion_##dtype(const fa_step *step, T *parameters, const T *gradients, T *mean, size_t n);   \
+    FA_API int fa_amsgrad_##dtype(const fa_step *step, T *parameters, const T *gradients, T *mean,           \
+                                  T *square, T *largest, size_t n);
 FA__OPTIMIZERS_OF(float, f32)
 FA__OPTIMIZERS_OF(double, f64)
 
@@ -121,7 +123,7 @@ enum {
     FA_softmax_cross_entropy = 3101,
     FA_nll = 3102
 };
-typedef enum { FA_NO_OPTIMIZER, FA_SGD, FA_ADAM, FA_RMSPROP, FA_ADAGRAD, FA_LION } fa_optimizer;
+typedef enum { FA_NO_OPTIMIZER, FA_SGD, FA_ADAM, FA_RMSPROP, FA_ADAGRAD, FA_LION, FA_AMSGRAD } fa_optimizer;
 typedef enum { FA_NO_NORM, FA_LAYER_NORM, FA_RMS_NORM, FA_BATCH_NORM } fa_norm;
 
 /* What follows the product z of a layer: y = f(norm(z)), or norm(f(z)) with `after` */

@@ -86,10 +86,11 @@ static const fa_step numbers = {.size = sizeof(fa_step),
         if (optimizer == FA_RMSPROP) fa_rmsprop_##dtype(&numbers, n->p, n->g, a, b, c, N);                   \
         if (optimizer == FA_ADAGRAD) fa_adagrad_##dtype(&numbers, n->p, n->g, a, N);                         \
         if (optimizer == FA_LION) fa_lion_##dtype(&numbers, n->p, n->g, a, N);                               \
+        if (optimizer == FA_AMSGRAD) fa_amsgrad_##dtype(&numbers, n->p, n->g, a, b, c, N);                   \
     }                                                                                                        \
     static void check_##dtype(void) {                                                                        \
         static net_##dtype one, two;                                                                         \
-        for (int optimizer = FA_NO_OPTIMIZER; optimizer <= FA_LION; optimizer++) {                           \
+        for (int optimizer = FA_NO_OPTIMIZER; optimizer <= FA_AMSGRAD; optimizer++) {                        \
             set_##dtype(&one), set_##dtype(&two);                                                            \
             one.step.optimizer = optimizer;                                                                  \
             check(fa_network_step_##dtype(&one.step, workspace, sizeof workspace) == FA_OK, "answer",        \
@@ -154,7 +155,7 @@ CHANGE(count, n->step.count = 0)
 CHANGE(wrong_label, n->step.labels = wrong)
 CHANGE(no_labels, n->step.labels = 0)
 CHANGE(no_losses, n->step.losses = 0)
-CHANGE(unknown, n->step.optimizer = FA_LION + 1)
+CHANGE(unknown, n->step.optimizer = FA_AMSGRAD + 1)
 CHANGE(negative, n->step.optimizer = -1)
 CHANGE(no_numbers, n->step.step = 0)
 CHANGE(no_state, n->step.states[0] = 0)

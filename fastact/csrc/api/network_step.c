@@ -26,7 +26,7 @@ static int read_step(const fa_network_step *given, fa_network_step *s) {
     if (answer != FA_OK) return answer;
     memset(s, 0, sizeof *s);
     memcpy(s, given, given->size < sizeof *s ? given->size : sizeof *s);
-    if (s->count == 0 || !s->layers || s->optimizer < FA_NO_OPTIMIZER || s->optimizer > FA_LION ||
+    if (s->count == 0 || !s->layers || s->optimizer < FA_NO_OPTIMIZER || s->optimizer > FA_AMSGRAD ||
         s->number > UINT32_MAX)
         return FA_INVALID;
     return FA_OK;
@@ -127,6 +127,8 @@ static int is_valid_loss(const fa_network_step *s) {
             return fa_adagrad_##dtype(s->step, p, g, a, s->n);                         \
         case FA_LION:                                                                  \
             return fa_lion_##dtype(s->step, p, g, a, s->n);                            \
+        case FA_AMSGRAD:                                                               \
+            return fa_amsgrad_##dtype(s->step, p, g, a, b, c, s->n);                   \
         default:                                                                       \
             return FA_OK;                                                              \
         }                                                                              \
