@@ -8,6 +8,7 @@ Parameters follow from a formula, which the test repeats.
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,7 @@ def waves(shape: tuple[int, ...], phase: float) -> np.ndarray:
 
 def start() -> list[tuple[np.ndarray, np.ndarray]]:
     """w and b of each layer, with an axis for copies."""
-    pairs = zip(WIDTHS[:-1], WIDTHS[1:], strict=True)
-    return [(waves((COPIES, i, o), i), waves((COPIES, 1, o), 9 + o)) for i, o in pairs]
+    return [(waves((COPIES, i, o), i), waves((COPIES, 1, o), 9 + o)) for i, o in pairwise(WIDTHS)]
 
 
 def normalised(z: Any) -> Any:
