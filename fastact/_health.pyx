@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+# cython: language_level=3, boundscheck=False, wraparound=False
 """Counters of units between Python and the C library: matrices in, one C call, counters added to.
 
 Which shapes and dtypes belong together is checked in fastact.health.

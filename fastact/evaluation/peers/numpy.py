@@ -32,7 +32,7 @@ class Peer(base.Peer):
     def rows(self, case: RowCase) -> base.Call | None:
         """The array expressions."""
         idiom = NUMPY.get((case.name, case.direction))
-        return partial(idiom, *case.arguments) if idiom else None
+        return partial(idiom, *case.arguments, **case.keywords) if idiom else None
 
     def health(self, case: HealthCase) -> base.Call:
         """The array expressions."""

@@ -91,8 +91,13 @@ def train_implementations(peers: Iterable[Peer]) -> list[Implementation]:
     ]
     for peer in peers:
         for name, way in peer.train().items():
-            listed.append(Implementation(name, way.call, peer.dense_threads, way.steps))
+            listed.append(Implementation(name, partial(_plain_step, way.call), peer.dense_threads, way.steps))
     return listed
+
+
+def _plain_step(call: Callable[[Any], Call | None], case: TrainCase) -> Call | None:
+    """A peer's step; None with norms or dropout, which peers are not timed with."""
+    return call(case) if case.usual else None
 
 
 def _fastact_step(case: TrainCase) -> Call:
@@ -103,11 +108,12 @@ def _fastact_step(case: TrainCase) -> Call:
         return partial(optimizer.update, *case.states)
     activations = [case.function] * (len(case.weights) - 1) + ["identity"]
     layers = [(w, b, f) for (w, b), f in zip(case.weights, activations, strict=True)]
+    options: Any = {"output": case.output, "dropout": case.dropout, "norm": case.norm or None}
     if case.copies == 1:
-        network: Any = fastact.Network(layers, output=case.output)
+        network: Any = fastact.Network(layers, **options)
     else:
         network = fastact.NetworkCopies(
-            fastact.Network([(w[c], b[c], f) for w, b, f in layers], output=case.output)
+            fastact.Network([(w[c], b[c], f) for w, b, f in layers], **options)
             for c in range(case.copies)
         )
     network.optimizer = optimizer
@@ -136,7 +142,7 @@ def products_of_step(case: TrainCase) -> Call | None:
 def _fastact_on_rows(case: RowCase) -> Call:
     function = case.function
     method: Any = function if case.direction == "forward" else getattr(function, case.direction)
-    return partial(method, *case.arguments, out=case.result)
+    return partial(method, *case.arguments, **case.keywords, out=case.result)
 
 
 # Health --------------------------------------------------------------------------------------------

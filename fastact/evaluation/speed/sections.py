@@ -15,6 +15,7 @@ from fastact.evaluation.speed.cells import FASTEST, Cell, call_overheads, counte
 from fastact.evaluation.speed.document import factor, grouped, kind_of_case, speed_up
 from fastact.evaluation.speed.implementations import COPY, FORWARD, MEMORY, OURS, READING, SLOPES
 from fastact.evaluation.speed.layouts import COLUMNS, ROWS, LayoutTimes
+from fastact.evaluation.train_cases import TrainCase
 
 _SLOWEST = 12  # cells on the page
 _IN_CACHE = 100_000  # elements, where threads pay and results stay in a cache
@@ -44,8 +45,9 @@ the speed-up over the fastest other implementation, and its name.""",
     "rows": f"""{_METHOD}\
 "NumPy" is the usual array expressions, "Python" a loop over lists, up to 100,000 elements. PyTorch's
 operators are called below autograd, its losses and the backward of gated pairs with autograd. A loss is the
-mean, with its gradient. A gated pair has two halves of the shape that the table says. Elements are normal
-with standard deviation 2.
+mean, with its gradient. A gated pair has two halves of the shape that the table says. maxout takes the
+fewest elements at a time that divide a row; gumbel_softmax is given its noise. Elements are normal with
+standard deviation 2.
 
 In the tables, a cell holds fastact's nanoseconds per element, the speed-up over the fastest other
 implementation, and its name.""",
@@ -134,7 +136,23 @@ def train_tables(cells: Sequence[Cell]) -> str:
         return {**first, "us": f"{cell.ours / 1000:,.1f}", "of products": factor(cell.over_baseline)}
 
     tables = _by_threads(cells, lambda threads: f"Steps, {counted_threads(threads)}", columns, left=2)
-    return "\n\n".join([*_common(cells), *tables])
+    return "\n\n".join([*_common(cells), *tables, *_beside_plain_steps(cells)])
+
+
+def _beside_plain_steps(cells: Sequence[Cell]) -> Iterator[str]:
+    """What Adam, dropout and norms add to a step with SGD and none of these."""
+    times = {(cell.case, cell.threads): cell.ours for cell in cells}
+    lines = []
+    for cell in cells:
+        case = cell.case
+        if not isinstance(case, TrainCase) or not case.widths:
+            continue
+        plain = times.get((replace(case.plain, optimizer="SGD"), cell.threads))
+        if plain is not None and plain != cell.ours:
+            lines.append([str(case), case.optimizer, str(cell.threads), factor(cell.ours / plain)])
+    if lines:
+        yield "### Over the step with SGD, without norm and dropout"
+        yield markdown_table(["step of", "optimiser", "threads", "time"], lines, left=2)
 
 
 # Health --------------------------------------------------------------------------------------------
