@@ -54,11 +54,9 @@ def run(
     kind: Kind, method: str, given: Given, x: Any, target: Any, wants_gradient: bool, out: Any
 ) -> tuple[Any, Array | None]:
     """The loss and, if it is wanted, the gradient."""
-    if _rowwise.has_default_options(*given):
-        with _core.DefaultEnvironment():
-            plain = _rowwise.run_plain_labels(kind.number, x, target, wants_gradient, out)
-        if plain is not None:
-            return plain
+    plain = _rowwise.run_plain_labels(kind.number, x, target, wants_gradient, out, given)
+    if plain is not None:
+        return plain
     options = Options(kind, f"fastact.{kind.name}{method}", *given)
     return _run(options, x, target, wants_gradient, out)
 

@@ -5,6 +5,7 @@ Must not depend on losses or optimisers.
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,6 +100,18 @@ class LayerPasses(NetworkBase):
         y, high = np.empty_like(x), number >> 32
         _training.dropout(x, y, rate, self.seed % 2**64, number % 2**32, i + (high << 16))
         return y
+
+    @staticmethod
+    def _normalised_apart(norm: NetworkNorm, x: Array) -> Array:
+        """x after a layer's norm as in training, which leaves running statistics as they are."""
+        apart = copy.copy(norm)
+        apart.running_mean = apart.running_var = None
+        return _normalised(apart, x, True)
+
+    @staticmethod
+    def _before_norm(norm: NetworkNorm, grad_y: Array, x: Array) -> Array:
+        """The gradient with respect to what a layer's norm reads, x, in training."""
+        return _norm_gradients(norm, ready(grad_y, x.dtype), ready(x, x.dtype))[0]
 
     def _steps_of(self, loss: str) -> Any:
         """What computes a loss and its gradients in one C call; None where C does not have all of it."""

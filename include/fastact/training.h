@@ -214,6 +214,17 @@ typedef struct {
 FA_API int fa_health_f32(const fa_health *call);
 FA_API int fa_health_f64(const fa_health *call);
 
+/* fa_dense_forward_f32 that counts what its units do while z = x w + b, which it saves, is in cache: the results of the
+ * layer, and then those of fa_health_f32 with its z, y, activation and parameters. Of `counters` only low, high, counts,
+ * sums and extremes are read; where it is null, nothing is counted. After an error nothing has been counted.
+ *
+ * FA_UNSUPPORTED, where there are counters: stack axes; another saving than FA_SAVE_INPUT; parameters that vary by
+ * column. Other codes as those of both functions. */
+FA_API int fa_dense_forward_counting_f32(const fa_dense *layer, const fa_health *counters, void *workspace,
+                                         size_t bytes);
+FA_API int fa_dense_forward_counting_f64(const fa_dense *layer, const fa_health *counters, void *workspace,
+                                         size_t bytes);
+
 #ifdef __cplusplus
 }
 #endif

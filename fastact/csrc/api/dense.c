@@ -192,6 +192,10 @@ static int check_layers(const fa_dense *layers, size_t count, fa__dtype dtype, i
     return FA_OK;
 }
 
+int fa__check_forward(const fa_dense *layer, fa__dtype dtype) {
+    return check_layers(layer, 1, dtype, 0, 1);
+}
+
 static int run(const fa_dense *layers, size_t count, fa__dtype dtype, int backward, void *workspace,
                size_t bytes) {
     int answer = check_layers(layers, count, dtype, backward, 1);

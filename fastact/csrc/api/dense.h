@@ -3,6 +3,7 @@
 #define FA_API_DENSE_H
 
 #include "fastact.h"
+#include "platform/dtype.h"
 #include "training/network_copies.h"
 
 /* By dtype, FA__F32 or FA__F64. `run` does not check the layers: they must be valid, and if one accumulates, all do. */
@@ -15,6 +16,9 @@ typedef struct {
     int (*prefers_blas)(void); /* whether a BLAS would be used */
 } fa__dense_functions;
 extern const fa__dense_functions fa__dense_entries;
+
+/* What fa_dense_forward_f32 answers to a layer, before it looks at the workspace */
+int fa__check_forward(const fa_dense *layer, fa__dtype dtype);
 
 /* A step of copies but for the update: all checks of the first copy, whose labels alone are checked. FA_OK, or what
  * fa_network_step_f32 returns; then nothing has been written. */
