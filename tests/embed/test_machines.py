@@ -14,6 +14,7 @@ from pathlib import Path
 
 import machines
 import pytest
+import targets
 
 import fastact as fa
 
@@ -43,6 +44,13 @@ def test_portable_kernels_compile_with_fused_multiply_adds() -> None:
     subprocess.run(command, cwd=folder, check=True)
 
 
+def undefined(tools: str, library: Path) -> list[str]:
+    """The library's own functions that it calls and does not have."""
+    linked = library.with_suffix(".o")
+    targets.run([f"{tools}-ld", "-r", "--whole-archive", library, "-o", linked])
+    return re.findall(r"\bfa_\w+", targets.run([f"{tools}-nm", "-u", linked]))
+
+
 @pytest.mark.parametrize("name", ["aarch64", "s390x"])
 def test_results_have_the_same_bits(name: str, tmp_path: Path) -> None:
     machine = machines.MACHINES[name]
@@ -50,6 +58,7 @@ def test_results_have_the_same_bits(name: str, tmp_path: Path) -> None:
         pytest.skip(machine.missing())
     there = replace(machine.target, variables={**machine.target.variables, **PIECEWISE})
     there.make(tmp_path)
+    assert not undefined(f"{name}-linux-gnu", tmp_path / "libfastact.a")
     found = there.digests(there.compile("embed/checksums.c", tmp_path))
     made, library = tmp_path / "here", Path(fa.get_library())
     linked = [f"-I{tmp_path / 'include'}", str(library), f"-Wl,-rpath,{library.parent}"]

@@ -91,7 +91,9 @@ const fa__rowwise_functions fa__rowwise_functions_for_python = {
     .n_entries = FA__ROWWISE_ENTRIES,
     .run_rows = fa__run_rows,
     .run_cross_entropy = fa__run_cross_entropy,
+#ifndef FA__SMALL /* which has no gated pairs */
     .run_gated = fa__run_gated,
+#endif
     .run_nll = fa__run_nll,
     .losses = fa__loss_entries,
     .n_losses = FA__LOSS_ENTRIES,
