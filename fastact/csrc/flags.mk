@@ -34,7 +34,7 @@ CFLAGS_avx512 = -march=x86-64-v4 -mprefer-vector-width=512
 CFLAGS_neon = -march=armv8-a
 
 # Compiled once for each instruction set and each of float and double
-KERNELS = elementwise/loops.c elementwise/convert.c elementwise/stream.c gemm/micro_kernel.c gemm/single_rows.c rowwise/softmax.c rowwise/cross_entropy.c rowwise/sparse.c rowwise/piecewise.c rowwise/gated.c health/count.c training/update_kernels.c training/dropout_kernel.c training/norm_kernels.c losses/kernels.c quantized/table_kernel.c
+KERNELS = elementwise/loops.c elementwise/convert.c elementwise/stream.c gemm/micro_kernel.c gemm/single_rows.c rowwise/softmax.c rowwise/short_rows.c rowwise/cross_entropy.c rowwise/sparse.c rowwise/piecewise.c rowwise/gated.c health/count.c training/update_kernels.c training/dropout_kernel.c training/norm_kernels.c losses/kernels.c quantized/table_kernel.c
 
 # Compiled once
 SOURCES = api/activations.c api/scalars.c api/rowwise.c api/gated.c api/losses.c api/dense.c api/runtime.c api/table.c api/private.c api/training.c api/network_step.c platform/isa.c platform/caches.c platform/cgroup.c platform/thread_limits.c platform/affinity.c platform/probe.c platform/leader.c platform/team.c platform/runner.c platform/parallel.c platform/float16.c elementwise/entries.c elementwise/kernels.c elementwise/call.c elementwise/scalar.c elementwise/plan.c elementwise/tiles.c elementwise/span.c rowwise/entries.c rowwise/call.c rowwise/gated_call.c rowwise/nll.c losses/entries.c losses/call.c gemm/gemm.c gemm/blas.c gemm/kernels.c dense/layer.c dense/activate.c dense/group.c dense/bit_mask.c dense/stack.c dense/network.c health/call.c api/health.c quantized/table.c api/quantized.c training/optimizer.c training/dropout.c training/norm.c
