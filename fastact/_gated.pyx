@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+# cython: language_level=3, boundscheck=False, wraparound=False
 """Gated pairs between Python and the C library: contiguous arrays in, one C call, results out.
 
 Which shapes and dtypes belong together is checked in fastact.rowwise.

@@ -86,6 +86,18 @@ def _run(options: Options, x: Any, target: Any, wants_gradient: bool, out: Any) 
         return dtype.type(np.nan if problem.is_mean_of_nothing else _rowwise.sum_of(losses)), gradient
 
 
+def weighted(kind: Kind, x: Any, target: Any, weights: Array, out: Any) -> tuple[Any, Array]:
+    """The sum of the losses of all rows, each times its weight, of float64; the gradient is stored in `out`.
+    A row whose weight is 0 may hold anything."""
+    options = Options(kind, f"fastact.{kind.name}.value_and_gradient", -1, "sum", 0.0, None, None)
+    x, target = (as_plain(options.function, n, a, _LEFT_OUT) for n, a in ((kind.x, x), ("target", target)))
+    with np.errstate(all="ignore"), _core.DefaultEnvironment():
+        problem = _Problem(options, x, target, -1, x.dtype)
+        problem.row_weights = weights
+        losses = problem.run(out)
+        return x.dtype.type(_rowwise.sum_of(losses)), out
+
+
 def _check_ignored(function: str, label: Any) -> None:
     """Raise unless this is an integer or None: anything else would not equal any label."""
     if label is not None and (not isinstance(label, (int, np.integer)) or isinstance(label, bool)):
