@@ -11,7 +11,14 @@
 #define FA__GATED_TILE 256
 
 /* What computes f and f': the kernels of the products themselves, or those of the entry before them */
-typedef enum { FA__GATE_GIVEN, FA__GATE_IDENTITY, FA__GATE_SIGMOID, FA__GATE_SILU, FA__GATES } fa__gate;
+typedef enum {
+    FA__GATE_GIVEN,
+    FA__GATE_IDENTITY,
+    FA__GATE_RELU,
+    FA__GATE_SIGMOID,
+    FA__GATE_SILU,
+    FA__GATES
+} fa__gate;
 
 /* One tile. Results may be inputs. */
 typedef struct {
