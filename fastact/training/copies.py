@@ -24,7 +24,6 @@ from fastact.training import files
 from fastact.training.copies_in_c import as_target, copies_in_c, numbers_of_passes, outs_of
 from fastact.training.copies_passes import CopiesPasses
 from fastact.training.fitting import History, fit
-from fastact.training.optimizer import Optimizer
 from fastact.training.outputs import shares_of
 from fastact.training.stacked_layers import layer_kind, share_statistics, stacked_layers, stacks_of
 from fastact.training.steps import Steps
@@ -103,6 +102,7 @@ class NetworkCopies(CopiesPasses, Steps):
     )
 
     _name = _NAME
+    _has_copies = True
 
     def __init__(self, networks: Iterable[Any]) -> None:
         found = list(networks)
@@ -389,12 +389,6 @@ class NetworkCopies(CopiesPasses, Steps):
 
     def __len__(self) -> int:
         return len(self._parameters)
-
-    def _updated(self, optimizer: Any, gradients: Array) -> None:
-        if isinstance(optimizer, Optimizer):
-            optimizer.update(self._parameters, gradients, copies=len(self))
-        else:
-            optimizer.update(self._parameters, gradients)
 
     def __getitem__(self, index: int) -> Any:
         parameters, seed = self._parameters[index], self._seeds[index]

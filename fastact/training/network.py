@@ -347,19 +347,22 @@ class Network(LayerPasses, Steps):
         self._outs_in_c = tuple(zip(*listed, strict=True))
         self._flat = flat
 
-    def _differentiated(
-        self, method: str, x: Any, target: Any, sample_weight: Any
-    ) -> tuple[np.floating[Any], Array]:
+    def _differentiated(self, method: str, x: Any, target: Any, sample_weight: Any) -> tuple[Any, Array]:
         """The loss, and the network's gradients after they have been computed."""
-        gradients = self._own_gradients()
-        blame = f"fastact.Network.{method}"
-        if self._in_one_call is not None and isinstance(x, np.ndarray):
-            shares = None if sample_weight is None else shares_of(blame, sample_weight, x.shape[:-1])
-            place = (self.seed % 2**64, self.passes) if self._drops else ()
-            found = self._in_one_call.differentiate(x, target, shares, self._outs_in_c, *place)
+        gradients = self._own_gradients() if self._flat is None else self._flat
+        calls, shares = self._in_one_call, None
+        if calls is not None and (sample_weight is None or isinstance(x, np.ndarray)):
+            if sample_weight is not None:
+                shares = shares_of(f"fastact.Network.{method}", sample_weight, x.shape[:-1])
+            if self._drops:
+                place = self.seed % 2**64, self.passes
+                found = calls.differentiate(x, target, shares, self._outs_in_c, *place)
+            else:
+                found = calls.differentiate(x, target, shares, self._outs_in_c)
             if found is not None:
                 self.passes += self._drops
                 return self._scalar(found), gradients
+        blame = f"fastact.Network.{method}"
         if self._trains_by_layer:
             return self._differentiated_by_layer(blame, x, target, sample_weight), gradients
         z, saved = self._forward_last(x)

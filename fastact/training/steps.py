@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastact.arrays import Array
+from fastact.training.optimizer import Optimizer
 
 
 class Steps:
@@ -20,6 +21,7 @@ class Steps:
     __slots__ = ()
 
     _name: ClassVar[str] = "fastact.Network"
+    _has_copies: ClassVar[bool] = False
     _parameters: Array
     _lock: threading.Lock
     _optimizer: Any
@@ -78,7 +80,8 @@ class Steps:
         >>> round(float(loss), 3), gradients[-2:].round(3)
         (1.549, array([-0.5,  0.5]))
         """
-        self._begin("loss_and_gradients")
+        if not self._lock.acquire(False):
+            raise self._busy("loss_and_gradients")
         try:
             loss, gradients = self._differentiated("loss_and_gradients", x, target, sample_weight)
         finally:
@@ -127,12 +130,12 @@ class Steps:
         >>> net.predict(x).argmax(axis=1)
         array([0, 1, 1, 0])
         """
-        self._begin("step")
+        if not self._lock.acquire(False):
+            raise self._busy("step")
         try:
-            loss = self._stepped("step", x, target, sample_weight, reduce)
+            return self._stepped("step", x, target, sample_weight, reduce)
         finally:
             self._lock.release()
-        return loss
 
     def steps(
         self, batches: Iterable[Sequence[Any]], *, reduce: Callable[[Array], Any] | None = None
@@ -167,7 +170,8 @@ class Steps:
         >>> len(losses), bool(losses[-1] < 1e-2)
         (300, True)
         """
-        self._begin("steps")
+        if not self._lock.acquire(False):
+            raise self._busy("steps")
         try:
             losses = [self._stepped("steps", *_batch_of(self._name, batch), reduce) for batch in batches]
         finally:
@@ -185,15 +189,14 @@ class Steps:
         if reduce is not None and reduce(gradients.view()) is not None:
             message = f"{self._name}.{method}: reduce returned a value"
             raise TypeError(f"{message}; expected None: it changes its argument in place")
-        self._updated(optimizer, gradients)
+        if self._has_copies and isinstance(optimizer, Optimizer):
+            optimizer.update(self._parameters, gradients, copies=len(self._parameters))
+        else:
+            optimizer.update(self._parameters, gradients)
         return loss
 
-    def _updated(self, optimizer: Any, gradients: Array) -> None:
-        optimizer.update(self._parameters, gradients)
-
-    def _begin(self, method: str) -> None:
-        if not self._lock.acquire(blocking=False):
-            raise RuntimeError(f"{self._name}.{method}: another thread is in a step of this network")
+    def _busy(self, method: str) -> RuntimeError:
+        return RuntimeError(f"{self._name}.{method}: another thread is in a step of this network")
 
 
 def _batch_of(name: str, batch: Any) -> tuple[Any, Any, Any]:

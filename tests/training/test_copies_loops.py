@@ -11,6 +11,8 @@ import pytest
 
 import fastact as fa
 
+pytestmark = pytest.mark.once
+
 RNG = np.random.default_rng(4)
 K, N = 3, 25
 X = RNG.normal(size=(N, 4))

@@ -11,6 +11,8 @@ import pytest
 
 import fastact as fa
 
+pytestmark = pytest.mark.once
+
 GIVEN = json.loads((helpers.ROOT / "tests/data/jax_copies.json").read_text())
 K, ROWS, WIDTHS = GIVEN["copies"], GIVEN["rows"], GIVEN["widths"]
 CASES = GIVEN["cases"]

@@ -79,7 +79,7 @@ int fa_health_f64(const fa_health *call) {
  * its counters, so that sums are those of one call. The last part may be twice as long. */
 #define PART 1024
 
-/* The counters with a layer's arrays; `values` are its parameters */
+/* The counters with a layer's arrays; `values` are its parameters. relu is computed again sooner than it is read. */
 static fa_health health_of(const fa_dense *l, const fa_health *counters, const double *values) {
     fa_health c = *counters;
     c.rows = l->rows;
@@ -88,7 +88,7 @@ static fa_health health_of(const fa_dense *l, const fa_health *counters, const d
     c.parameters = values;
     c.n_parameters = l->n_parameters;
     c.z = (fa_input){l->saved.data, l->saved.row, 1, 0};
-    c.y = (fa_input){l->y.data, l->y.row, 1, 0};
+    c.y = (fa_input){l->activation == FA_relu ? 0 : l->y.data, l->y.row, 1, 0};
     c.derivative = c.grad_y = (fa_input){0, 0, 1, 0};
     return c;
 }
@@ -122,7 +122,7 @@ static int run_part(const counting *f, const fa_dense *layer, const fa_health *a
         l.y.data = l.y.data ? (char *)l.y.data + row * l.y.row * size : 0;
         l.saved.data = l.saved.data ? (char *)l.saved.data + row * l.saved.row * size : 0;
         c.z.data = l.saved.data;
-        c.y.data = l.y.data;
+        c.y.data = c.y.data ? l.y.data : 0;
     }
     const int answer = f->forward(&l, workspace, bytes);
     return answer == FA_OK ? run(&c, f->dtype) : answer;

@@ -41,7 +41,7 @@ static void prefetch_next(const health_run *r, const fa__health_tile *t, const v
     uintptr_t next = (uintptr_t)array + (uintptr_t)(row * (ptrdiff_t)t->rows);
     for (size_t i = 0; array && i < t->rows; i++, next += (uintptr_t)row)
         for (size_t line = 0; line < t->columns * r->size; line += FA__LINE)
-            __builtin_prefetch((const char *)(next + line));
+            __builtin_prefetch((const char *)(next + line), 0, 2);
 }
 
 /* The rows of a tile of z, one after the other */

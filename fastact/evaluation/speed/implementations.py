@@ -113,8 +113,7 @@ def _fastact_step(case: TrainCase) -> Call:
         network: Any = fastact.Network(layers, **options)
     else:
         network = fastact.NetworkCopies(
-            fastact.Network([(w[c], b[c], f) for w, b, f in layers], **options)
-            for c in range(case.copies)
+            fastact.Network([(w[c], b[c], f) for w, b, f in layers], **options) for c in range(case.copies)
         )
     network.optimizer = optimizer
     return partial(network.step, case.x, case.target)
