@@ -33,6 +33,10 @@ typedef struct {
 } fa__one_row;
 typedef void fa__row_kernel(const fa__one_row *row);
 
+/* Several rows, one after the other, of which the first is given. 0, and nothing is done, for rows that only the kernel of
+ * one row computes. */
+typedef int fa__short_rows_kernel(const fa__one_row *first, size_t rows);
+
 /* The loss -log(p), p the softmax of x, of one row */
 typedef struct {
     size_t n;
@@ -49,6 +53,12 @@ typedef void fa__cross_entropy_kernel(const fa__cross_entropy_row *row);
 typedef struct {
     fa__row_kernel *of[FA__ROWWISE_ENTRIES][FA__ROWWISE_DIRECTIONS];
 } fa__row_kernels;
+
+/* Kernels of up to `group` rows of up to `longest` elements; null where there is none. Results have the same bits. */
+typedef struct {
+    size_t group, longest;
+    fa__short_rows_kernel *of[FA__ROWWISE_ENTRIES][FA__ROWWISE_DIRECTIONS];
+} fa__short_rows_kernels;
 
 /* A call: `rows` rows of n elements, one after the other. n counts the elements of x. */
 typedef struct {
@@ -92,6 +102,14 @@ typedef struct {
     double *loss;          /* one for each row */
     void *grad_x;          /* rows x n, or null */
 } fa__cross_entropy_call;
+
+/* of one instruction set and one element type; `several`: up to `group` rows of up to `longest` elements from the row `first`
+ * on, with the same bits. 0, and nothing is done, for rows that only the kernel of one row computes. */
+typedef struct {
+    fa__cross_entropy_kernel *one;
+    int (*several)(const fa__cross_entropy_call *call, size_t first, size_t rows);
+    size_t group, longest;
+} fa__cross_entropy_kernels;
 void fa__run_cross_entropy(const fa__cross_entropy_call *call);
 /* loss = -weight x[label], of labels only */
 void fa__run_nll(const fa__cross_entropy_call *call);

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "rowwise/call.h"
-#include "rowwise/sums.h"
+#include "rowwise/columns.h"
 
 /* p - 1, p the probability of the label; where it has the only maximum, p - 1 = -rest/(1 + rest) keeps its digits */
 INLINE double label_gradient(double x, double most, const exponential_sums *sum) {
@@ -74,7 +74,7 @@ INLINE void store_gradient(const fa__cross_entropy_row *row, real most, pair sca
             wide low = every(0), h = g.of[p];
             parts e = {h, every(0), every(1)};
             if (!stored) {
-                h = argument(h, (double)most, &s, &low);
+                h = argument(h, every((double)most), &s, &low);
                 e = exponential_parts(h, low);
             }
             g.of[p] = (e.value * scale.high + e.value * scale.low) * e.power - wanted.of[p] * row->weight;
@@ -85,8 +85,7 @@ INLINE void store_gradient(const fa__cross_entropy_row *row, real most, pair sca
 
 /* Exponentials are stored where the gradient will be. Rounding them to subnormal numbers does no harm unless a weight
  * enlarges them. */
-fa__cross_entropy_kernel FA__KERNEL_NAME(fa__cross_entropy);
-void FA__KERNEL_NAME(fa__cross_entropy)(const fa__cross_entropy_row *row) {
+static void cross_entropy(const fa__cross_entropy_row *row) {
     const real *x = row->x;
     const size_t n = row->n;
     if (row->weight == 0) {
@@ -113,3 +112,72 @@ void FA__KERNEL_NAME(fa__cross_entropy)(const fa__cross_entropy_row *row) {
     if (row->q) return;
     ((real *)row->grad_x)[row->label] = (real)(row->weight * label_gradient(at_label, (double)most, &sum));
 }
+
+/* Several short rows ------------------------------------------------------------------------------- */
+
+/* What belongs to each row, beside its elements */
+typedef struct {
+    block x, weight; /* x: of the label */
+} of_labels;
+
+/* 0 for rows that have other weights than those up to 1, or wanted probabilities */
+INLINE int load_labels(of_labels *l, const fa__cross_entropy_call *c, size_t first, size_t rows) {
+    double at[LANES], weights[LANES];
+    if (c->q) return 0;
+    for (size_t r = 0; r < LANES; r++) {
+        const size_t i = first + (r < rows ? r : rows - 1);
+        at[r] = (double)((const real *)c->x)[i * c->n + (size_t)c->labels[i]];
+        weights[r] = c->weights ? c->weights[i] : 1;
+        if (!(fabs(weights[r]) <= 1) || weights[r] == 0) return 0;
+    }
+    memcpy(&l->x, at, sizeof at);
+    memcpy(&l->weight, weights, sizeof weights);
+    return 1;
+}
+
+/* As label_gradient, times the weight */
+INLINE wide label_gradients(wide x, wide most, wide weight, const group_sums *sum, int p) {
+    const scaling s = scaling_of(1, 1);
+    const wide_pair total = whole(sum, p);
+    wide low, h = argument(x, most, &s, &low);
+    const parts e = exponential_parts(h, low);
+    const mask is_only = is_equal(x, most) & is_equal(sum->count[p], every(1));
+    const wide of_most = -divide_each(sum->rest.of[p], total).high;
+    return weight * pick(is_only, of_most, e.value * e.power / total.high - 1);
+}
+
+/* Rows `first` and further ones of a call; 0, and nothing is done, unless all have finite maxima and usual weights */
+static int short_cross_entropies(const fa__cross_entropy_call *c, size_t first, size_t rows) {
+    const size_t n = c->n;
+    const scaling s = scaling_of(1, 1);
+    block x[LONGEST], slopes;
+    vector e[LONGEST];
+    of_labels label;
+    double losses[LANES];
+    if (!load_labels(&label, c, first, rows)) return 0;
+    load_columns(x, (const real *)c->x + first * n, n, rows);
+    const block most = most_of_each(x, n);
+    if (!are_finite(&most)) return 0;
+    const group_sums sum = sum_columns(x, n, &most, &s, 1, e, 0);
+    block loss;
+    wide_pair scale[PARTS];
+    EACH_PART(p) {
+        const wide log_sum = logarithm_of(sum.count[p], sum.rest.of[p]), weight = label.weight.of[p];
+        loss.of[p] = weight * (log_sum + (most.of[p] - label.x.of[p]));
+        slopes.of[p] = label_gradients(label.x.of[p], most.of[p], weight, &sum, p);
+        scale[p] = divide_each((wide_pair){weight, every(0)}, whole(&sum, p));
+    }
+    memcpy(losses, &loss, sizeof losses);
+    memcpy(c->loss + first, losses, rows * sizeof(double));
+    if (!c->grad_x) return 1;
+    real *grad = (real *)c->grad_x + first * n, at_label[LANES];
+    scale_columns(e, n, scale);
+    store_columns(grad, e, n, rows);
+    const vector narrow_slopes = narrowed(&slopes);
+    memcpy(at_label, &narrow_slopes, sizeof at_label);
+    for (size_t r = 0; r < rows; r++) grad[r * n + (size_t)c->labels[first + r]] = at_label[r];
+    return 1;
+}
+
+const fa__cross_entropy_kernels FA__KERNEL_NAME(fa__cross_entropy_kernels) = {
+    cross_entropy, short_cross_entropies, LANES, LONGEST};

@@ -156,28 +156,40 @@ INLINE void add_products(sums *s, const block *a, const block *b) {
 #endif
 }
 
-/* An unevaluated sum */
-typedef struct {
-    double high, low;
-} pair;
-
-INLINE pair two_sum(double a, double b) {
-    double sum = a + b, added = sum - a;
-    return (pair){sum, (a - (sum - added)) + (b - added)};
+/* a - q b for q = a/b rounded, which a double holds */
+INLINE double rest_of_quotient(double a, double q, double b) {
+    return fma(-q, b, a);
+}
+INLINE wide rest_of_quotients(wide a, wide q, wide b) {
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+    return -product_error(q, b, a);
+#else /* also where it is not finite */
+    UNROLL for (size_t k = 0; k < sizeof a / sizeof a[0]; k++) a[k] = rest_of_quotient(a[k], q[k], b[k]);
+    return a;
+#endif
 }
 
-INLINE pair add_to_pair(pair p, double term) {
-    pair sum = two_sum(p.high, term);
-    sum.low += p.low;
-    return sum;
-}
-
-/* A quotient, to about 2^-100 */
-INLINE pair divide(pair p, pair q) {
-    double quotient = p.high / q.high;
-    double rest = fma(-quotient, q.high, p.high) + (p.low - quotient * q.low);
-    return (pair){quotient, rest / q.high};
-}
+/* pair: an unevaluated sum; divide: a quotient, to about 2^-100 */
+#define DEFINE_PAIRS(T, pair, two_sum, add_to_pair, divide, rest_of_quotient)             \
+    typedef struct {                                                                      \
+        T high, low;                                                                      \
+    } pair;                                                                               \
+    INLINE pair two_sum(T a, T b) {                                                       \
+        T sum = a + b, added = sum - a;                                                   \
+        return (pair){sum, (a - (sum - added)) + (b - added)};                            \
+    }                                                                                     \
+    INLINE pair add_to_pair(pair p, T term) {                                             \
+        pair sum = two_sum(p.high, term);                                                 \
+        sum.low += p.low;                                                                 \
+        return sum;                                                                       \
+    }                                                                                     \
+    INLINE pair divide(pair p, pair q) {                                                  \
+        T quotient = p.high / q.high;                                                     \
+        T rest = rest_of_quotient(p.high, quotient, q.high) + (p.low - quotient * q.low); \
+        return (pair){quotient, rest / q.high};                                           \
+    }
+DEFINE_PAIRS(double, pair, two_sum, add_to_pair, divide, rest_of_quotient)
+DEFINE_PAIRS(wide, wide_pair, two_sums, add_to_pairs, divide_each, rest_of_quotients)
 
 /* a - b, and its rounding error (TwoSum), 0 unless `exact`, a constant */
 INLINE wide difference_if(const int exact, wide a, wide b, wide *error) {

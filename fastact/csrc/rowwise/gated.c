@@ -2,7 +2,7 @@
  * instruction set and element type (platform/kernel.h).
  *
  * A. All is computed in double. Results of float32 elements are rounded once: the factors keep what float32 would lose.
- * B. sigmoid and x sigmoid(alpha x) are computed here for float32; for other activations f and f' are given.
+ * B. sigmoid and x sigmoid(alpha x) are computed here for float32, the identity and relu; for others f and f' are given.
  * C. In float64 the rounding error of a product of two factors enters the product of three. */
 #include <float.h>
 #include <math.h>
@@ -118,9 +118,14 @@ INLINE wide gate_at(const variant v, const fa__gated_tile *t, wide a, wide *slop
 
 /* f, and f' unless it is null, of the part p of a block that begins at element i */
 INLINE wide value_of(const variant v, const fa__gated_tile *t, wide a, size_t i, int p, wide *slope) {
-#if FA__REAL_IS_DOUBLE
-    (void)a, (void)v;
-#else
+    if (v.gate == FA__GATE_IDENTITY || v.gate == FA__GATE_RELU) { /* NaN stays */
+        a = v.limited ? at_most(a, t->limit) : a;
+        const mask is_off = is_less(a, every(0)) | is_equal(a, every(0));
+        const wide slope_of_a = v.gate == FA__GATE_RELU ? pick(is_off, every(0), every(1)) : every(1);
+        if (slope) *slope = pick(is_equal(a, a), slope_of_a, a);
+        return v.gate == FA__GATE_RELU ? pick(is_off, every(0), a) : a;
+    }
+#if !FA__REAL_IS_DOUBLE
     if (v.gate != FA__GATE_GIVEN) return gate_at(v, t, a, slope);
 #endif
     const wide *f = (const wide *)(t->f + i) + p, *d = (const wide *)(t->d + i) + p;
@@ -234,6 +239,10 @@ static void widened(const void *a, double *to, size_t n, double limit) {
     }
 KERNELS(plain, FA__GATE_GIVEN, 0)
 KERNELS(limited, FA__GATE_GIVEN, 1)
+KERNELS(identity, FA__GATE_IDENTITY, 0)
+KERNELS(limited_identity, FA__GATE_IDENTITY, 1)
+KERNELS(relu, FA__GATE_RELU, 0)
+KERNELS(limited_relu, FA__GATE_RELU, 1)
 #if !FA__REAL_IS_DOUBLE
 KERNELS(sigmoid, FA__GATE_SIGMOID, 0)
 KERNELS(limited_sigmoid, FA__GATE_SIGMOID, 1)
@@ -245,6 +254,8 @@ KERNELS(limited_silu, FA__GATE_SILU, 1)
 const fa__gated_kernels FA__KERNEL_NAME(fa__gated_kernels) = {
     .widened = widened,
     .of[FA__GATE_GIVEN] = {BOTH(plain), BOTH(limited)},
+    .of[FA__GATE_IDENTITY] = {BOTH(identity), BOTH(limited_identity)},
+    .of[FA__GATE_RELU] = {BOTH(relu), BOTH(limited_relu)},
 #if !FA__REAL_IS_DOUBLE
     .of[FA__GATE_SIGMOID] = {BOTH(sigmoid), BOTH(limited_sigmoid)},
     .of[FA__GATE_SILU] = {BOTH(silu), BOTH(limited_silu)},

@@ -138,6 +138,8 @@ static void start_plan(fa__plan *plan, int entry, int backward) {
 /* Which kernels compute f, and the alpha of x sigmoid(alpha x) */
 static fa__gate gate_of(const fa__gated_call *c, double *alpha) {
     *alpha = c->entry == FA__ENTRY_quick_gelu ? 1.702 : c->entry == FA__ENTRY_swish ? c->parameters[0] : 1;
+    if (c->entry == FA__ENTRY_identity) return FA__GATE_IDENTITY;
+    if (c->entry == FA__ENTRY_relu) return FA__GATE_RELU;
     if (c->dtype != FA__F32) return FA__GATE_GIVEN;
     if (c->entry == FA__ENTRY_sigmoid) return FA__GATE_SIGMOID;
     const int is_silu =

@@ -11,7 +11,14 @@
 #define FA__GATED_TILE 256
 
 /* What computes f and f': the kernels of the products themselves, or those of the entry before them */
-typedef enum { FA__GATE_GIVEN, FA__GATE_SIGMOID, FA__GATE_SILU, FA__GATES } fa__gate;
+typedef enum {
+    FA__GATE_GIVEN,
+    FA__GATE_IDENTITY,
+    FA__GATE_RELU,
+    FA__GATE_SIGMOID,
+    FA__GATE_SILU,
+    FA__GATES
+} fa__gate;
 
 /* One tile. Results may be inputs. */
 typedef struct {
@@ -27,7 +34,7 @@ typedef void fa__gated_kernel(const fa__gated_tile *tile);
 typedef struct {
     fa__gated_kernel
         *of[FA__GATES][2][2]; /* by gate; with limit and offset or not; forward, backward. Of float64,
-                                            * those of FA__GATE_GIVEN alone. */
+                                            * not those of the logistic function. */
     void (*widened)(const void *a, double *to, size_t n, double limit); /* min(a, limit) */
 } fa__gated_kernels;
 

@@ -12,15 +12,7 @@
 #include "rowwise/call.h"
 #include "rowwise/kernels.h"
 #include "rowwise/sums.h"
-
-typedef enum { SOFTMAX, LOG_SOFTMAX, LOGSUMEXP } shape_of_result;
-
-/* What distinguishes the entries; constants at each use */
-typedef struct {
-    shape_of_result kind;
-    int quiet; /* whether there is one more input, 0 */
-    double sign;
-} variant;
+#include "rowwise/variants.h"
 
 /* Special rows ------------------------------------------------------------------------------------- */
 
@@ -77,7 +69,7 @@ INLINE exponential_sums sums_of(const fa__one_row *row, const variant v, real mo
                                 const real *grad, pair *dot) {
     exponential_sums sum = sum_exponentials(row->in, row->n, most, s, v.kind != SOFTMAX, e, grad, dot);
     if (v.quiet) {
-        wide low, h = argument(every(0), (double)most, s, &low);
+        wide low, h = argument(every(0), every((double)most), s, &low);
         const parts e_of_0 = exponential_parts(h, low);
         if (h[0] == 0)
             sum.count += 1;
@@ -91,7 +83,7 @@ INLINE void store_logarithms(const fa__one_row *row, real most, const scaling *s
     for (size_t i = 0; i < row->n; i += LANES) {
         block y = signed_elements(row->in, i, row->n, s->sign);
         EACH_PART(p) {
-            wide low, h = argument(y.of[p], (double)most, s, &low);
+            wide low, h = argument(y.of[p], every((double)most), s, &low);
             low = pick(is_less(h, every(-DBL_MAX)), every(0), low);
             y.of[p] = (h - log_sum) + low;
         }
@@ -125,27 +117,10 @@ INLINE pair sum_of(const real *x, size_t n) {
     return total_of(&s);
 }
 
-/* What the gradient of a row is made of: probabilities p/temperature are e * scale * power; t is sum(g p) of softmax, sum(g)
- * of its logarithm, and g of logsumexp. The divisor is the temperature with the sign of the variant. */
-typedef struct {
-    pair scale, t;
-    double divisor;
-} terms;
-
-/* softmax: p (g - t)/temperature; its logarithm: g/temperature - t p/temperature; logsumexp: t p */
-INLINE wide gradient(const variant v, const terms *c, wide g, const parts *e) {
-    const wide p = e->value * c->scale.high + (e->value * c->scale.low + e->low * c->scale.high);
-    wide factor = every(c->t.high);
-    if (v.kind == SOFTMAX) factor = (g - c->t.high) - c->t.low;
-    const wide d = pick(is_equal(e->value, every(0)), every(0), p * factor * e->power);
-    if (v.kind != LOG_SOFTMAX) return d;
-    if (c->divisor != 1) g = g / c->divisor;
-    return g - (d + pick(is_equal(d, every(0)), every(0), p * c->t.low * e->power));
-}
-
 INLINE terms find_terms(const fa__one_row *row, const variant v, pair t, pair share) {
     const double divisor = v.sign * (double)(real)row->temperature;
-    return (terms){divide(share, (pair){divisor, 0}), t, divisor};
+    const pair scale = divide(share, (pair){divisor, 0});
+    return (terms){{every(scale.high), every(scale.low)}, {every(t.high), every(t.low)}, divisor};
 }
 
 INLINE void backward(const fa__one_row *row, const variant v) {
@@ -170,7 +145,7 @@ INLINE void backward(const fa__one_row *row, const variant v) {
         block x = signed_elements(row->in, i, n, v.sign), g = {0};
         if (v.kind != LOGSUMEXP) g = load_block(grad + i, n - i, 0);
         EACH_PART(p) {
-            wide low, h = argument(x.of[p], (double)most, &s, &low);
+            wide low, h = argument(x.of[p], every((double)most), &s, &low);
             const parts e = exponential_parts(h, low);
             g.of[p] = gradient(v, &c, g.of[p], &e);
         }

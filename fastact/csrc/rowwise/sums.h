@@ -30,8 +30,8 @@ INLINE wide remainder_of(wide h, wide q, double t) {
 }
 
 /* (v - most)/temperature, and what its rounding lost, which matters for float64 */
-INLINE wide argument(wide v, double most, const scaling *s, wide *low) {
-    wide h = difference(v, every(most), low);
+INLINE wide argument(wide v, wide most, const scaling *s, wide *low) {
+    wide h = difference(v, most, low);
     if (!FA__REAL_IS_DOUBLE) return h * s->inverse;
     if (s->temperature == 1) return h;
     wide q = h / s->temperature;
@@ -80,9 +80,27 @@ INLINE pair share_of(double weight, const exponential_sums *s) {
     return divide((pair){weight, 0}, total_of_exponentials(s));
 }
 
+/* log t, t = count + rest from 1 to 2^1000. t = m 2^k, m from sqrt(1/2) to sqrt(2); m - 1 is exact, and so is rest for a count
+ * of 1 and a small rest. With s = f/(2 + f), log(1 + f) = f - (f^2/2 - s (f^2/2 + R)), R = (2 atanh(s) - 2 s)/s. */
+INLINE wide logarithm_of(wide count, wide_pair rest) {
+    static const double poly[] = {FA_ATANH_POLY};
+    const uint64_t root = UINT64_C(0x3fe6a09e667f3bcd), one = UINT64_C(0x3ff)
+                                                              << MANTISSA; /* sqrt(1/2) and 1 */
+    const wide_pair t = add_to_pairs(rest, count);
+    const naturals bits = (naturals)t.high + (one - root);
+    const wide k = (wide)((bits >> MANTISSA) | (naturals)every(0x1p52)) - (0x1p52 + 1023);
+    const wide m = (wide)((bits & ((UINT64_C(1) << MANTISSA) - 1)) + root);
+    const wide power =
+        (wide)((UINT64_C(2046) << MANTISSA) - (bits & ~((UINT64_C(1) << MANTISSA) - 1))); /* 2^-k */
+    const wide f = (m - 1) + t.low * power, s = f / (f + 2), square = s * s;
+    wide p = every(poly[0]);
+    UNROLL for (size_t i = 1; i < sizeof poly / sizeof *poly; i++) p = p * square + poly[i];
+    const wide half_square = 0.5 * f * f, log = f - (half_square - s * (half_square + square * p));
+    return k * FA_LN2_HI + (log + k * FA_LN2_LO);
+}
+
 INLINE double logarithm(const exponential_sums *s) {
-    double rest = s->rest.high + s->rest.low;
-    return s->count == 1 ? log1p(rest) : log(s->count) + log1p(rest / s->count);
+    return logarithm_of(every(s->count), (wide_pair){every(s->rest.high), every(s->rest.low)})[0];
 }
 
 /* Adds exponentials e of arguments h to `rest`, and counts in `ones` those whose argument is 0 */
@@ -107,7 +125,7 @@ INLINE exponential_sums sum_exponentials(const real *x, size_t n, real most, con
         block h, value, low_part;
         EACH_PART(p) {
             wide low;
-            h.of[p] = argument(v.of[p], (double)most, s, &low);
+            h.of[p] = argument(v.of[p], every((double)most), s, &low);
             const parts of_e = exponential_parts(h.of[p], low);
             value.of[p] = of_e.value * of_e.power;
             low_part.of[p] = of_e.low * of_e.power;
