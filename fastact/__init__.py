@@ -51,33 +51,16 @@ For C
 ``help(fastact.gelu)`` shows one activation: formula, parameters, kinks, range, error bounds, source.
 """
 
-from fastact import _core
-from fastact import quantized as quantized
+import sys as _sys
+from importlib import import_module as _import_module
+
+from fastact import _core, dense, health
 from fastact import ufuncs as ufuncs
-from fastact._dense import Saved as Saved
 from fastact._version import __version__ as __version__
 from fastact.activations.base import Activation as Activation
-from fastact.activations.mixed import mixed as mixed
 from fastact.activations.registry import aliases as aliases
 from fastact.activations.registry import get as get
 from fastact.activations.registry import names as names
-from fastact.activations.surrogate import surrogate as surrogate
-from fastact.dense.functions import dense as dense
-from fastact.dense.functions import dense_backward as dense_backward
-from fastact.dense.functions import dense_forward as dense_forward
-from fastact.health.monitor import Health as Health
-from fastact.health.statistics import health as health
-from fastact.plots import plot as plot
-from fastact.quantized.fixed import fixed_point as fixed_point
-from fastact.quantized.fixed import fixed_point_bits as fixed_point_bits
-from fastact.rowwise.cross_entropy import softmax_cross_entropy as softmax_cross_entropy
-from fastact.rowwise.functions import FUNCTIONS as _ROWWISE
-from fastact.rowwise.gated import GATED as _GATED
-from fastact.rowwise.gated import gated as gated
-from fastact.rowwise.gumbel import gumbel_softmax as gumbel_softmax
-from fastact.rowwise.losses import LOSSES as _LOSSES
-from fastact.rowwise.nll import nll as nll
-from fastact.rowwise.resizing import RESIZING as _RESIZING
 from fastact.runtime import check_environment as _check_environment
 from fastact.runtime import get_include as get_include
 from fastact.runtime import get_library as get_library
@@ -87,15 +70,6 @@ from fastact.runtime import isas as isas
 from fastact.runtime import num_threads as num_threads
 from fastact.runtime import set_isa as set_isa
 from fastact.runtime import set_num_threads as set_num_threads
-from fastact.training import init as init
-from fastact.training import optim as optim
-from fastact.training.batch_norm import batch_norm as batch_norm
-from fastact.training.copies import NetworkCopies as NetworkCopies
-from fastact.training.dropout import dropout as dropout
-from fastact.training.network import Network as Network
-from fastact.training.revival import revive as revive
-from fastact.training.row_norms import layer_norm as layer_norm
-from fastact.training.row_norms import rms_norm as rms_norm
 
 _check_environment()
 
@@ -106,57 +80,76 @@ __pyx_capi__ = _core.c_functions()
 # keeps help(fastact) to the text above
 __all__: list[str] = []
 
+# fastact.dense and fastact.health are functions. Packages have these names, too, which are imported above: an
+# import binds the name of a package only once, so that the functions keep theirs
+del dense, health
+
+# What is imported when it is first asked for: it would take most of the time of an import, and many programs
+# call activations only. Names by the module that has them, or after a colon the dictionary in it
+_ON_REQUEST = {
+    "_dense": "Saved",
+    "activations.mixed": "mixed",
+    "activations.surrogate": "surrogate",
+    "dense.functions": "dense dense_backward dense_forward",
+    "health.monitor": "Health",
+    "health.statistics": "health",
+    "plots": "plot",
+    "quantized.fixed": "fixed_point fixed_point_bits",
+    "rowwise.cross_entropy": "softmax_cross_entropy",
+    "rowwise.functions:FUNCTIONS": (
+        "softmax softmin quiet_softmax log_softmax logsumexp sparsemax entmax15 hardmax"
+    ),
+    "rowwise.gated": "gated",
+    "rowwise.gated:GATED": "glu swiglu geglu geglu_tanh reglu bilinear",
+    "rowwise.gumbel": "gumbel_softmax",
+    "rowwise.losses:LOSSES": "sigmoid_binary_cross_entropy mse huber hinge kl_divergence poisson",
+    "rowwise.nll": "nll",
+    "rowwise.resizing:RESIZING": "maxout crelu",
+    "training.batch_norm": "batch_norm",
+    "training.copies": "NetworkCopies",
+    "training.dropout": "dropout",
+    "training.network": "Network",
+    "training.revival": "revive",
+    "training.row_norms": "layer_norm rms_norm",
+}
+_WHERE = {name: where for where, listed in _ON_REQUEST.items() for name in listed.split()}
+_MODULES = {"init": "training.init", "optim": "training.optim", "quantized": "quantized"}
+
+
+def __getattr__(name: str) -> object:
+    where = _MODULES.get(name) or _WHERE.get(name)
+    if where is None:
+        message = f"module 'fastact' has no attribute {name!r}"
+        raise AttributeError(message, name=name, obj=_sys.modules[__name__])
+    path, _, table = where.partition(":")
+    module = _import_module(f"fastact.{path}")
+    value: object = module
+    if name not in _MODULES:
+        value = vars(module)[table][name] if table else vars(module)[name]
+    globals()[name] = value  # where it is found from now on
+    return value
+
+
 _PUBLIC = [
     "Activation",
-    "Health",
-    "Network",
-    "NetworkCopies",
-    "Saved",
     "aliases",
-    "batch_norm",
-    "dense",
-    "dense_backward",
-    "dense_forward",
-    "dropout",
     "get",
     "get_include",
     "get_library",
     "get_num_threads",
-    "health",
-    "init",
     "isa",
     "isas",
-    "layer_norm",
-    "mixed",
     "names",
     "num_threads",
-    "plot",
-    "optim",
-    "revive",
-    "rms_norm",
     "set_isa",
     "set_num_threads",
-    "surrogate",
     "ufuncs",
-    "nll",
-    "softmax_cross_entropy",
-    "fixed_point",
-    "fixed_point_bits",
-    "quantized",
-    "gated",
-    "gumbel_softmax",
     *names(),
     *aliases(),
-    *_ROWWISE,
-    *_RESIZING,
-    *_GATED,
-    *_LOSSES,
+    *_MODULES,
+    *_WHERE,
 ]
 globals().update({name: get(name) for name in (*names(), *aliases())})
-globals().update(_ROWWISE)
-globals().update(_RESIZING)
-globals().update(_LOSSES)
-globals().update(_GATED)
 
 
 def __dir__() -> list[str]:

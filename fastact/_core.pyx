@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+# cython: language_level=3, boundscheck=False, wraparound=False
 """The interface between Python and the C library: arguments in, one C call, result out.
 
 Calls with plain arrays of numbers go straight to C. Everything else goes to the ufunc, so that NumPy's rules

@@ -81,7 +81,6 @@ class Passes:
         prepared: tuple[Prepared, ...],
         weights: tuple[Array, ...],
         biases: tuple[Array | None, ...],
-        rates: tuple[float, ...] | None = None,
     ) -> None: ...
     def forward(
         self, x: Any, parameters: tuple[tuple[Array, ...], ...] | None, keep: bool
@@ -96,12 +95,61 @@ class Passes:
         need_dx: bool,
         accumulate: bool = False,
     ) -> tuple[Any, ...] | None: ...
-    def cross_entropy(
+
+LOSSES: dict[str, int]
+
+class Norm:
+    def __init__(
+        self,
+        kind: str,
+        after: bool,
+        momentum: float,
+        eps: float,
+        weight: Array,
+        bias: Array | None,
+        running_mean: Array | None,
+        running_variance: Array | None,
+    ) -> None: ...
+
+class TrainingPasses(Passes):
+    def __init__(
+        self,
+        prepared: tuple[Prepared, ...],
+        weights: tuple[Array, ...],
+        biases: tuple[Array | None, ...],
+        rates: tuple[float, ...],
+        norms: tuple[Norm | None, ...],
+        loss: int,
+    ) -> None: ...
+    def differentiate(
         self,
         x: Any,
-        labels: Any,
-        weights: Array | None,
+        target: Any,
+        shares: Array | None,
         gradients: tuple[Any, ...],
         seed: int = 0,
         number: int = 0,
     ) -> float | None: ...
+
+class CopiesPasses(TrainingPasses):
+    def __init__(
+        self,
+        prepared: tuple[Prepared, ...],
+        weights: tuple[Array, ...],
+        biases: tuple[Array | None, ...],
+        rates: tuple[float, ...],
+        norms: tuple[Norm | None, ...],
+        loss: int,
+        stride: int,
+        own_rates: Array,
+        seeds: Array,
+    ) -> None: ...
+    def differentiate_all(
+        self,
+        x: Any,
+        target: Any,
+        shares: Array | None,
+        gradients: tuple[Any, ...],
+        losses: Array,
+        numbers: Array | None,
+    ) -> bool: ...

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+# cython: language_level=3, boundscheck=False, wraparound=False
 """Dense layers between Python and the C library: arrays in, one C call, results out.
 
 Describes NumPy arrays to C, and finds SciPy's BLAS. Which shapes and dtypes belong together is checked in
@@ -247,3 +247,5 @@ include "_dense_saved.pxi"
 include "_dense_direct.pxi"
 include "_dense_stacks.pxi"
 include "_dense_network.pxi"
+include "_dense_training.pxi"
+include "_dense_copies.pxi"

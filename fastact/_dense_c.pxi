@@ -10,7 +10,23 @@ ctypedef void (*fa_set_threads_function)(int) noexcept nogil
 cdef extern from "elementwise/call.h" nogil:
     enum: FA__MAX_DIMS, FA__MAX_PARAMS
 
+cdef extern from "training/network_copies.h" nogil:
+    ctypedef struct fa__passes:
+        const fa_network_step *step
+        int dtype
+        void *workspace
+        size_t bytes
+    ctypedef struct fa__copies:
+        fa__passes first
+        size_t copies, parameters, x, target, weights, losses
+        const double *dropout
+        const uint64_t *seeds
+        const size_t *numbers
+        size_t threads, memory
+
 cdef extern from "api/dense.h" nogil:
+    ctypedef int (*copies_function)(const fa__copies *) noexcept nogil
+    ctypedef size_t (*threads_function)() noexcept nogil
     ctypedef int (*run_function)(const fa_dense *, size_t, int, void *, size_t) noexcept nogil
     ctypedef size_t (*size_function)(const fa_dense *, size_t, int) noexcept nogil
     ctypedef int (*step_function)(const fa_network_step *, void *, size_t) noexcept nogil
@@ -19,6 +35,8 @@ cdef extern from "api/dense.h" nogil:
         run_function run[2]
         size_function workspace[2]
         step_function step[2]
+        copies_function differentiate_copies
+        threads_function threads
         prefers_function prefers_blas
 
 cdef const fa__dense_functions *library = <const fa__dense_functions *>PyCapsule_GetPointer(

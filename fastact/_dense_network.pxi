@@ -33,27 +33,17 @@ cdef class Passes:
     """
 
     cdef tuple prepared, weights, biases
-    cdef double *rates  # of dropout, or NULL
     cdef list free, scratch  # blocks for what is kept, and for one call
     cdef size_t count, size, widest
     cdef int number
 
-    def __init__(self, tuple prepared, tuple weights, tuple biases, tuple rates=None):
-        if rates is not None:
-            self.rates = <double *>malloc(len(rates) * sizeof(double))
-            if self.rates == NULL:
-                raise MemoryError()
-            for i, rate in enumerate(rates):
-                self.rates[i] = rate
+    def __init__(self, tuple prepared, tuple weights, tuple biases):
         self.prepared, self.weights, self.biases = prepared, weights, biases
         self.free, self.scratch = [], []
         self.count = len(weights)
         self.number = cnp.PyArray_TYPE(<cnp.ndarray>weights[0])
         self.size = cnp.PyArray_ITEMSIZE(<cnp.ndarray>weights[0])
         self.widest = max(max(w.shape) for w in weights)
-
-    def __dealloc__(self):
-        free(self.rates)
 
     cdef size_t width(self, size_t i) noexcept:
         """Columns of the input of layer i, or of the result of layer i - 1."""
@@ -62,10 +52,10 @@ cdef class Passes:
         return <size_t>cnp.PyArray_DIM(<cnp.ndarray>self.weights[i - 1], 1)
 
     cdef int saving(self, size_t i) noexcept:
-        """The last layer's result belongs to the caller, and dropout changes others, so that these are not saved; the
-        input is, in memory that is used again, since a bit mask takes longer to make."""
+        """The last layer's result belongs to the caller, so that it is not saved; the input is, in memory that is used
+        again, since a bit mask takes longer to make."""
         cdef Prepared prepared = <Prepared>self.prepared[i]
-        if prepared.hidden == FA_SAVE_OUTPUT and (i == self.count - 1 or (self.rates != NULL and self.rates[i] > 0)):
+        if prepared.hidden == FA_SAVE_OUTPUT and i == self.count - 1:
             return FA_SAVE_INPUT
         return prepared.hidden
 
@@ -267,72 +257,6 @@ cdef class Passes:
                 layers[i - 1].grad_y.data = layers[i].dx.data
                 layers[i - 1].grad_y.row = layers[i].dx.row
                 layers[i - 1].grad_y.column = 1
-
-    # Training -------------------------------------------------------------------------------------
-
-    def cross_entropy(self, x, labels, weights, tuple gradients, uint64_t seed=0, size_t number=0):
-        """The loss of softmax_cross_entropy, whose gradients are stored in `gradients`, (dw, db), of contiguous arrays;
-        None for arguments that are not plain arrays that fit. `weights` is of float64, or None: a mean. Seed and
-        number of the pass are those of dropout."""
-        cdef Block block, kept
-        cdef size_t workspace = 0, rows
-        cdef double loss = 0
-        cdef double *losses
-        if not is_plain(x, 2, self.number) or not is_plain(labels, 1, cnp.NPY_INT64):
-            return None
-        rows = <size_t>cnp.PyArray_DIM(<cnp.ndarray>x, 0)
-        if rows == 0 or not self.takes(x, rows, 0) or <size_t>cnp.PyArray_DIM(<cnp.ndarray>labels, 0) != rows:
-            return None
-        kept = take(self.free, self.places(rows, NULL, NULL, &losses) + rows * sizeof(double))
-        while True:
-            block = self.begin(rows, <cnp.ndarray>x, None, workspace)
-            self.places(rows, kept.data, <fa_dense *>block.data, &losses)
-            self.connect(<fa_dense *>block.data)
-            self.connect_gradients(block, rows, <tuple>gradients[0], <tuple>gradients[1], None)
-            answer = self.execute_step(block, rows, <cnp.ndarray>labels, weights, losses, seed, number)
-            if answer != FA_TOO_SMALL:
-                break
-            workspace = max(self.workspace(block, False), self.workspace(block, True))
-        if answer == 0:
-            loss = compensated_sum(losses, <Py_ssize_t>rows)
-        give_back(self.scratch, block)
-        give_back(self.free, kept)
-        return loss if answer == 0 else None  # a label that is not a class
-
-    cdef size_t places(self, size_t rows, char *data, fa_dense *layers, double **losses) noexcept:
-        """As lay_out, with places for the last layer's result, which its gradient replaces, and for losses and weights
-        of rows."""
-        cdef fa_dense *last = NULL if layers == NULL else &layers[self.count - 1]
-        cdef size_t columns = self.width(self.count), used = self.lay_out(rows, data, layers)
-        if last != NULL:
-            last.y.data, last.y.row = data + used, columns
-            last.grad_y.data, last.grad_y.row, last.grad_y.column = last.y.data, columns, 1
-        used += padded(rows * columns * self.size)
-        losses[0] = <double *>(data + used)
-        return used + padded(rows * sizeof(double))
-
-    cdef int execute_step(self, Block block, size_t rows, cnp.ndarray labels, weights, double *losses, uint64_t seed,
-                          size_t number) except? -9:
-        """C's answer, without an update. The weights of a mean are stored after the losses."""
-        cdef size_t used = self.header() + 2 * self.between(rows), i
-        cdef int answer, dtype = self.number == cnp.NPY_DOUBLE
-        cdef double *equal = losses + padded(rows * sizeof(double)) // sizeof(double)
-        cdef fa_network_step step
-        memset(&step, 0, sizeof(step))
-        step.size, step.layers, step.count = sizeof(step), <fa_dense *>block.data, self.count
-        step.labels, step.losses = <int64_t *>cnp.PyArray_DATA(labels), losses
-        step.dropout, step.seed = self.rates, seed
-        step.number = number
-        if weights is None:
-            for i in range(rows):
-                equal[i] = 1.0 / rows
-            step.weights = equal
-        else:
-            step.weights = <double *>cnp.PyArray_DATA(<cnp.ndarray>weights)
-        _core.apply_thread_limit()
-        with nogil:
-            answer = library.step[dtype](&step, block.data + used, block.bytes_ - used)
-        return answer
 
 
 cdef object like(object array, int number):

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+# cython: language_level=3, boundscheck=False, wraparound=False
 """Gated pairs between Python and the C library: contiguous arrays in, one C call, results out.
 
 Which shapes and dtypes belong together is checked in fastact.rowwise.
@@ -11,9 +11,8 @@ from fastact import _core
 
 cnp.import_array()
 
-cdef extern from "platform/dtype.h" nogil:
-    ctypedef enum dtype_t "fa__dtype":
-        FA__F32, FA__F64
+include "_overlap.pxi"
+include "_plain.pxi"
 
 cdef extern from "api/rowwise.h" nogil:
     ctypedef struct fa__gated_call:
@@ -50,7 +49,7 @@ cdef class Formula:
 
 
 cdef int run(fa__gated_call *call, cnp.ndarray like) except -1:
-    call.dtype = FA__F64 if cnp.PyArray_TYPE(like) == cnp.NPY_DOUBLE else FA__F32
+    call.dtype = dtype_of(like)
     if call.rows * call.n < RELEASE_GIL_ABOVE:
         library.run_gated(call)
         return 0
@@ -93,14 +92,6 @@ def run_two(Formula formula, cnp.ndarray grad_y, cnp.ndarray a, cnp.ndarray b, c
     run(&call, a)
 
 
-cdef inline bint is_plain(array) noexcept:
-    """Whether this is a C-contiguous native array of float32 or float64."""
-    if not cnp.PyArray_CheckExact(array):
-        return False
-    cdef int number = cnp.PyArray_TYPE(<cnp.ndarray>array)
-    return (number == cnp.NPY_FLOAT or number == cnp.NPY_DOUBLE) and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array)
-
-
 cdef inline bint has_shape(array, cnp.ndarray like, cnp.npy_intp *shape) noexcept:
     """Whether this is a plain array of this shape, with the type and number of axes of `like`."""
     cdef int d
@@ -112,8 +103,13 @@ cdef inline bint has_shape(array, cnp.ndarray like, cnp.npy_intp *shape) noexcep
     return cnp.PyArray_TYPE(<cnp.ndarray>array) == cnp.PyArray_TYPE(like)
 
 
-def run_plain_halves(Formula formula, bint gate_is_second, grad_y, x, Py_ssize_t axis):
-    """A new result for plain arrays that fit, x with an even number of elements along the axis; None for all else."""
+cdef inline bint is_result(out, cnp.ndarray like, cnp.npy_intp *shape) noexcept:
+    """Whether C can write a result of this shape, and of the type of `like`, to an array."""
+    return has_shape(out, like, shape) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out)
+
+
+def run_plain_halves(Formula formula, bint gate_is_second, grad_y, x, Py_ssize_t axis, out):
+    """The result for plain arrays that fit, x with an even number of elements along the axis; None for all else."""
     cdef int d, ndim
     cdef cnp.npy_intp shape[64]
     cdef size_t rows = 1, n = 1
@@ -130,18 +126,28 @@ def run_plain_halves(Formula formula, bint gate_is_second, grad_y, x, Py_ssize_t
             rows *= <size_t>shape[d]
         else:
             n *= <size_t>shape[d]
-    if grad_y is None:
-        out = cnp.PyArray_EMPTY(ndim, shape, cnp.PyArray_TYPE(<cnp.ndarray>x), 0)
-    elif has_shape(grad_y, <cnp.ndarray>x, shape):
-        out = cnp.PyArray_EMPTY(ndim, cnp.PyArray_DIMS(<cnp.ndarray>x), cnp.PyArray_TYPE(<cnp.ndarray>x), 0)
-    else:
+    if grad_y is not None and not has_shape(grad_y, <cnp.ndarray>x, shape):
+        return None
+    cdef cnp.npy_intp *of_result = &shape[0] if grad_y is None else cnp.PyArray_DIMS(<cnp.ndarray>x)
+    if out is None:
+        out = cnp.PyArray_EMPTY(ndim, of_result, cnp.PyArray_TYPE(<cnp.ndarray>x), 0)
+    elif not (is_result(out, <cnp.ndarray>x, of_result) and not unsafe_overlap(<cnp.ndarray>out, <cnp.ndarray>x)
+              and (grad_y is None or not may_overlap(<cnp.ndarray>out, <cnp.ndarray>grad_y))):
         return None
     run_halves(formula, gate_is_second, <cnp.ndarray>grad_y, <cnp.ndarray>x, <cnp.ndarray>out, rows, n)
     return out
 
 
-def run_plain_two(Formula formula, grad_y, a, b):
-    """The new result, or both new gradients, for plain arrays that fit, the gate first; None for all else."""
+cdef inline bint is_result_of_two(out, grad_y, cnp.ndarray a, cnp.ndarray b) noexcept:
+    """Whether C can write a result to an array, which is one of the inputs or apart from them."""
+    return (is_result(out, a, cnp.PyArray_DIMS(a)) and not unsafe_overlap(<cnp.ndarray>out, a)
+            and not unsafe_overlap(<cnp.ndarray>out, b)
+            and (grad_y is None or not unsafe_overlap(<cnp.ndarray>out, <cnp.ndarray>grad_y)))
+
+
+def run_plain_two(Formula formula, grad_y, a, b, first, second):
+    """The result, or both gradients, for plain arrays that fit, the gate first; None for all else. Results are stored in
+    `first` and `second` unless these are None."""
     if not is_plain(a):
         return None
     cdef cnp.ndarray like = a
@@ -150,10 +156,16 @@ def run_plain_two(Formula formula, grad_y, a, b):
         return None
     if grad_y is not None and not has_shape(grad_y, like, cnp.PyArray_DIMS(like)):
         return None
-    first = cnp.PyArray_EMPTY(ndim, cnp.PyArray_DIMS(like), number, 0)
+    if first is None:
+        first = cnp.PyArray_EMPTY(ndim, cnp.PyArray_DIMS(like), number, 0)
+    elif not is_result_of_two(first, grad_y, like, <cnp.ndarray>b):
+        return None
     if grad_y is None:
         run_two(formula, None, like, b, first, None)
         return first
-    second = cnp.PyArray_EMPTY(ndim, cnp.PyArray_DIMS(like), number, 0)
+    if second is None:
+        second = cnp.PyArray_EMPTY(ndim, cnp.PyArray_DIMS(like), number, 0)
+    elif not is_result_of_two(second, grad_y, like, <cnp.ndarray>b) or may_overlap(<cnp.ndarray>first, <cnp.ndarray>second):
+        return None
     run_two(formula, grad_y, like, b, first, second)
     return first, second

@@ -21,3 +21,17 @@ def count(
     sums: Array,
     extremes: Array,
 ) -> None: ...
+def forward(
+    activation: int,
+    parameters: Array,
+    x: Array,
+    w: Array,
+    b: Array | None,
+    z: Array,
+    y: Array,
+    low: Array,
+    high: Array,
+    counts: Array,
+    sums: Array,
+    extremes: Array,
+) -> None: ...

@@ -1,4 +1,4 @@
-# The library's overlap test, for NumPy arrays. Part of _core, _dense, _quantized, _rowwise and _training.
+# The library's overlap test, for NumPy arrays. Part of _core, _dense, _gated, _quantized, _rowwise and _training.
 
 cdef extern from "platform/overlap.h" nogil:
     ctypedef struct fa__extent:

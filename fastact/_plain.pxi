@@ -1,4 +1,4 @@
-# Plain NumPy arrays: those that C takes as they are. Part of _rowwise.pyx and _training.pyx.
+# Plain NumPy arrays: those that C takes as they are. Part of _gated, _rowwise and _training.
 
 cdef extern from "platform/dtype.h" nogil:
     ctypedef enum dtype_t "fa__dtype":

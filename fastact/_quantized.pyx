@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+# cython: language_level=3, boundscheck=False, wraparound=False
 """Look-ups in tables of 256 bytes, between Python and the C library.
 
 Which dtypes and shapes belong together is checked in fastact.quantized.

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+# cython: language_level=3, boundscheck=False, wraparound=False
 """Row-wise functions between Python and the C library: contiguous arrays in, one C call, results out.
 
 Which shapes and dtypes belong together is checked in fastact.rowwise.
@@ -16,6 +16,12 @@ cnp.import_array()
 include "_overlap.pxi"
 include "_plain.pxi"
 include "_sums.pxi"
+
+cdef extern from "platform/fenv.h" nogil:
+    ctypedef struct fa__fenv:
+        pass
+    fa__fenv fa__enter_fenv()
+    void fa__leave_fenv(fa__fenv caller)
 
 cdef extern from "api/rowwise.h" nogil:
     ctypedef enum direction_t "fa__row_direction":
@@ -134,59 +140,6 @@ cdef int run_rows(int number, direction_t direction, grad_y, x, out, size_t rows
     return 0
 
 
-def run_plain(int number, direction_t direction, grad_y, x, out):
-    """The result over the last axis, with one result for each element and a temperature of 1. None, and nothing is
-    done, unless all are plain arrays that fit."""
-    if not is_plain(x) or (direction != FA__ROWWISE_FORWARD and not is_like(grad_y, <cnp.ndarray>x)):
-        return None
-    cdef cnp.ndarray array = x
-    cdef int ndim = cnp.PyArray_NDIM(array)
-    if out is None:
-        out = cnp.PyArray_EMPTY(ndim, cnp.PyArray_DIMS(array), cnp.PyArray_TYPE(array), 0)
-    elif not (is_like(out, array) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out)
-              and not unsafe_overlap(<cnp.ndarray>out, array)
-              and (grad_y is None or not unsafe_overlap(<cnp.ndarray>out, <cnp.ndarray>grad_y))):
-        return None
-    cdef size_t n = <size_t>cnp.PyArray_DIM(array, ndim - 1)
-    if n > 0:
-        run_rows(number, direction, grad_y, x, out, <size_t>cnp.PyArray_SIZE(array) // n, n, 1.0, 1)
-    return out
-
-
-cdef inline bint has_one_each(array, cnp.ndarray x) noexcept:
-    """Whether this is a plain array of the type of x and of its shape without the last axis."""
-    cdef int d, ndim = cnp.PyArray_NDIM(x) - 1
-    if not is_plain(array) or cnp.PyArray_NDIM(<cnp.ndarray>array) != ndim:
-        return False
-    for d in range(ndim):
-        if cnp.PyArray_DIM(<cnp.ndarray>array, d) != cnp.PyArray_DIM(x, d):
-            return False
-    return cnp.PyArray_TYPE(<cnp.ndarray>array) == cnp.PyArray_TYPE(x)
-
-
-def run_plain_one(int number, direction_t direction, grad_y, x, out):
-    """As run_plain, where a row has one result; x has two axes or more."""
-    if not is_plain(x) or cnp.PyArray_NDIM(<cnp.ndarray>x) < 2:
-        return None
-    cdef cnp.ndarray array = x
-    cdef bint backward = direction != FA__ROWWISE_FORWARD
-    cdef int ndim = cnp.PyArray_NDIM(array) - (0 if backward else 1)
-    if backward and not has_one_each(grad_y, array):
-        return None
-    if out is None:
-        out = cnp.PyArray_EMPTY(ndim, cnp.PyArray_DIMS(array), cnp.PyArray_TYPE(array), 0)
-    elif not (is_like(out, array) if backward else has_one_each(out, array)):
-        return None
-    elif (not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out) or unsafe_overlap(<cnp.ndarray>out, array)
-          or (backward and may_overlap(<cnp.ndarray>out, <cnp.ndarray>grad_y))):
-        return None
-    cdef size_t n = <size_t>cnp.PyArray_DIM(array, cnp.PyArray_NDIM(array) - 1)
-    if n == 0:
-        return None
-    run_rows(number, direction, grad_y, x, out, <size_t>cnp.PyArray_SIZE(array) // n, n, 1.0, 1)
-    return out
-
-
 def can_hold(array, cnp.ndarray x):
     """Whether C can write a result of the shape of x to an array, which is x or apart from it."""
     return (is_like(array, x) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>array)
@@ -198,6 +151,7 @@ def overlaps_unsafely(cnp.ndarray out, cnp.ndarray array):
     return unsafe_overlap(out, array)
 
 
+include "_rowwise_functions.pxi"
 include "_rowwise_losses.pxi"
 include "_rowwise_labels.pxi"
 include "_rowwise_copies.pxi"

@@ -27,7 +27,7 @@ def sum_of(cnp.ndarray losses not None):
     return compensated_sum(<const double *>data_of(losses), cnp.PyArray_SIZE(<cnp.ndarray>losses))
 
 
-def has_default_options(axis, reduction, label_smoothing, ignore_index, weight):
+cdef inline bint has_default_options(axis, reduction, label_smoothing, ignore_index, weight):
     """Whether these are the options of a call without options."""
     return (weight is None and ignore_index is None and type(label_smoothing) is float and label_smoothing == 0
             and type(axis) is int and axis == -1 and type(reduction) is str and reduction == "mean")
@@ -62,9 +62,21 @@ cdef bint run_label_copies(int loss, cnp.ndarray x, const int64_t *labels, Py_ss
     return not wrong
 
 
-def run_plain_labels(int loss, x, labels, bint wants_gradient, out):
+def run_plain_labels(int loss, x, labels, bint wants_gradient, out, tuple options):
     """The mean loss of the rows of a matrix, and the gradient, which may be None. None, and nothing is done, unless all
-    are plain arrays that fit, and each label is a column."""
+    are plain arrays that fit, each label is a column, and the options are those of a call without options."""
+    cdef object axis, reduction, label_smoothing, ignore_index, weight
+    axis, reduction, label_smoothing, ignore_index, weight = options
+    if not has_default_options(axis, reduction, label_smoothing, ignore_index, weight):
+        return None
+    cdef fa__fenv caller = fa__enter_fenv()
+    try:
+        return mean_of_labels(loss, x, labels, wants_gradient, out)
+    finally:
+        fa__leave_fenv(caller)
+
+
+cdef object mean_of_labels(int loss, object x, object labels, bint wants_gradient, object out):
     if not is_plain(x) or cnp.PyArray_NDIM(<cnp.ndarray>x) != 2 or not cnp.PyArray_CheckExact(labels):
         return None
     cdef cnp.ndarray array = x, given = labels

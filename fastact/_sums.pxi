@@ -1,4 +1,4 @@
-# Sums of losses. Part of _rowwise.pyx and _dense.pyx.
+# Sums of losses and of weights. Part of _rowwise.pyx, _dense.pyx and _training.pyx.
 
 cdef double compensated_sum(const double *values, Py_ssize_t n) noexcept:
     """In the order of the values, with the rounding errors added at the end (TwoSum)."""

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+# cython: language_level=3, boundscheck=False, wraparound=False
 """Training between Python and the C library: contiguous arrays in, one C call, results in place.
 
 Which shapes and dtypes belong together is checked in fastact.training.
@@ -16,10 +16,11 @@ cnp.import_array()
 
 include "_overlap.pxi"
 include "_plain.pxi"
+include "_sums.pxi"
 
 cdef extern from "api/training.h" nogil:
     ctypedef enum optimizer_t "fa__optimizer":
-        FA__SGD, FA__ADAM, FA__RMSPROP, FA__ADAGRAD, FA__LION
+        FA__SGD, FA__ADAM, FA__RMSPROP, FA__ADAGRAD, FA__LION, FA__AMSGRAD
     ctypedef struct fa_step:
         size_t size
         int64_t step
@@ -68,7 +69,7 @@ cdef const fa__training_functions *library = <const fa__training_functions *>PyC
     _core.training_functions, "fastact._core.training_functions")
 
 LAYER_NORM, RMS_NORM, BATCH_NORM = FA__LAYER_NORM, FA__RMS_NORM, FA__BATCH_NORM
-SGD, ADAM, RMSPROP, ADAGRAD, LION = FA__SGD, FA__ADAM, FA__RMSPROP, FA__ADAGRAD, FA__LION
+SGD, ADAM, RMSPROP, ADAGRAD, LION, AMSGRAD = FA__SGD, FA__ADAM, FA__RMSPROP, FA__ADAGRAD, FA__LION, FA__AMSGRAD
 
 cdef enum:
     RELEASE_GIL_ABOVE = 2048  # elements; for fewer, releasing the lock costs more than it gains
@@ -152,6 +153,24 @@ def sum_of_squares(cnp.ndarray array not None):
     with nogil:
         found = library.sum_of_squares(dtype, data, n)
     return found
+
+
+def shares_of(cnp.ndarray weights not None, cnp.ndarray to not None):
+    """Store each weight over their sum, of contiguous arrays of float64. False, and nothing is stored, unless all are
+    at least 0, and their sum is positive and finite."""
+    cdef Py_ssize_t i, n = cnp.PyArray_SIZE(weights)
+    cdef const double *given = <const double *>data_of(weights)
+    cdef double *shares = <double *>data_of(to)
+    cdef double sum
+    for i in range(n):
+        if not given[i] >= 0:
+            return False
+    sum = compensated_sum(given, n)
+    if not (sum > 0 and sum <= 1.7976931348623157e308):
+        return False
+    for i in range(n):
+        shares[i] = given[i] / sum
+    return True
 
 
 def may_share_bytes(cnp.ndarray a, cnp.ndarray b):

@@ -24,14 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastact as fa
-from fastact.rowwise.functions import FUNCTIONS
+from fastact.evaluation.row_cases import NAMES, OF_LABELS
+from fastact.rowwise.gated import GATED
 from fastact.rowwise.losses import LOSSES
 
 Array = NDArray[Any]
 BITS = {"float16": np.uint16, "float32": np.uint32, "float64": np.uint64}
 DIRECTIONS = ("forward", "derivative", "backward", "value_and_derivative", "backward_from_output")
 SHAPES = ((1, 1, 1), (3, 5, 2), (17, 33, 9), (64, 64, 64), (130, 300, 70), (513, 257, 129))  # n, i, o
-OF_LABELS = ("softmax_cross_entropy", "nll")
 LAYERS = ("identity", "relu", "leaky_relu", "gelu", "tanh", "elu")
 
 
@@ -142,18 +142,34 @@ def arrays_of_rows(dtype: str) -> Iterator[Array]:
         yield x.astype(dtype)
 
 
-def of_row(f: Any, dtype: str) -> Iterator[Any]:
+def keywords_of_row(name: str, x: Array) -> Iterator[dict[str, Any]]:
+    """Those that a row-wise function is called with, for rows along both axes."""
+    if name == "maxout":
+        for pieces in (1, 2, 3, 4, 5, 9):
+            yield from ({"pieces": pieces, "axis": axis} for axis in (0, 1) if x.shape[axis] % pieces == 0)
+        return
+    others = {"noise": np.random.default_rng(3).gumbel(size=x.shape)} if name == "gumbel_softmax" else {}
+    for axis in (0, 1):
+        if name not in GATED or x.shape[axis] % 2 == 0:
+            yield {"axis": axis, **others}
+
+
+def of_row(name: str, dtype: str) -> Iterator[Any]:
     """All results of a row-wise function."""
+    f = getattr(fa, name)
     for x in arrays_of_rows(dtype):
-        y = f(x)
+        for keywords in keywords_of_row(name, x):
+            y = f(x, **keywords)
+            grad = np.random.default_rng(x.size).normal(size=y.shape).astype(dtype)
+            yield y
+            yield f.backward(grad, x, **keywords)
+        if name in GATED or name in ("logsumexp", "maxout"):
+            continue
+        y = f(x, **keywords)
         grad = np.random.default_rng(x.size).normal(size=y.shape).astype(dtype)
-        yield y
-        yield f.backward(grad, x)
-        yield f(x, axis=0)
-        if y.shape == x.shape:
-            yield f.backward_from_output(grad, y)
-            if "temperature" in inspect.signature(f).parameters:
-                yield f(x, temperature=0.7)
+        yield f.backward_from_output(grad, y, axis=keywords["axis"])
+        if "temperature" in inspect.signature(f).parameters:
+            yield f(x, temperature=0.7)
 
 
 def of_loss(name: str, dtype: str) -> Iterator[Any]:
@@ -171,11 +187,11 @@ def of_loss(name: str, dtype: str) -> Iterator[Any]:
 
 def of_rows() -> Iterator[tuple[str, str]]:
     """Keys and digests of row-wise functions and losses on the instruction set in use."""
-    for name in (*FUNCTIONS, *LOSSES, *OF_LABELS):
+    for name in NAMES:
         for dtype in ("float32", "float64"):
             digest = hashlib.sha256()
-            made = of_row(FUNCTIONS[name], dtype) if name in FUNCTIONS else of_loss(name, dtype)
-            for result in made:
+            of_name = of_loss if name in LOSSES or name in OF_LABELS else of_row
+            for result in of_name(name, dtype):
                 update(digest, result)
             yield f"{name} {dtype}", digest.hexdigest()[:16]
 

@@ -3,6 +3,7 @@
     python tools/onnx_tables.py --write        # needs onnx and onnxruntime, which tests do not
 
 Scales are random: float32 numbers over three powers of ten, and powers of 2, with which half-way cases occur.
+Many more tables of the sigmoid, which ONNX Runtime approximates, are in a compressed file of their own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 DATA = Path(__file__).resolve().parent.parent / "tests/data/onnx_tables.json"
 CASES = 25  # of each operator and dtype
+SIGMOIDS = DATA.parent / "onnx_sigmoids.npz"
+MANY = 500  # of each dtype
+OPERATORS = {"QLinearSigmoid": 1 / 256, "QLinearLeakyRelu": 0.05}  # with their usual output scales
 
 
 def run(operator: str, case: dict[str, Any]) -> np.ndarray:
@@ -53,23 +57,37 @@ def scale(rng: np.random.Generator, centre: float) -> float:
     return float(np.float32(2.0 ** round(np.log2(found)) if rng.random() < 1 / 3 else found))
 
 
+def case_of(operator: str, dtype: str, rng: np.random.Generator) -> dict[str, Any]:
+    """An operator with random scales and zero points, and its outputs."""
+    ends = np.iinfo(dtype)
+    case: dict[str, Any] = {
+        "operator": operator,
+        "dtype": dtype,
+        "input_scale": scale(rng, 0.05),
+        "input_zero_point": int(rng.integers(ends.min, ends.max + 1)),
+        "output_scale": scale(rng, OPERATORS[operator]),
+        "output_zero_point": int(rng.integers(ends.min, ends.max + 1)),
+    }
+    if operator == "QLinearLeakyRelu":
+        case["alpha"] = float(np.float32(rng.choice([0.01, 0.1, 0.5, rng.uniform(0, 1)])))
+    return {**case, "outputs": run(operator, case).tobytes().hex()}
+
+
 def cases(rng: np.random.Generator) -> Iterator[dict[str, Any]]:
-    """Every operator and dtype, with random scales and zero points."""
-    for operator, centre in (("QLinearSigmoid", 1 / 256), ("QLinearLeakyRelu", 0.05)):
+    """Several of every operator and dtype."""
+    for operator in OPERATORS:
         for dtype in ("uint8", "int8"):
-            ends = np.iinfo(dtype)
             for _ in range(CASES):
-                case: dict[str, Any] = {
-                    "operator": operator,
-                    "dtype": dtype,
-                    "input_scale": scale(rng, 0.05),
-                    "input_zero_point": int(rng.integers(ends.min, ends.max + 1)),
-                    "output_scale": scale(rng, centre),
-                    "output_zero_point": int(rng.integers(ends.min, ends.max + 1)),
-                }
-                if operator == "QLinearLeakyRelu":
-                    case["alpha"] = float(np.float32(rng.choice([0.01, 0.1, 0.5, rng.uniform(0, 1)])))
-                yield {**case, "outputs": run(operator, case).tobytes().hex()}
+                yield case_of(operator, dtype, rng)
+
+
+def write_sigmoids(rng: np.random.Generator) -> None:
+    """Many tables of one operator, as arrays."""
+    for_each = [case_of("QLinearSigmoid", dtype, rng) for _ in range(MANY) for dtype in ("uint8", "int8")]
+    listed = {name: np.array([case[name] for case in for_each]) for name in for_each[0]}
+    listed["outputs"] = np.array([list(bytes.fromhex(case["outputs"])) for case in for_each], np.uint8)
+    del listed["operator"]
+    np.savez_compressed(SIGMOIDS, **listed)
 
 
 def main() -> None:
@@ -81,7 +99,8 @@ def main() -> None:
     parser.parse_args()
     made = {"onnxruntime": onnxruntime.__version__, "cases": list(cases(np.random.default_rng(22)))}
     DATA.write_text(json.dumps(made, indent=0) + "\n")
-    print(f"{len(made['cases'])} cases")
+    write_sigmoids(np.random.default_rng(2022))
+    print(f"{len(made['cases'])} cases, and {2 * MANY} sigmoids")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "adam_decay": ("Adam", {"lr": 0.02, "betas": [0.8, 0.95], "eps": 1e-3, "weight_decay": 0.1}),
     "adamw": ("AdamW", {"lr": 0.02}),
     "adamw_decay": ("AdamW", {"lr": 0.02, "betas": [0.85, 0.99], "weight_decay": 0.3}),
+    "amsgrad": ("Adam", {"lr": 0.02, "amsgrad": True}),
+    "amsgrad_decoupled": ("AdamW", {"lr": 0.02, "betas": [0.8, 0.9], "weight_decay": 0.2, "amsgrad": True}),
     "rmsprop": ("RMSprop", {"lr": 0.01}),
     "rmsprop_momentum": ("RMSprop", {"lr": 0.003, "alpha": 0.9, "momentum": 0.7, "weight_decay": 0.02}),
     "rmsprop_centered": ("RMSprop", {"lr": 0.003, "alpha": 0.95, "eps": 1e-4, "centered": True}),

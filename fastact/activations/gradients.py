@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastact import ufuncs
 from fastact.activations.containers import dtype_of, is_foreign
 
-Floats = NDArray[np.float64]
+if TYPE_CHECKING:  # importing numpy.typing takes longer than all of this module
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
 _BLOCK = 8192  # elements that stay in the cache
 
 

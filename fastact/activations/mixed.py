@@ -76,7 +76,7 @@ class Mixed(Composite):
 
     _about = "Different activations for different units along the last axis."
     _edges: tuple[int, ...]
-    _gathered: unit_groups.Gathered | None
+    _plain: unit_groups.Plain | None  # where all parameters are numbers
     _columns: Mapping[str, tuple[int, int]]  # the first unit and the one after the last, by label
 
     def __init__(self, activations: Sequence[Activation], edges: Sequence[int]) -> None:
@@ -92,8 +92,8 @@ class Mixed(Composite):
         super().__init__(dict(zip(labels, activations, strict=True)))
         self._check_parameters("__call__", {})
         plain = all(is_number(value) for part in activations for value in part.parameters.values())
-        gathered = unit_groups.Gathered.worthwhile(activations, edges) if plain else None
-        self.__dict__.update(_gathered=gathered)
+        found = unit_groups.Gathered.worthwhile(activations, edges) if plain else None
+        self.__dict__.update(_plain=found)
 
     def rebuilt(self, parts: Mapping[str, Activation]) -> Mixed:
         return Mixed(tuple(parts.values()), self._edges)
@@ -246,8 +246,8 @@ class Mixed(Composite):
         self, method: str, inputs: Mapping[str, Any], outs: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> list[Any]:
         """One result of a method for each of `outs`."""
-        if self._gathered and not kwargs and self._gathered.takes([*inputs.values()], outs):
-            return self._gathered.results(method, [*inputs.values()], outs)
+        if self._plain and not kwargs and self._plain.takes([*inputs.values()], outs):
+            return self._plain.results(method, [*inputs.values()], outs)
         blame = self.blame(method)
         given, keywords = self.split(method, kwargs)
         arrays, relabel = self._checked(method, inputs, given)

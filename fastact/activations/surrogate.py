@@ -22,7 +22,8 @@ from fastact.activations.parameters import is_number
 from fastact.activations.registry import get
 from fastact.activations.value_range import Interval
 
-_POWERS = np.concatenate([2.0 ** np.arange(-148, 128, 4), 2.0 ** np.arange(-1074, 1024, 32)])
+# ldexp raises no underflow: this module may be imported where NumPy makes that an error
+_POWERS = np.ldexp(1.0, np.concatenate([np.arange(-148, 128, 4), np.arange(-1074, 1024, 32)]))
 _SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan])
 _POINTS = np.concatenate([-_POWERS, _POWERS, np.arange(-12, 12, 1 / 16), _SPECIAL])
 _AT_ONCE = 2**20  # elements

@@ -20,7 +20,7 @@ from fastact.activations.parameters import is_number
 
 Function = Callable[..., Any]
 FLOATS = (np.float32, np.float64)
-TILE = 2**15  # elements whose columns are gathered at a time
+TILE = 2**16  # elements whose columns are gathered at a time
 WIDEST = 8  # mean width in columns from which groups are computed where they are
 
 
@@ -133,37 +133,19 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """Columns in the order of their functions, so that each function is called once for all of its columns.
-
-    A call takes tiles of rows that fit the caches. Of each it gathers the columns, transposed, computes the
-    groups, which are contiguous then, and puts the results back.
+class Plain:
+    """Groups whose parameters are numbers: plain arrays are passed on to the functions, which check them.
 
     Parameters
     ----------
     objects : sequence
         One for each group; their methods are the functions.
-    order : ndarray
-        The columns in this order.
     edges : sequence of int
-        Where each group begins in that order, and the number of columns.
+        Where each group begins, and the number of columns.
     """
 
     objects: Sequence[Any]
-    order: NDArray[np.intp]
     edges: Sequence[int]
-
-    @classmethod
-    def worthwhile(cls, objects: Sequence[Hashable], edges: Sequence[int]) -> Gathered | None:
-        """Gather the columns of equal objects if groups are narrow and objects repeat, otherwise None."""
-        places: dict[Hashable, list[int]] = {}
-        for found, (start, stop) in zip(objects, pairwise(edges), strict=True):
-            places.setdefault(found, []).extend(range(start, stop))
-        if len(objects) < 2 * len(places) or edges[-1] > WIDEST * len(objects):
-            return None
-        counts = [len(at) for at in places.values()]
-        order = np.array([k for at in places.values() for k in at])
-        return cls(list(places), order, [0, *np.cumsum(counts).tolist()])
 
     def takes(self, arrays: Sequence[Any], outs: tuple[Any, ...]) -> bool:
         """Whether all of these are plain arrays of one float dtype and shape, each written or read alone."""
@@ -174,32 +156,80 @@ class Gathered:
             or first.dtype not in FLOATS
         ):
             return False
-        if not all(a.shape == first.shape for a in every) or first.shape[-1:] != self.order.shape:
+        if not all(a.shape == first.shape for a in every) or first.shape[-1:] != (self.edges[-1],):
             return False
         return all(out is None or (out.flags.writeable and _may_write(out, arrays, outs)) for out in outs)
 
     def results(self, method: str, arrays: Sequence[Any], outs: tuple[Any, ...]) -> list[Any]:
         """One result for each `out`, which is that array where it is not None."""
         whole = [np.empty_like(arrays[-1]) if out is None else out for out in outs]
-        reads, writes = ([np.moveaxis(a, -1, 0) for a in each] for each in (arrays, whole))
-        if arrays[0].ndim == 1:
-            self._tile(method, reads, writes)
-            return whole
-        step = max(1, TILE * arrays[0].shape[0] // max(1, arrays[0].size))
-        for at in range(0, arrays[0].shape[0], step):
-            rows = np.s_[:, at : at + step]
-            self._tile(method, [a[rows] for a in reads], [a[rows] for a in writes])
+        self.compute(method, arrays, whole)
         return whole
 
-    def _tile(self, method: str, reads: Sequence[Any], writes: Sequence[Any]) -> None:
-        gathered = [a[self.order] for a in reads]
-        found = [np.empty(gathered[0].shape, gathered[0].dtype) for _ in writes]
+    def compute(self, method: str, reads: Sequence[Any], writes: Sequence[Any]) -> None:
+        """Compute each group's columns."""
+        self._call(method, reads, writes, (...,))
+
+    def _call(
+        self, method: str, reads: Sequence[Any], writes: Sequence[Any], before: tuple[Any, ...]
+    ) -> None:
+        """Call the functions; columns are along the axis that the index `before` leads to."""
         for function, (start, stop) in zip(self.objects, pairwise(self.edges), strict=True):
-            into = tuple(f[start:stop] for f in found)
-            own = (a[start:stop] for a in gathered)
-            getattr(function, method)(*own, out=into if len(into) > 1 else into[0])
-        for a, result in zip(writes, found, strict=True):
-            a[self.order] = result
+            own = (*before, slice(start, stop))
+            into = tuple([a[own] for a in writes])
+            getattr(function, method)(*[a[own] for a in reads], out=into if len(into) > 1 else into[0])
+
+
+@dataclass(frozen=True)
+class Gathered(Plain):
+    """Columns in the order of their functions, so that each function is called once for all of its columns.
+
+    A call takes tiles of rows that fit the caches. Of each it gathers the columns, transposed, computes the
+    groups, which are contiguous then, and puts the results back.
+
+    Parameters
+    ----------
+    objects, edges : sequence
+        Of the groups in that order.
+    order : ndarray
+        The columns in this order.
+    places : ndarray
+        Where each column is in that order.
+    """
+
+    order: NDArray[np.intp]
+    places: NDArray[np.intp]
+
+    @classmethod
+    def worthwhile(cls, objects: Sequence[Hashable], edges: Sequence[int]) -> Plain:
+        """Gather the columns of equal objects if groups are narrow and objects repeat."""
+        places: dict[Hashable, list[int]] = {}
+        for found, (start, stop) in zip(objects, pairwise(edges), strict=True):
+            places.setdefault(found, []).extend(range(start, stop))
+        if len(objects) < 2 * len(places) or edges[-1] > WIDEST * len(objects):
+            return Plain(objects, edges)
+        counts = [len(at) for at in places.values()]
+        order = np.array([k for at in places.values() for k in at])
+        return cls(list(places), [0, *np.cumsum(counts).tolist()], order, np.argsort(order))
+
+    def compute(self, method: str, reads: Sequence[Any], writes: Sequence[Any]) -> None:
+        """Compute tiles of rows."""
+        reads, writes = ([np.moveaxis(a, -1, 0) for a in each] for each in (reads, writes))
+        if reads[0].ndim == 1:
+            self._tile(method, reads, writes)
+            return
+        rows = reads[0].shape[1]
+        step = max(1, TILE * rows // max(1, reads[0].size))
+        for at in range(0, rows, step):
+            tile = np.s_[:, at : at + step]
+            self._tile(method, [a[tile] for a in reads], [a[tile] for a in writes])
+
+    def _tile(self, method: str, reads: Sequence[Any], writes: Sequence[Any]) -> None:
+        gathered = [a.take(self.order, axis=0) for a in reads]
+        found = [np.empty_like(gathered[0]) for _ in writes]
+        self._call(method, gathered, found, ())
+        for a, result in zip(writes, found, strict=True):  # faster than a[order] = result
+            np.copyto(a, result.take(self.places, axis=0, out=gathered[0], mode="clip"))
 
 
 def _tuple(result: Any) -> tuple[Any, ...]:

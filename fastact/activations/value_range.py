@@ -6,12 +6,14 @@ It looks for extremes of a function with a derivative and a list of kinks. Must 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+if TYPE_CHECKING:  # importing numpy.typing takes longer than all of this module
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 _POWERS = 2.0 ** (np.arange(-160, 161) / 4)
 _ENDS = np.array([np.finfo(np.float64).max, np.inf])

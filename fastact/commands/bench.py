@@ -1,6 +1,7 @@
 """Time fastact against pure Python and NumPy, by activation, direction, dtype and size; then train a small
 network on handwritten digits with NumPy's activations and with fastact's. With --peers, also time other
-libraries; with --dense, time dense layers and networks instead, with --rows row-wise functions and losses.
+libraries; with --dense, time dense layers and networks instead, with --rows row-wise functions and losses,
+with --train steps of training, with --health statistics of units and look-ups in tables.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from fastact.commands.arguments import (
     output_file,
     thread_count,
 )
-from fastact.evaluation import cases, peers, row_cases, train_cases
+from fastact.evaluation import cases, health_cases, peers, row_cases, train_cases
 from fastact.evaluation.extras import install_hint
 from fastact.evaluation.speed import cells, digits, holding, layouts, notes, sections, terminal
 from fastact.evaluation.speed.cells import Cell, mean_speed_ups, usual
@@ -30,6 +31,7 @@ from fastact.evaluation.speed.implementations import (
     Implementation,
     dense_implementations,
     elementwise_implementations,
+    health_implementations,
     row_implementations,
     train_implementations,
 )
@@ -49,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds.add_argument("--dense", action="store_true", help="time dense layers instead, forward and backward")
     kinds.add_argument("--rows", action="store_true", help="time row-wise functions and losses instead")
     kinds.add_argument("--train", action="store_true", help="time steps of training instead")
+    kinds.add_argument("--health", action="store_true", help="time health and look-ups in tables instead")
     add("--quick", action="store_true", help="float32, two sizes, short measurements")
     add("--activations", nargs="+", metavar="NAME", type=activation_name, help="default: all")
     add("--sizes", nargs="+", metavar="N", type=count, help="numbers of elements")
@@ -204,6 +207,16 @@ def _train(started: Run) -> dict[str, Any]:
     return {"activation": activation, "epochs": epochs, "networks": networks}
 
 
+def _write(
+    started: Run, measured: list[Cell], tables: str, versions: dict[str, str], content: Any = None
+) -> None:
+    """Print the tables, and write all files, where nothing comes between."""
+    started.report(measured, tables)
+    started.write_json(measured, {"peers": versions, **(content or {})})
+    started.write_figures(measured, versions)
+    started.write_document(measured, tables, versions)
+
+
 # Rows ----------------------------------------------------------------------------------------------
 
 
@@ -214,11 +227,8 @@ def _run_rows(started: Run) -> None:
     shapes = row_cases.SHAPES[:2] if options.quick else row_cases.SHAPES
     chosen = row_cases.row_cases(None, dtypes, shapes)
     measured = _measure(chosen, row_implementations(found), started, started.threads)
-    tables = sections.row_tables(measured)
-    started.report(measured, tables)
-    started.write_json(measured, {"peers": _versions(found), "geometric_means": mean_speed_ups(measured)})
-    started.write_figures(measured, _versions(found))
-    started.write_document(measured, tables, _versions(found))
+    content = {"geometric_means": mean_speed_ups(measured)}
+    _write(started, measured, sections.row_tables(measured), _versions(found), content)
 
 
 # Training ------------------------------------------------------------------------------------------
@@ -228,11 +238,17 @@ def _run_train(started: Run) -> None:
     found = _peers(started, (*peers.MODULES, *peers.TRAINING_ONLY))
     chosen = train_cases.train_cases(started.options.quick)
     measured = _measure(chosen, train_implementations(found), started, started.threads)
-    tables = sections.train_tables(measured)
-    started.report(measured, tables)
-    started.write_json(measured, {"peers": _versions(found)})
-    started.write_figures(measured, _versions(found))
-    started.write_document(measured, tables, _versions(found))
+    _write(started, measured, sections.train_tables(measured), _versions(found))
+
+
+# Health --------------------------------------------------------------------------------------------
+
+
+def _run_health(started: Run) -> None:
+    found = _peers(started, peers.ALWAYS)
+    chosen = health_cases.health_cases(started.options.quick)
+    measured = _measure(chosen, health_implementations(found), started, started.threads)
+    _write(started, measured, sections.health_tables(measured), _versions(found))
 
 
 # Dense layers --------------------------------------------------------------------------------------
@@ -275,4 +291,5 @@ _KINDS: dict[str, Callable[[Run], None]] = {
     "dense": _run_dense,
     "rows": _run_rows,
     "train": _run_train,
+    "health": _run_health,
 }

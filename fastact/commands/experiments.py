@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from importlib import import_module
@@ -12,14 +13,15 @@ from pathlib import Path
 import fastact
 from fastact.commands.arguments import output_file
 from fastact.evaluation.experiments.catalogue import EXPERIMENTS
-from fastact.evaluation.experiments.experiment import as_data, as_markdown
+from fastact.evaluation.experiments.experiment import Experiment, Result, as_data, as_markdown
 from fastact.evaluation.extras import install_hint
 from fastact.evaluation.files import write_json, write_text
 
 _HEAD = """# Claims about activations, put to the test
 
-Written by `python -m fastact experiments --markdown docs/experiments.md`. Seeds are fixed; on other machines
-the last digits may differ. The networks are small, and so are the data: verdicts hold for them.
+Written by `python -m fastact experiments --markdown docs/experiments.md --plot docs/experiments`. Seeds are
+fixed; on other machines the last digits, and times, may differ. Several numbers in a cell are the mean over
+seeds, and the least and the greatest. The networks are small, and so are the data: verdicts hold for them.
 
 """
 
@@ -44,20 +46,26 @@ def run(options: argparse.Namespace) -> int:
         needs = f"a folder, which {str(options.plot)!r} is not, or {install_hint('matplotlib')}"
         print(f"--plot needs {needs}", file=sys.stderr)
         return 2
-    texts, found = [], []
+    texts, found, names = [], [], options.names or list(EXPERIMENTS)
     with fastact.num_threads(1):
-        for name in options.names or EXPERIMENTS:
+        for number, name in enumerate(names, 1):
             start = time.perf_counter()
-            result = EXPERIMENTS[name].run(options.quick)
-            texts.append(as_markdown(EXPERIMENTS[name], result))
-            found.append(as_data(EXPERIMENTS[name], result))
-            print(texts[-1])
-            if options.plot:
-                pictures = import_module("fastact.evaluation.experiments.pictures")
-                pictures.draw(EXPERIMENTS[name], result, options.plot)
-            print(f"{name}: {time.perf_counter() - start:.1f} s", file=sys.stderr)
+            experiment, result = EXPERIMENTS[name], EXPERIMENTS[name].run(options.quick)
+            texts.append(as_markdown(experiment, result, _drawn(experiment, result, options)))
+            found.append(as_data(experiment, result))
+            print(as_markdown(experiment, result))
+            took = time.perf_counter() - start
+            print(f"{name}: {took:.1f} s ({number} of {len(names)})", file=sys.stderr)
     if options.json:
         write_json(options.json, {"quick": options.quick, "experiments": found})
     if options.markdown:
         write_text(options.markdown, _HEAD + "\n".join(texts))
     return 0
+
+
+def _drawn(experiment: Experiment, result: Result, options: argparse.Namespace) -> str | None:
+    """The picture's path as the document has it, where both are asked for."""
+    if not options.plot:
+        return None
+    path = import_module("fastact.evaluation.experiments.pictures").draw(experiment, result, options.plot)
+    return Path(os.path.relpath(path, options.markdown.parent)).as_posix() if options.markdown else None

@@ -67,12 +67,12 @@ class NetworkBase:
         self._saving_passes = None if trains_by_layer else self._passes
         self._uniform = self._passes is not None and self._has_numbers_only()
 
-    def _passes_in_c(self, rates: tuple[float, ...] | None = None) -> _dense.Passes | None:
-        """Passes in one C call, with rates of dropout; None where C does not have an activation."""
+    def _passes_in_c(self) -> _dense.Passes | None:
+        """Passes in one C call; None where C does not have an activation."""
         if len(self._prepared) != len(self._layers):
             return None
-        weights = tuple(layer._w for layer in self._layers)
-        return _dense.Passes(self._prepared, weights, tuple(layer._b for layer in self._layers), rates)
+        weights, biases = (tuple(getattr(layer, name) for layer in self._layers) for name in ("_w", "_b"))
+        return _dense.Passes(self._prepared, weights, biases)
 
     def _has_numbers_only(self) -> bool:
         """Whether no parameter of an activation is an array."""

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+# cython: language_level=3, boundscheck=False, wraparound=False
 """Errors of float32 results, and traffic between caches and memory, computed in C by measure.h."""
 
 from cpython.pycapsule cimport PyCapsule_GetPointer

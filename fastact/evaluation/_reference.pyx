@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+# cython: language_level=3, boundscheck=False, wraparound=False
 """Programs of double-double operations, run in C by reference/program.h."""
 
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc

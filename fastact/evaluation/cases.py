@@ -15,6 +15,7 @@ import numpy as np
 
 import fastact
 from fastact.evaluation.expressions import ARGUMENTS
+from fastact.evaluation.health_cases import HealthCase
 from fastact.evaluation.row_cases import RowCase
 from fastact.evaluation.train_cases import TrainCase
 
@@ -358,4 +359,4 @@ def growth(activation: str) -> dict[str, list[tuple[int, DenseCase]]]:
     }
 
 
-Case: TypeAlias = ElementwiseCase | DenseCase | RowCase | TrainCase
+Case: TypeAlias = ElementwiseCase | DenseCase | RowCase | TrainCase | HealthCase

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -17,11 +17,12 @@ import fastact
 from fastact.rowwise.functions import FUNCTIONS
 from fastact.rowwise.gated import GATED
 from fastact.rowwise.losses import LOSSES
+from fastact.rowwise.resizing import RESIZING
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 OF_LABELS = ("softmax_cross_entropy", "nll")
-NAMES = (*FUNCTIONS, *GATED, *OF_LABELS, *LOSSES)
+NAMES = (*FUNCTIONS, *RESIZING, "gumbel_softmax", *GATED, *OF_LABELS, *LOSSES)
 SHAPES = ((32, 10), (64, 1000), (4096, 512), (128, 50257))
 _SCALE = 2.0  # standard deviation of x
 _THREADED_ELEMENTS = 100_000
@@ -29,11 +30,16 @@ _THREADED_ELEMENTS = 100_000
 
 def directions(name: str) -> tuple[str, ...]:
     """What a function is timed for."""
-    if name in GATED:
-        return ("forward", "backward")
-    if name not in FUNCTIONS:
+    if name in OF_LABELS or name in LOSSES:
         return ("value_and_gradient",)
-    return ("forward", "backward") if name == "logsumexp" else ("forward", "backward", "backward_from_output")
+    if name in GATED or name in ("logsumexp", "maxout"):
+        return ("forward", "backward")
+    return ("forward", "backward", "backward_from_output")
+
+
+def pieces_of(n: int) -> int:
+    """How many elements of a row maxout takes at a time: the fewest that divide it."""
+    return next(k for k in range(2, n + 1) if n % k == 0) if n > 1 else 1
 
 
 @dataclass(frozen=True)
@@ -93,15 +99,27 @@ class RowCase:
             return (x,)
         if self.direction == "value_and_gradient":
             return x, _target(self.name, self.rows, self.n, self.dtype)
-        y = self.function(x)
+        y = self.function(x, **replace(self, direction="forward").keywords)
         return _normal(y.shape, self.dtype, 1), (y if self.direction == "backward_from_output" else x)
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """Arguments by name, read-only: the pieces of maxout, the noise of gumbel_softmax."""
+        if self.name == "maxout":
+            return {"pieces": pieces_of(self.n)}
+        if self.name == "gumbel_softmax" and self.direction != "backward_from_output":
+            return {"noise": noise_of(self.rows, self.n)}
+        return {}
 
     @property
     def result(self) -> Array:
         """An array to write to: the result, or the gradient of a loss."""
         if self.direction != "forward":
             return np.empty(self._shape_of_x, self.dtype)
-        return np.empty(self.rows if self.name == "logsumexp" else (self.rows, self.n), self.dtype)
+        if self.name == "logsumexp":
+            return np.empty(self.rows, self.dtype)
+        lengths = {"maxout": self.n // pieces_of(self.n), "crelu": 2 * self.n}
+        return np.empty((self.rows, lengths.get(self.name, self.n)), self.dtype)
 
     @property
     def _shape_of_x(self) -> tuple[int, int]:
@@ -113,6 +131,14 @@ def _normal(shape: tuple[int, ...], dtype: str, seed: int) -> Array:
     array = (_SCALE * np.random.default_rng(seed).normal(size=shape)).astype(dtype)
     array.setflags(write=False)
     return array
+
+
+@lru_cache(maxsize=2)
+def noise_of(rows: int, n: int) -> Array:
+    """Of the standard Gumbel distribution."""
+    noise = np.random.default_rng(3).gumbel(size=(rows, n))
+    noise.setflags(write=False)
+    return noise
 
 
 @lru_cache(maxsize=2)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -31,12 +31,16 @@ class TrainCase:
     optimizer: str  # "SGD" or "Adam"
     copies: int = 1  # networks that take the step at once, on the same batch
     dtype: str = "float32"
+    dropout: float = 0.0  # after each hidden layer; this and the norm are timed of fastact alone
+    norm: str = ""  # before each activation
 
     def __str__(self) -> str:
         """The sizes."""
         if not self.widths:
             return f"{self.rows:,} parameters"
         one = f"{'-'.join(map(str, self.widths))}, {self.activation}, batch {self.rows:,}"
+        one += f", dropout {self.dropout}" if self.dropout else ""
+        one += f", {self.norm} norm" if self.norm else ""
         return one if self.copies == 1 else f"{self.copies:,} x ({one})"
 
     @property
@@ -52,7 +56,12 @@ class TrainCase:
     @property
     def usual(self) -> bool:
         """Whether means include the case."""
-        return True
+        return self.plain == self
+
+    @property
+    def plain(self) -> TrainCase:
+        """The same without norm and dropout."""
+        return replace(self, dropout=0.0, norm="")
 
     @property
     def threaded(self) -> bool:
@@ -111,6 +120,8 @@ def train_cases(quick: bool) -> Iterator[TrainCase]:
     yield TrainCase((), 10_000, "identity", "Adam")
     if quick:
         return
+    yield TrainCase(small, 32, "gelu", "SGD", dropout=0.2)
+    yield from (TrainCase(small, 32, "gelu", "SGD", norm=norm) for norm in ("batch", "layer", "rms"))
     yield TrainCase(small, 32, "gelu", "SGD", 64)
     yield TrainCase((16, 16, 1), 1, "tanh", "SGD", 1000)
     yield TrainCase((4, 32, 16, 4), 10_000, "tanh", "Adam")

@@ -87,6 +87,18 @@ class Counters:
             entry, parameters, z, y, derivative, grad_y, low, high, self.counts, self.sums, self.extremes
         )
 
+    def forward(
+        self,
+        entry: int,
+        parameters: Array,
+        layer: tuple[Array, Array, Array | None],
+        results: tuple[Array, Array],
+        low: Array,
+        high: Array,
+    ) -> None:
+        """A layer's forward pass that counts: of x, w and b, with the results z and y."""
+        _health.forward(entry, parameters, *layer, *results, low, high, self.counts, self.sums, self.extremes)
+
     def _columns(self, start: int, stop: int) -> Counters:
         found = object.__new__(Counters)
         found.counts, found.sums = self.counts[:, start:stop], self.sums[:, :, start:stop]

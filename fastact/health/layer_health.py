@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from fastact.activations.base import Activation
 from fastact.activations.parameters import is_number
 from fastact.arrays import Array
-from fastact.dense.functions import dense
 from fastact.health.saturation import Saturation
 from fastact.health.statistics import Statistics, health
 
@@ -104,6 +103,19 @@ class LayerReport:
         return {**listed, "dead_units": self.dead_units.tolist(), "units": self.units, "n": self.stats.n}
 
 
+class Passed(NamedTuple):
+    """What passes through a layer: its input h, the product h @ w + b, what its activation reads and gives,
+    and its result. A norm makes z of the product, or the result of y; others are the same. And the statistics
+    of its units, where they are known."""
+
+    h: Array
+    product: Array
+    z: Array
+    y: Array
+    out: Array
+    stats: Statistics | None = None
+
+
 class LayerRecord:
     """The counters of one layer."""
 
@@ -111,6 +123,7 @@ class LayerRecord:
         units = layer.w.shape[1]
         self.stats: Statistics | None = None
         self.inputs: Statistics | None = None  # of the activation
+        self.outputs: Statistics | None = None  # of a norm that follows it
         self.batches = 0
         self.inactive = 0  # units without an active sample in a batch, summed over batches
         self.gradient_squares = 0.0  # squared norms of dw, summed over batches
@@ -128,33 +141,35 @@ class LayerRecord:
         """Whether gradients have been counted."""
         return self.stats is not None and self.stats.has_gradients
 
-    def update(self, layer: Any, h: Array, z: Array, y: Array, grad_y: Array | None) -> Array | None:
-        """Count a batch; returns the gradient with respect to z."""
-        found = health(z, layer.activation, y, grad_y)
-        self.stats = found if self.stats is None else self.stats + found
-        inputs = health(z, "identity")
-        self.inputs = inputs if self.inputs is None else self.inputs + inputs
+    def update(self, layer: Any, arrays: Passed, grad_y: Array | None) -> Array | None:
+        """Count a batch; returns the gradient with respect to z from that with respect to y."""
+        z, out = arrays.z, arrays.out
+        found = arrays.stats or health(z, layer.activation, arrays.y, grad_y)
+        self.stats = _sum(self.stats, found)
+        self.inputs = _sum(self.inputs, health(z, "identity"))
+        if out is not arrays.y:
+            self.outputs = _sum(self.outputs, health(out, "identity"))
         self.batches += 1
         self.inactive += int(((found.active == 0) & (found.counted > 0)).sum())
         if self.products is not None:
-            wide = np.where(np.isfinite(y), y, 0).astype(np.float64)
+            wide = np.where(np.isfinite(out), out, 0).astype(np.float64)
             self.products += wide.T @ wide
-        if grad_y is None:
-            return None
-        delta = _backward(layer.activation, grad_y, z)
-        dw = dense(h.T, delta).astype(np.float64)
+        return None if grad_y is None else _backward(layer.activation, grad_y, z)
+
+    def count_gradient(self, dw: NDArray[np.float64]) -> None:
+        """Count the gradient with respect to w."""
         finite = np.isfinite(dw)
         self.non_finite_gradients += int(dw.size - finite.sum())
         self.gradient_zeros += int((dw == 0).sum())
         with np.errstate(under="ignore", over="ignore"):
             self.gradient_squares += float(np.square(dw[finite]).sum())
-        return delta
 
     def merged(self, other: LayerRecord) -> LayerRecord:
         """The counters of both."""
         made = object.__new__(LayerRecord)
         made.stats = _sum(self.stats, other.stats)
         made.inputs = _sum(self.inputs, other.inputs)
+        made.outputs = _sum(self.outputs, other.outputs)
         made.products = _sum(self.products, other.products)
         for name in (
             "batches",
@@ -194,7 +209,7 @@ class LayerRecord:
                 dormant=_dormant(stats),
                 saturated=_above(stats.saturated.sum() / total, _expected_saturation(stats.saturation)),
                 sparsity=float(stats.zeros.sum() / total),
-                one_sidedness=_above(_mean_share(stats), _expected_mean_share(layer.activation)),
+                one_sidedness=_one_sidedness(layer, stats if self.outputs is None else self.outputs),
                 input_second_moment=_mean_of_known(inputs.second_moment),
                 non_finite=int(stats.non_finite.sum()) + self.non_finite_gradients,
                 effective_rank=None if self.products is None else _effective_rank(self.products),
@@ -269,6 +284,12 @@ def _expected_saturation(limits: Saturation) -> float:
             ]
         )
     )
+
+
+def _one_sidedness(layer: Any, outputs: Statistics) -> float:
+    """Above what normal inputs have. A norm that follows removes the mean, but for an RMS norm."""
+    centred = layer.norm is not None and layer.norm.after and layer.norm.kind != "rms"
+    return _above(_mean_share(outputs), 0.0 if centred else _expected_mean_share(layer.activation))
 
 
 def _expected_mean_share(activation: Any) -> float:

@@ -12,8 +12,9 @@ import numpy as np
 
 from fastact.arrays import Array, as_real, common_dtype, converted, is_container
 from fastact.dense.functions import dense
-from fastact.health.layer_health import LayerRecord
+from fastact.health.layer_health import LayerRecord, Passed
 from fastact.health.report import Report
+from fastact.health.statistics import forward_counting
 
 _NAME = "fastact.Health"
 
@@ -33,6 +34,10 @@ class Health:
     -----
     A health counts over all batches: a unit is dead if it is active in none of their samples. A unit that is
     inactive in one batch need not be dead, and the report has both shares.
+
+    The network computes as in training, but drops no elements, and batch norms' running statistics stay as
+    they are. A norm before an activation changes what that reads, and so what is counted; for one after it,
+    `one_sidedness` and `effective_rank` are of the norm's result, which the next layer reads.
 
     Objects can be pickled and merged: count in several processes or over the blocks of a stream, and merge.
     Counts and extremes are then exactly those of one pass; sums differ by rounding only.
@@ -56,8 +61,6 @@ class Health:
     """
 
     def __init__(self, network: Any, *, effective_rank: bool = False) -> None:
-        if any(layer.norm is not None for layer in network.layers):
-            raise TypeError(f"{_NAME}: network has norms; expected one without normalisation")
         self._network = network
         self._records = [LayerRecord(layer, effective_rank) for layer in network.layers]
         if not self._records:
@@ -95,13 +98,11 @@ class Health:
             raise ValueError(f"{_NAME}.update: target and grad_y are both given; expected one of them")
         records, network = self._records, self._network
         batch = self._matrix("x", x, network.layers[0].w.shape[0])
-        passed = []  # of each layer: its input, what its activation reads, its output
+        passed: list[Passed] = []
         h = batch
         for layer in network.layers:
-            z = dense(h, layer.w, layer.b)
-            y = np.asarray(layer.activation(z), z.dtype)
-            passed.append((h, z, y))
-            h = y
+            passed.append(self._pass(layer, h, counting=target is None and grad_y is None))
+            h = passed[-1].out
         gradient = None
         if target is not None:
             gradient = self._gradient(h, target, np.shape(x))
@@ -113,8 +114,34 @@ class Health:
         if self.n and (gradient is not None) != records[0].has_gradients:
             raise ValueError(f"{_NAME}.update: gradients in some batches only; expected in all or in none")
         for record, layer, arrays in reversed(list(zip(records, network.layers, passed, strict=True))):
-            delta = record.update(layer, *arrays, gradient)
-            gradient = None if delta is None else dense(delta, layer.w.T)
+            gradient = self._count(record, layer, arrays, gradient)
+
+    def _pass(self, layer: Any, h: Array, *, counting: bool) -> Passed:
+        """Through a layer; without gradients, which are counted with the rest, C counts meanwhile."""
+        norm = layer.norm
+        if counting and not norm and (found := forward_counting(h, layer.w, layer.b, layer.activation)):
+            z, y, stats = found
+            return Passed(h, z, z, y, y, stats)
+        product = dense(h, layer.w, layer.b)
+        z = self._network._normalised_apart(norm, product) if norm and not norm.after else product
+        y = np.asarray(layer.activation(z), z.dtype)
+        return Passed(
+            h, product, z, y, self._network._normalised_apart(norm, y) if norm and norm.after else y
+        )
+
+    def _count(self, record: LayerRecord, layer: Any, arrays: Passed, gradient: Array | None) -> Array | None:
+        """Count what a layer did; from the gradient with respect to its result to that with respect to its
+        input."""
+        norm = layer.norm
+        if gradient is not None and norm and norm.after:
+            gradient = self._network._before_norm(norm, gradient, arrays.y)
+        delta = record.update(layer, arrays, gradient)
+        if delta is None:
+            return None
+        if norm and not norm.after:
+            delta = self._network._before_norm(norm, delta, arrays.product)
+        record.count_gradient(dense(arrays.h.T, delta).astype(np.float64))
+        return dense(delta, layer.w.T)
 
     def merge(self, other: Health) -> None:
         """Add what another one has counted, of the same network or of a copy.

@@ -63,10 +63,13 @@ def saturation_of(activation: Any, units: int, units_last: bool = True) -> Satur
         Whether they are along its last axis, as those of the activation are. Otherwise these are samples.
     """
     if isinstance(activation, Activation):
+        numbers = all(map(is_number, activation.parameters.values()))
+        if numbers and activation.units is None:
+            return _cached(activation, 1)
         shape = activation.shape_of_parameters()
         if np.prod(shape[:-1] if units_last else shape, dtype=int) != 1:
             return Saturation(np.full(1, -np.inf), np.full(1, np.inf), np.full(1, np.nan))
-        if all(is_number(value) for value in activation.parameters.values()):
+        if numbers:
             return _cached(activation, activation.units or 1)
         units = units if units_last else 1
     return _found(activation, units)

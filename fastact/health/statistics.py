@@ -295,19 +295,44 @@ def _counted(arrays: dict[str, Array], activation: Any, axis: int) -> Statistics
     units = z.shape[axis]
     dtype = common_dtype([a.dtype for a in arrays.values()])
     entry, parameters = _IDENTITY._entry["id"], _EMPTY  # type: ignore[attr-defined]
-    if isinstance(activation, Builtin) and all(map(is_number, activation.parameter_values)):
+    if _has_numbers(activation):
         entry, parameters = activation._entry["id"], np.array(activation.parameter_values, np.float64)
     else:
         value, slope = _evaluated(activation, z.astype(dtype, copy=False))
         arrays = {"y": value, **arrays, "derivative": slope}
     limits = saturation_of(activation, units, axis == z.ndim - 1)
     counters = Counters(units)
-    low, high = (limit if limit.size == units else np.repeat(limit, units) for limit in limits[:2])
     names = ("z", "y", "derivative", "grad_y")
     matrices = [as_matrix(arrays[name], axis, dtype) if name in arrays else None for name in names]
-    counters.add(entry, parameters, matrices, low, high)
+    counters.add(entry, parameters, matrices, *_limits_of_units(limits, units))
     n = z.size // units if units else 0
     return Statistics(counters, n, limits, "grad_y" in arrays)
+
+
+def forward_counting(
+    x: Array, w: Array, b: Array | None, activation: Any
+) -> tuple[Array, Array, Statistics] | None:
+    """z = x @ w + b, y = f(z) and their statistics, in one C call, or None for what C does not have.
+
+    The matrices are of one float dtype."""
+    if not (_has_numbers(activation) and x.flags.c_contiguous and w.flags.c_contiguous):
+        return None
+    z, y = np.empty((len(x), w.shape[1]), x.dtype), np.empty((len(x), w.shape[1]), x.dtype)
+    entry, parameters = activation._entry["id"], np.array(activation.parameter_values, x.dtype)
+    limits = saturation_of(activation, w.shape[1], True)
+    counters = Counters(w.shape[1])
+    flat = None if b is None else np.ascontiguousarray(b).reshape(-1)
+    counters.forward(entry, parameters, (x, w, flat), (z, y), *_limits_of_units(limits, w.shape[1]))
+    return z, y, Statistics(counters, len(x), limits, has_gradients=False)
+
+
+def _has_numbers(activation: Any) -> bool:
+    return isinstance(activation, Builtin) and all(map(is_number, activation.parameter_values))
+
+
+def _limits_of_units(limits: Saturation, units: int) -> tuple[Array, Array]:
+    low, high = (limit if limit.size == units else np.repeat(limit, units) for limit in limits[:2])
+    return low, high
 
 
 def _evaluated(activation: Any, z: Array) -> tuple[Array, Array]:

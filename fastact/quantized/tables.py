@@ -5,9 +5,10 @@ Every step towards an entry is rounded to float32, as ONNX Runtime's operators d
 rounded, and ``y / output_scale``. That quotient is rounded to an integer, to which `output_zero_point` is
 added; numbers beyond the range of the dtype become its ends.
 
-Tables of leaky_relu and sigmoid are those of QLinearLeakyRelu and QLinearSigmoid. ONNX Runtime's own sigmoid
-is not always rounded to nearest, so that an entry next to a half-way case can differ by 1: 1 of 256,000 with
-random scales did.
+Tables of leaky_relu and sigmoid are those of QLinearLeakyRelu and QLinearSigmoid, with one exception. ONNX
+Runtime approximates the sigmoid by a quotient of polynomials, whose error is up to 2e-7. So an entry can
+differ by 1 where f(x) / output_scale is within 2e-7 / output_scale of half-way between two integers. Of the
+256,000 entries of 1000 tables with random scales, 2 do; fastact's are those of the exact sigmoid.
 """
 
 from __future__ import annotations

@@ -114,5 +114,9 @@ class SoftmaxCrossEntropy(Named):
         assert gradient is not None
         return loss, gradient
 
+    def weighted(self, x: Any, target: Any, weights: NDArray[Any], *, out: Any) -> tuple[Any, NDArray[Any]]:
+        """What a network's weights of samples need: see :func:`fastact.rowwise.labels.weighted`."""
+        return labels.weighted(_CROSS_ENTROPY, x, target, weights, out)
+
 
 softmax_cross_entropy = SoftmaxCrossEntropy()

@@ -29,73 +29,35 @@ from fastact.rowwise.rows import (
 LEFT_OUT = "where="  # how elements are left out
 
 
-class RowFunction(Entry):
+class RowFunction(Entry, _rowwise.Rows):
     """A function of the elements along one or more axes, such as ``fastact.softmax``."""
 
     def __init__(self, entry: dict[str, Any]) -> None:
-        super().__init__(entry)
-        self._number = entry["number"]
-        self._plain = _rowwise.run_plain_one if entry["has_one_result"] else _rowwise.run_plain
+        _rowwise.Rows.__init__(self, entry["number"], entry["has_one_result"])
+        Entry.__init__(self, entry)
         self.__doc__ = help_text.of_entry(entry)
         self.__signature__ = help_text.signature(entry)
 
-    def __call__(self, x: Any, /, **keywords: Any) -> Any:  # noqa: D102 - each has its own docstring
-        found = self._run_plain(_rowwise.FORWARD, None, x, keywords)
-        if found is not None:
-            return found
+    def forward_of(self, x: Any, keywords: dict[str, Any]) -> Any:
+        """The result for any array and keywords; so are the other methods."""
         call = _Call(self._entry, "", keywords)
         if not call.one and containers.are_wanted({"x": x}, keywords):
             return containers.run(call.function, self, {"x": x}, keywords)
         return call.forward(as_plain(call.function, "x", x, LEFT_OUT))
 
-    def _run_plain(
-        self, direction: int, grad_y: Any, x: Any, keywords: dict[str, Any]
-    ) -> NDArray[Any] | None:
-        """The result for plain arrays without other keywords than out; else None."""
-        if not keywords:
-            return self._plain(self._number, direction, grad_y, x, None)
-        if len(keywords) > 1 or "out" not in keywords:
-            return None
-        return self._plain(self._number, direction, grad_y, x, keywords["out"])
-
-    def backward(self, grad_y: Any, x: Any, /, **keywords: Any) -> Any:
-        """The gradient with respect to x, from that with respect to the result.
-
-        Parameters
-        ----------
-        grad_y : array_like
-            Of the shape of the result.
-        x : array_like
-            As in the forward pass; so are all keywords.
-
-        Returns
-        -------
-        ndarray
-            Of the shape of x. 0 where the derivative is 0, also for an infinite grad_y.
-        """
-        found = self._run_plain(_rowwise.BACKWARD, grad_y, x, keywords)
-        if found is not None:
-            return found
+    def backward_of(self, grad_y: Any, x: Any, keywords: dict[str, Any]) -> Any:
+        """As the method of the base class."""
         call = _Call(self._entry, ".backward", keywords)
         operands = {"grad_y": grad_y, "x": x}
         if not call.one and containers.are_wanted(operands, keywords):
             return containers.run(call.function, self.backward, operands, keywords)
         return call.backward(_rowwise.BACKWARD, grad_y, "x", x)
 
-    def backward_from_output(self, grad_y: Any, y: Any, /, **keywords: Any) -> Any:
-        """The gradient with respect to x, from the result y alone; otherwise as :meth:`backward`.
-
-        Raises
-        ------
-        TypeError
-            If the result does not determine the gradient.
-        """
+    def backward_from_output_of(self, grad_y: Any, y: Any, keywords: dict[str, Any]) -> Any:
+        """As the method of the base class."""
         if self._entry["has_one_result"]:
             message = f"fastact.{self.name}.backward_from_output: not available"
             raise TypeError(f"{message}: the result is one value, which does not determine the gradient")
-        found = self._run_plain(_rowwise.BACKWARD_FROM_OUTPUT, grad_y, y, keywords)
-        if found is not None:
-            return found
         call = _Call(self._entry, ".backward_from_output", keywords)
         operands = {"grad_y": grad_y, "y": y}
         if containers.are_wanted(operands, keywords):

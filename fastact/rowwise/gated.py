@@ -113,8 +113,8 @@ class Gated:
         out: Any = None,
         **parameters: Any,
     ) -> Any:
-        if out is None and not parameters and self._plain:
-            found = self._run_plain(None, a, b, axis, swapped)
+        if not parameters and self._plain:
+            found = self._run_plain(None, a, b, axis, swapped, out)
             if found is not None:
                 return found
         pair = self._pair("", swapped, parameters)
@@ -151,8 +151,8 @@ class Gated:
             Of the shape of the array that was split; or a pair in the order of the two arrays. 0 where a
             derivative is 0, also for an infinite grad_y.
         """
-        if out is None and not parameters and self._plain and grad_y is not None:
-            found = self._run_plain(grad_y, a, b, axis, swapped)
+        if not parameters and self._plain and grad_y is not None:
+            found = self._run_plain(grad_y, a, b, axis, swapped, out)
             if found is not None:
                 return found
         pair = self._pair(".backward", swapped, parameters)
@@ -160,19 +160,26 @@ class Gated:
             return halves(pair, grad_y, a, axis, out, True)
         return two(pair, grad_y, a, b, _checked_axis(pair, axis, out), True)
 
-    def _run_plain(self, grad_y: Any, a: Any, b: Any, axis: Any, swapped: Any) -> Any:
+    def _run_plain(self, grad_y: Any, a: Any, b: Any, axis: Any, swapped: Any, out: Any) -> Any:
         """The result for plain arrays; None for all else."""
         if type(axis) is not int or type(swapped) is not bool:
             return None
         assert self._formula is not None
         second = self._gate_is_second is not swapped
         if b is None:
-            return _gated.run_plain_halves(self._formula, second, grad_y, a, axis)
+            return _gated.run_plain_halves(self._formula, second, grad_y, a, axis, out)
         if axis != -1:
             return None
+        results = (out, None)
+        if grad_y is not None and out is not None:
+            if type(out) is not tuple or len(out) != 2 or out[0] is None or out[1] is None:
+                return None
+            results = out
         if not second:
-            return _gated.run_plain_two(self._formula, grad_y, a, b)
-        found = _gated.run_plain_two(self._formula, grad_y, b, a)
+            return _gated.run_plain_two(self._formula, grad_y, a, b, *results)
+        if grad_y is not None:
+            results = results[::-1]
+        found = _gated.run_plain_two(self._formula, grad_y, b, a, *results)
         return found[::-1] if isinstance(found, tuple) else found
 
     def _pair(self, method: str, swapped: Any, parameters: Mapping[str, Any]) -> Pair:

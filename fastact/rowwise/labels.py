@@ -54,11 +54,9 @@ def run(
     kind: Kind, method: str, given: Given, x: Any, target: Any, wants_gradient: bool, out: Any
 ) -> tuple[Any, Array | None]:
     """The loss and, if it is wanted, the gradient."""
-    if _rowwise.has_default_options(*given):
-        with _core.DefaultEnvironment():
-            plain = _rowwise.run_plain_labels(kind.number, x, target, wants_gradient, out)
-        if plain is not None:
-            return plain
+    plain = _rowwise.run_plain_labels(kind.number, x, target, wants_gradient, out, given)
+    if plain is not None:
+        return plain
     options = Options(kind, f"fastact.{kind.name}{method}", *given)
     return _run(options, x, target, wants_gradient, out)
 
@@ -86,6 +84,18 @@ def _run(options: Options, x: Any, target: Any, wants_gradient: bool, out: Any) 
         if options.reduction == "none":
             return losses.astype(dtype), gradient
         return dtype.type(np.nan if problem.is_mean_of_nothing else _rowwise.sum_of(losses)), gradient
+
+
+def weighted(kind: Kind, x: Any, target: Any, weights: Array, out: Any) -> tuple[Any, Array]:
+    """The sum of the losses of all rows, each times its weight, of float64; the gradient is stored in `out`.
+    A row whose weight is 0 may hold anything."""
+    options = Options(kind, f"fastact.{kind.name}.value_and_gradient", -1, "sum", 0.0, None, None)
+    x, target = (as_plain(options.function, n, a, _LEFT_OUT) for n, a in ((kind.x, x), ("target", target)))
+    with np.errstate(all="ignore"), _core.DefaultEnvironment():
+        problem = _Problem(options, x, target, -1, x.dtype)
+        problem.row_weights = weights
+        losses = problem.run(out)
+        return x.dtype.type(_rowwise.sum_of(losses)), out
 
 
 def _check_ignored(function: str, label: Any) -> None:

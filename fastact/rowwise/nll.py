@@ -108,5 +108,9 @@ class NegativeLogLikelihood(Named):
         assert gradient is not None
         return loss, gradient
 
+    def weighted(self, x: Any, target: Any, weights: NDArray[Any], *, out: Any) -> tuple[Any, NDArray[Any]]:
+        """What a network's weights of samples need: see :func:`fastact.rowwise.labels.weighted`."""
+        return labels.weighted(_NLL, x, target, weights, out)
+
 
 nll = NegativeLogLikelihood()

@@ -1,7 +1,7 @@
 """``NetworkCopies``: networks of one shape that are trained at once.
 
-Layers are computed as stacks, each in one C call. Where there are norms, dropout or learned parameters, the
-networks are computed one after the other.
+A step is one C call, in which a thread computes whole networks. Small networks are computed layer by layer,
+as stacks of matrices; those with learned parameters, which C does not have in one call, one after the other.
 
 Must not depend on how one network is computed.
 """
@@ -20,14 +20,20 @@ from fastact.arrays import Array, as_real, converted, is_container
 from fastact.dense.functions import dense, dense_backward, dense_forward
 from fastact.dense.network_layers import NetworkLayer, assign
 from fastact.rowwise.copies import losses_of_copies
+from fastact.training import files
+from fastact.training.copies_in_c import as_target, copies_in_c, numbers_of_passes, outs_of
+from fastact.training.copies_passes import CopiesPasses
+from fastact.training.fitting import History, fit
 from fastact.training.optimizer import Optimizer
+from fastact.training.outputs import shares_of
 from fastact.training.stacked_layers import layer_kind, share_statistics, stacked_layers, stacks_of
 from fastact.training.steps import Steps
 
 _NAME = "fastact.NetworkCopies"
+_MANY = 32768  # products of numbers by one network; for fewer, many matrices at a time take less time
 
 
-class NetworkCopies(Steps):
+class NetworkCopies(CopiesPasses, Steps):
     """Networks of the same layers, each with parameters of its own, trained by the same calls.
 
     ``fastact.Network.create(..., copies=k)`` makes new ones.
@@ -76,19 +82,24 @@ class NetworkCopies(Steps):
 
     __slots__ = (
         "__weakref__",
+        "_drops",
+        "_epochs",
         "_flat",
+        "_in_one_call",
         "_kind",
         "_layers",
         "_lock",
         "_members",
         "_optimizer",
         "_options",
+        "_outs_in_c",
         "_parameters",
         "_results",
         "_seeds",
         "_shape",
         "_targets",
         "_training_output",
+        "_weights",
     )
 
     _name = _NAME
@@ -99,17 +110,24 @@ class NetworkCopies(Steps):
         first = found[0]
         self._kind, self._training_output = type(first), first._training_output
         self._options = first._options._asdict()
+        self._drops = any(network._drops for network in found)
         self._seeds = [network.seed for network in found]
+        self._epochs = [network.epochs for network in found]
         self._parameters = np.stack([network._parameters for network in found])
         self._flat = np.zeros_like(self._parameters)
         targets = stacks_of(self._flat, first.layers)
         self._targets = [one.w for one in targets], [one.b for one in targets]
+        self._outs_in_c = outs_of(targets)
         self._layers = stacked_layers(_NAME, self._parameters, first.layers)
         self._members: list[Any] = []  # the networks themselves, where they are computed one by one
         if any(network._trains_by_layer for network in found):
             places = zip(found, self._parameters, self._flat, strict=True)
             self._members = [network._placed(own, gradients) for network, own, gradients in places]
             share_statistics(self._layers, [member.layers for member in self._members])
+            for member in self._members:
+                member._find_steps()
+        self._weights = sum(layer._w[0].size for layer in self._layers)
+        self._in_one_call = copies_in_c(found, self._layers, self._parameters.shape[1])
         self._lock = threading.Lock()
         self._optimizer: Any = None
         self._shape: tuple[int, ...] = ()
@@ -184,6 +202,9 @@ class NetworkCopies(Steps):
         return h
 
     def _differentiated(self, method: str, x: Any, target: Any, sample_weight: Any) -> tuple[Array, Array]:
+        found = self._differentiated_in_c(method, x, target, sample_weight)
+        if found is not None:
+            return found, self._flat
         if self._members:
             return self._differentiated_one_by_one(method, x, target, sample_weight), self._flat
         h = self._batch(method, x)
@@ -200,6 +221,35 @@ class NetworkCopies(Steps):
             h = dense_backward(h, inputs, self._layers[i]._w, saved, need_dx=i > 0, out=out)[0]
             self._results[i] = y, saved, h
         return losses, self._flat
+
+    def _differentiated_in_c(self, method: str, x: Any, target: Any, sample_weight: Any) -> Array | None:
+        """The losses; None where C does not have all of it, or for a target that does not fit."""
+        if self._in_one_call is None or is_container(target):
+            return None
+        batch, output, numbers = self._batch(method, x), self._training_output, None
+        if not self._members and batch.shape[-2] * self._weights < _MANY:
+            return None
+        if batch.ndim == 3:
+            batch = np.ascontiguousarray(batch)
+        if self._drops:
+            numbers = numbers_of_passes(self._members)
+            if numbers is None:
+                return None
+        shares = None if sample_weight is None else self._shares(method, sample_weight, batch.shape[-2:-1])
+        to, losses = as_target(target, output.of_classes, self.dtype), np.empty(len(self), self.dtype)
+        if not self._in_one_call.differentiate_all(batch, to, shares, self._outs_in_c, losses, numbers):
+            return None
+        for member in self._members if self._drops else ():
+            member.passes += member._drops
+        return losses
+
+    def _shares(self, method: str, sample_weight: Any, shape: tuple[int, ...]) -> Array:
+        """Weights of samples over their sums, for all networks, or for each."""
+        blame = f"{_NAME}.{method}"
+        if np.ndim(sample_weight) < 2:
+            return shares_of(blame, sample_weight, shape)
+        each = self._each(blame, "sample_weight", sample_weight, 1)
+        return np.stack([shares_of(blame, own, shape) for own in each])
 
     def _losses(self, method: str, z: Array, target: Any, sample_weight: Any) -> Array:
         """One for each network; their gradients take the place of z."""
@@ -269,6 +319,72 @@ class NetworkCopies(Steps):
             raise ValueError(f"{message}; expected (n, {columns}) or ({len(self)}, n, {columns})")
         return found if found.dtype == self.dtype else converted(found, self.dtype)
 
+    # Loops, files --------------------------------------------------------------------------------------
+
+    def fit(self, x: Any, y: Any, **options: Any) -> History:
+        """Train all networks for some epochs: each has the bits of :meth:`Network.fit` by itself.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, i)
+            Samples, which all networks share. The order of each follows from its own seed.
+        y : array_like, shape (n, ...)
+            Their targets.
+        **options
+            As for :meth:`Network.fit`. With `patience` training stops when all networks would have stopped,
+            and each has the parameters of its own best epoch.
+
+        Returns
+        -------
+        History
+            With arrays, which have one number for each network.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fastact as fa
+        >>> x = np.linspace(-1, 1, 100, dtype=np.float32)[:, None]
+        >>> nets = fa.Network.create([1, 16, 1], "tanh", copies=3)
+        >>> nets.optimizer = fa.optim.Adam(lr=[0.02, 0.01, 0.0])
+        >>> history = nets.fit(x, x**2, epochs=60, batch_size=20, progress=False)
+        >>> history.loss[-1].shape, bool(history.loss[-1][0] < 1e-3)
+        ((3,), True)
+        """
+        if not self._training_output.of_classes and np.ndim(y) == 1:
+            y = np.reshape(y, (-1, 1))
+        return fit(self, x, y, **options)
+
+    def _orders(self) -> list[tuple[int, int]]:
+        return [*zip(self._seeds, self._epochs, strict=True)]
+
+    def _end_epoch(self) -> None:
+        self._epochs = [epochs + 1 for epochs in self._epochs]
+
+    def _running_statistics(self) -> list[Array]:
+        """Those of all batch norms."""
+        norms = [layer.norm for layer in self._layers if layer.norm is not None]
+        return [a for norm in norms for a in (norm.running_mean, norm.running_var) if a is not None]
+
+    def save(self, path: Any) -> None:
+        """Write all networks and their optimiser to a file, as :meth:`Network.save` writes one."""
+        files.write_copies("fastact.NetworkCopies.save", path, self)
+
+    @classmethod
+    def load(cls, path: Any) -> NetworkCopies:
+        """The networks that :meth:`save` has written.
+
+        Raises
+        ------
+        ValueError
+            For another file.
+        """
+        from fastact.training.network import Network
+
+        described, optimizer = files.read_copies("fastact.NetworkCopies.load", path)
+        made = cls(Network._described(*one) for one in described)
+        made._optimizer = optimizer
+        return made
+
     # As a sequence, and copies -----------------------------------------------------------------------
 
     def __len__(self) -> int:
@@ -285,13 +401,16 @@ class NetworkCopies(Steps):
         if parameters.ndim != 1:
             raise TypeError(f"{_NAME}: index is {index!r}; expected an int")
         if self._members:
-            return copy.copy(self._members[index])
-        made = [
-            (w[index], None if b is None else b[index], layer.activation)
-            for layer in self._layers
-            for w, b in [(layer._w, layer._b)]
-        ]
-        return self._kind(made, output=self.output, seed=seed, **self._options)
+            made = copy.copy(self._members[index])
+        else:
+            layers = [
+                (w[index], None if b is None else b[index], layer.activation)
+                for layer in self._layers
+                for w, b in [(layer._w, layer._b)]
+            ]
+            made = self._kind(layers, output=self.output, seed=seed, **self._options)
+        made.epochs = self._epochs[index]
+        return made
 
     def __iter__(self) -> Iterator[Any]:
         return (self[c] for c in range(len(self)))

@@ -82,11 +82,8 @@ def _unpacked_activation(value: dict[str, Any], arrays: Mapping[str, Array]) -> 
     return UNBOUND[value["name"]].bind(**_unpacked(value["parameters"], arrays))
 
 
-def write(blame: str, path: Any, network: Any) -> None:
-    """Write a file, under its name only when it is complete."""
-    import json  # slow to import, as the other modules that are imported in functions here
-
-    packed = Packed()
+def _content(blame: str, network: Any, packed: Packed) -> dict[str, Any]:
+    """All of a network but its parameters, as JSON has it."""
     layers = [
         {
             "w": list(layer._w.shape),
@@ -98,19 +95,40 @@ def write(blame: str, path: Any, network: Any) -> None:
     ]
     state = network.__getstate__()
     state["optimizer"] = _described(blame, state["optimizer"])
-    content = {
+    return {
         "version": _VERSION,
         "layers": layers,
         "output": network.output,
         "options": packed.pack(blame, network._options._asdict()),
         "state": packed.pack(blame, state),
     }
+
+
+def write(blame: str, path: Any, network: Any) -> None:
+    """Write a file, under its name only when it is complete."""
+    packed = Packed()
+    content = _content(blame, network, packed)
+    _store(blame, path, content, network.parameters, packed)
+
+
+def write_copies(blame: str, path: Any, networks: Any) -> None:
+    """The same for networks of one shape, and their optimiser."""
+    packed = Packed()
+    each = [_content(blame, network, packed) for network in networks]
+    optimizer = packed.pack(blame, _described(blame, networks.optimizer))
+    content = {"version": _VERSION, "networks": each, "optimizer": optimizer}
+    _store(blame, path, content, networks.parameters, packed)
+
+
+def _store(blame: str, path: Any, content: Any, parameters: Array, packed: Packed) -> None:
+    import json  # slow to import, as the other modules that are imported in functions here
+
     target = Path(path)
     beside = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
         with beside.open("wb") as file:
             description = np.array(json.dumps(content))
-            arrays: dict[str, Any] = {_DESCRIPTION: description, _PARAMETERS: network.parameters}
+            arrays: dict[str, Any] = {_DESCRIPTION: description, _PARAMETERS: parameters}
             np.savez(file, **arrays, **packed.arrays)  # type: ignore[arg-type]
         beside.replace(target)
     except OSError as error:  # of the temporary file, whose name the caller does not know
@@ -136,8 +154,24 @@ def _arrays_in(blame: str, path: Any) -> dict[str, Array]:
         raise ValueError(message) from error
 
 
-def read(blame: str, path: Any) -> tuple[list[tuple[Any, Any, Any]], str, dict[str, Any], dict[str, Any]]:
+Read = tuple[list[tuple[Any, Any, Any]], str, dict[str, Any], dict[str, Any]]
+
+
+def read(blame: str, path: Any) -> Read:
     """Layers, the output, options, and the network's state."""
+    content, arrays = _content_of(blame, path, "layers")
+    return _network_of(content, arrays[_PARAMETERS], arrays)
+
+
+def read_copies(blame: str, path: Any) -> tuple[list[Read], Any]:
+    """The same of each network, and the optimiser of all."""
+    content, arrays = _content_of(blame, path, "networks")
+    pairs = zip(content["networks"], arrays[_PARAMETERS], strict=True)
+    optimizer = _optimizer_from(_unpacked(content["optimizer"], arrays))
+    return [_network_of(one, parameters, arrays) for one, parameters in pairs], optimizer
+
+
+def _content_of(blame: str, path: Any, key: str) -> tuple[dict[str, Any], dict[str, Array]]:
     import json
 
     arrays = _arrays_in(blame, path)
@@ -145,7 +179,14 @@ def read(blame: str, path: Any) -> tuple[list[tuple[Any, Any, Any]], str, dict[s
     if content["version"] != _VERSION:
         found = content["version"]
         raise ValueError(f"{blame}: {path} has format {found}; this version reads format {_VERSION}")
-    parameters, layers, used = arrays[_PARAMETERS], [], 0
+    if key not in content:
+        there, other = ("copies of a network", "NetworkCopies") if key == "layers" else ("one", "Network")
+        raise ValueError(f"{blame}: {path} has {there}; expected fastact.{other}.load")
+    return content, arrays
+
+
+def _network_of(content: dict[str, Any], parameters: Array, arrays: dict[str, Array]) -> Read:
+    layers, used = [], 0
     for described in content["layers"]:
         taken = []
         for shape in (described["w"], described["b"]):

@@ -26,22 +26,22 @@ class History:
     ----------
     loss : list of float
         The mean of the batches' losses by epoch, each before its update; of batches with fewer samples
-        weighted less.
+        weighted less. Of copies: arrays, with a loss for each.
     validation_loss : list of float
-        The loss of the validation data after each epoch; empty without them.
+        The loss of the validation data after each epoch; empty without them. Of copies likewise.
     best_epoch : int
-        The epoch of the least validation loss, or of the least loss, counted from 0.
+        The epoch of the least validation loss, or of the least loss, counted from 0. Of copies: an array.
     stopped : bool
         Whether the loop ended before its last epoch.
     """
 
-    loss: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    best_epoch: int = 0
+    loss: list[Any] = field(default_factory=list)
+    validation_loss: list[Any] = field(default_factory=list)
+    best_epoch: Any = 0
     stopped: bool = False
 
     @property
-    def monitored(self) -> list[float]:
+    def monitored(self) -> list[Any]:
         """The validation loss, or the loss where there are no validation data."""
         return self.validation_loss or self.loss
 
@@ -69,15 +69,14 @@ def fit(  # noqa: D103 - its docstring follows
     history, t = History(), 0
     with _bar(progress, total) as advance:
         for _ in range(total):
-            sums = np.zeros(2)
-            for part in data.batches(size, (self.seed, self.epochs) if shuffle else None):
+            sums: Any = 0.0
+            for count, part in data.batches(size, self._orders() if shuffle else None):
                 if schedule is not None:
                     self.optimizer.lr = schedule(t)
                 t += 1
-                loss = self.step(*part, reduce=reduce)
-                sums += (float(loss) * len(part[0]), len(part[0]))
-            self.epochs += 1
-            _record(self, history, sums, validation)
+                sums = sums + np.asarray(self.step(*part, reduce=reduce), np.float64) * count
+            self._end_epoch()
+            _record(self, history, sums / len(data.arrays[0]), validation)
             advance()
             answers = [callback(self, history) for callback in callbacks]
             late = keeper is not None and keeper.is_late(history)
@@ -85,7 +84,7 @@ def fit(  # noqa: D103 - its docstring follows
                 history.stopped = True
                 break
     if keeper is not None:
-        keeper.put_back()
+        keeper.put_back(history)
     return history
 
 
@@ -147,14 +146,21 @@ True
 """
 
 
-def _record(network: Any, history: History, sums: Array, validation: Any) -> None:
-    history.loss.append(float(sums[0] / sums[1]))
+def _record(network: Any, history: History, mean: Any, validation: Any) -> None:
+    history.loss.append(_plain(mean))
     if validation is not None:
-        history.validation_loss.append(float(network.loss(*validation)))
-    monitored = history.monitored
-    best = monitored[history.best_epoch]
-    if monitored[-1] < best or best != best:
-        history.best_epoch = len(monitored) - 1
+        history.validation_loss.append(_plain(network.loss(*validation)))
+    monitored = np.array(history.monitored)
+    last, epoch = monitored[-1], np.broadcast_to(history.best_epoch, monitored.shape[1:])
+    best = np.take_along_axis(monitored, epoch[np.newaxis], axis=0)[0]
+    found = np.where((last < best) | (best != best), len(monitored) - 1, epoch)
+    history.best_epoch = found if found.ndim else int(found)
+
+
+def _plain(loss: Any) -> Any:
+    """A float, or those of copies in an array."""
+    found = np.asarray(loss, np.float64)
+    return found if found.ndim else float(found)
 
 
 class _Data:
@@ -182,35 +188,50 @@ class _Data:
             raise ValueError(f"{_BLAME}: {name} has no axes; expected samples along the first one")
         return found
 
-    def batches(self, size: int, seed: tuple[int, int] | None) -> Iterator[list[Array]]:
-        """Each with at most `size` samples; without a seed, in order."""
-        count = len(self.arrays[0])
-        order = None if seed is None else np.random.default_rng(seed).permutation(count)
+    def batches(self, size: int, seeds: Any) -> Iterator[tuple[int, list[Array]]]:
+        """The number of samples, at most `size`, and the arrays; without seeds, in order. A list of seeds is
+        that of copies, each of which has an order of its own, along an axis before the samples."""
+        count, order = len(self.arrays[0]), None
+        if isinstance(seeds, list):
+            order = np.stack([np.random.default_rng(seed).permutation(count) for seed in seeds])
+        elif seeds is not None:
+            order = np.random.default_rng(seeds).permutation(count)
         for start in range(0, count, size):
-            chosen = slice(start, start + size) if order is None else order[start : start + size]
-            yield [array[chosen] for array in self.arrays]
+            chosen = slice(start, start + size) if order is None else order[..., start : start + size]
+            yield min(size, count - start), [array[chosen] for array in self.arrays]
 
 
 class _Best:
-    """The parameters and running statistics of the best epoch."""
+    """The parameters and running statistics of the best epoch, of each copy."""
 
     def __init__(self, network: Any, patience: int) -> None:
         self.network, self.patience = network, patience
-        self.arrays: list[Array] = []
+        self.arrays = [array.copy() for array in self._own()]
+        self.epochs = np.zeros(len(self.arrays[0]), int)
+        self.ended = np.zeros(len(self.arrays[0]), bool)
 
     def is_late(self, history: History) -> bool:
-        """Keep the parameters of a best epoch; whether too many others have followed it."""
-        waited = len(history.loss) - 1 - history.best_epoch
-        if waited == 0:
-            self.arrays = [array.copy() for array in self._own()]
-        return waited >= self.patience
+        """Keep the parameters of a best epoch; whether too many others have followed it. Those of a copy are
+        final then, though its training goes on as long as that of others does."""
+        best, last = np.atleast_1d(history.best_epoch), len(history.loss) - 1
+        better = (best == last) & ~self.ended
+        self.epochs[better] = last
+        for array, own in zip(self.arrays, self._own(), strict=True):
+            array[better] = own[better]
+        self.ended |= last - self.epochs >= self.patience
+        return bool(self.ended.all())
 
-    def put_back(self) -> None:
-        for array, best in zip(self._own(), self.arrays, strict=False):
+    def put_back(self, history: History) -> None:
+        if not history.loss:
+            return
+        for array, best in zip(self._own(), self.arrays, strict=True):
             array[...] = best
+        history.best_epoch = self.epochs if np.ndim(history.best_epoch) else int(self.epochs[0])
 
     def _own(self) -> list[Array]:
-        return [self.network.parameters, *self.network._running_statistics()]
+        """With an axis for copies."""
+        arrays = [self.network.parameters, *self.network._running_statistics()]
+        return arrays if self.network.parameters.ndim == 2 else [array[np.newaxis] for array in arrays]
 
 
 def _count(name: str, value: Any, least: int = 1) -> int:

@@ -5,6 +5,7 @@ Must not depend on losses or optimisers.
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from fastact.dense import fallback
 from fastact.dense.functions import dense, dense_backward, dense_forward
 from fastact.dense.network import NetworkBase
 from fastact.dense.network_layers import LayerArrays, NetworkLayer, NetworkNorm, biases_for
+from fastact.dense.network_steps import steps_in_c
 from fastact.dense.parameter_gradients import summed
 from fastact.training.norms import ready
 
@@ -34,17 +36,25 @@ class LayerPasses(NetworkBase):
     ----------
     seed : int
         Of dropout.
-    passes : int
-        How many passes of training there were.
+    epochs, passes : int
+        How many epochs and passes of training there were.
     """
 
-    __slots__ = ("_counting", "_drops", "_rates", "passes", "seed")
+    __slots__ = ("_counting", "_drops", "_rates", "epochs", "passes", "seed")
 
     _rates: tuple[float, ...]  # of each layer, the probability with which an element of its result is dropped
     _drops: bool  # whether any is above 0
     _counting: threading.Lock
+    epochs: int
     passes: int
     seed: Any
+
+    def _orders(self) -> tuple[int, int]:
+        """What the order of samples in the next epoch follows from."""
+        return self.seed, self.epochs
+
+    def _end_epoch(self) -> None:
+        self.epochs += 1
 
     def _number_of_pass(self) -> int:
         if not self._drops:
@@ -90,6 +100,26 @@ class LayerPasses(NetworkBase):
         y, high = np.empty_like(x), number >> 32
         _training.dropout(x, y, rate, self.seed % 2**64, number % 2**32, i + (high << 16))
         return y
+
+    @staticmethod
+    def _normalised_apart(norm: NetworkNorm, x: Array) -> Array:
+        """x after a layer's norm as in training, which leaves running statistics as they are."""
+        apart = copy.copy(norm)
+        apart.running_mean = apart.running_var = None
+        return _normalised(apart, x, True)
+
+    @staticmethod
+    def _before_norm(norm: NetworkNorm, grad_y: Array, x: Array) -> Array:
+        """The gradient with respect to what a layer's norm reads, x, in training."""
+        return _norm_gradients(norm, ready(grad_y, x.dtype), ready(x, x.dtype))[0]
+
+    def _steps_of(self, loss: str) -> Any:
+        """What computes a loss and its gradients in one C call; None where C does not have all of it."""
+        if any(layer._arrays.learned for layer in self._layers) or self._rates[-1]:
+            return None
+        arrays = [(layer._w, layer._b) for layer in self._layers]
+        norms = [None if layer.norm is None else arguments_of(layer.norm) for layer in self._layers]
+        return steps_in_c(self._prepared, arrays, self._rates, norms, loss)
 
     def _running_statistics(self) -> list[Array]:
         """Those of all batch norms."""
@@ -201,6 +231,13 @@ def _norm_gradients(norm: NetworkNorm, grad_y: Array, x: Array) -> tuple[Array, 
         kind, eps = _KINDS[norm.kind], _eps(norm)
         _training.norm_backward(kind, grad_y, x, norm.weight, dx, dweight, dbias, statistics, n, eps)
     return dx, dweight, dbias
+
+
+def arguments_of(norm: NetworkNorm, index: Any = ()) -> tuple[Any, ...]:
+    """As C takes them; of one of many networks, with an index of arrays."""
+    arrays = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    found = (None if array is None else array[index] for array in arrays)
+    return norm.kind, norm.after, _MOMENTUM, _eps(norm), *found
 
 
 def _eps(norm: NetworkNorm) -> float:

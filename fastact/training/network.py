@@ -22,7 +22,7 @@ from fastact.training.creation import checked_seed, checked_widths, new_layers, 
 from fastact.training.fitting import fit
 from fastact.training.layer_passes import LayerPasses
 from fastact.training.options import Options, options_of
-from fastact.training.outputs import Output, output_of
+from fastact.training.outputs import Output, output_of, shares_of
 from fastact.training.steps import Steps
 
 
@@ -85,8 +85,9 @@ class Network(LayerPasses, Steps):
     that in the steady state a pass allocates its results only. Several threads may use one network at once,
     as long as none changes its parameters meanwhile, as :meth:`forward` does with a batch norm's running
     statistics. A pass is one C call, during which the GIL is released, unless an activation is composite, an
-    object of your own, or has parameters that vary along the batch, or there are norms or dropout; then it
-    goes layer by layer, with the same results.
+    object of your own, or has parameters that vary along the batch. :meth:`step` is one C call with norms and
+    dropout, too, unless activations have parameters that are learned or arrays; other passes with these go
+    layer by layer, with the same results.
 
     :meth:`forward` is training: batch norms have the statistics of the batch, and elements are dropped.
     :meth:`predict` is evaluation. ``backward(..., need_parameters=True)`` also returns the gradients of
@@ -125,7 +126,6 @@ class Network(LayerPasses, Steps):
         "_targets",
         "_training_output",
         "_trains_by_layer",
-        "epochs",
     )
 
     def __init__(
@@ -166,7 +166,7 @@ class Network(LayerPasses, Steps):
             memory=memory,
         )
         self._trains_by_layer = has_more or any(layer._arrays.learned for layer in self._layers)
-        self._in_one_call = self._step_in_c()
+        self._find_steps()
         self._scalar = self._parameters.dtype.type
         self._lock, self._counting = threading.Lock(), threading.Lock()
         self._optimizer: Any = None
@@ -296,7 +296,10 @@ class Network(LayerPasses, Steps):
         ValueError
             For another file.
         """
-        layers, output, options, state = files.read("fastact.Network.load", path)
+        return cls._described(*files.read("fastact.Network.load", path))
+
+    @classmethod
+    def _described(cls, layers: Any, output: str, options: Any, state: Any) -> Network:
         return _rebuilt(cls, layers, output, options, state)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -327,13 +330,9 @@ class Network(LayerPasses, Steps):
 
     # How ---------------------------------------------------------------------------------------------
 
-    def _step_in_c(self) -> Any:
-        """What computes a loss and its gradients in one C call; None where C does not have all of it."""
-        is_known = self._training_output.name in ("softmax", "softmax_cross_entropy")
-        has_more = any(layer._arrays.learned or layer.norm for layer in self._layers)
-        if not is_known or has_more or not self._has_numbers_only() or self._rates[-1]:
-            return None
-        return self._passes_in_c(self._rates) if any(self._rates) else self._passes
+    def _find_steps(self) -> None:
+        """What steps in one C call, where C has all of it, with the arrays as they are."""
+        self._in_one_call = self._steps_of(self._training_output.loss_name)
 
     def _own_gradients(self) -> Array:
         if self._flat is None:
@@ -344,7 +343,8 @@ class Network(LayerPasses, Steps):
     def _place_gradients(self, flat: Array) -> None:
         """Where gradients are stored."""
         self._targets = views_of(flat, [layer._arrays for layer in self._layers])
-        self._outs_in_c = tuple(one.w for one in self._targets), tuple(one.b for one in self._targets)
+        listed = [(one.w, one.b, (one.norm_weight, one.norm_bias)) for one in self._targets]
+        self._outs_in_c = tuple(zip(*listed, strict=True))
         self._flat = flat
 
     def _differentiated(
@@ -352,18 +352,19 @@ class Network(LayerPasses, Steps):
     ) -> tuple[np.floating[Any], Array]:
         """The loss, and the network's gradients after they have been computed."""
         gradients = self._own_gradients()
-        if self._in_one_call is not None and sample_weight is None:
+        blame = f"fastact.Network.{method}"
+        if self._in_one_call is not None and isinstance(x, np.ndarray):
+            shares = None if sample_weight is None else shares_of(blame, sample_weight, x.shape[:-1])
             place = (self.seed % 2**64, self.passes) if self._drops else ()
-            found = self._in_one_call.cross_entropy(x, target, None, self._outs_in_c, *place)
+            found = self._in_one_call.differentiate(x, target, shares, self._outs_in_c, *place)
             if found is not None:
                 self.passes += self._drops
                 return self._scalar(found), gradients
-        blame = f"fastact.Network.{method}"
         if self._trains_by_layer:
             return self._differentiated_by_layer(blame, x, target, sample_weight), gradients
         z, saved = self._forward_last(x)
         loss, delta = self._training_output.value_and_gradient(blame, z, target, sample_weight)
-        self._backward_last(delta, saved, False, (None, *self._outs_in_c))
+        self._backward_last(delta, saved, False, (None, *self._outs_in_c[:2]))
         return loss, gradients
 
     def _differentiated_by_layer(self, blame: str, x: Any, target: Any, sample_weight: Any) -> Any:

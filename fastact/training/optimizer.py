@@ -57,6 +57,10 @@ class Optimizer:
         """Names of the states in C's order; None for one that these numbers do not need."""
         return self._states
 
+    def _rule_now(self) -> int:
+        """C's rule with these numbers."""
+        return self._rule
+
     def _initial(self, name: str, operand: Array) -> Array:
         """A state before the first step."""
         return _zeros_beside(operand)
@@ -89,7 +93,7 @@ class Optimizer:
             chosen = {n: v[i] if isinstance(v, np.ndarray) else v for n, v in self.values.items()}
             chosen["clip_value"] = chosen["clip_value"] or 0.0
             sets.append(chosen)
-        return _training.Steps(self._rule, sets)
+        return _training.Steps(self._rule_now(), sets)
 
     # Updates ----------------------------------------------------------------------------------------
 

@@ -108,12 +108,15 @@ class Adam(Optimizer):
         Add ``eps`` to the root before its bias is corrected, as Keras and scikit-learn do: the step is
         ``lr*sqrt(1 - beta2**t)/(1 - beta1**t) * m/(sqrt(v) + eps)``. Otherwise, as in PyTorch,
         ``lr/(1 - beta1**t) * m/(sqrt(v/(1 - beta2**t)) + eps)``.
+    amsgrad : bool
+        Divide by the root of the largest v of all steps so far, as PyTorch does, instead of the last one.
     clip_value, clip_norm : float, optional
         As for :class:`SGD`.
 
     References
     ----------
-    Kingma and Ba (2015), arXiv:1412.6980. Loshchilov and Hutter (2019), arXiv:1711.05101.
+    Kingma and Ba (2015), arXiv:1412.6980. Loshchilov and Hutter (2019), arXiv:1711.05101. Reddi et
+    al. (2018), arXiv:1904.09237.
 
     Examples
     --------
@@ -130,6 +133,7 @@ class Adam(Optimizer):
     eps = Number()
     decoupled = Flag()
     eps_hat = Flag()
+    amsgrad = Flag()
 
     _rule = _training.ADAM
     _options: ClassVar[tuple[str, ...]] = (
@@ -139,9 +143,10 @@ class Adam(Optimizer):
         "weight_decay",
         "decoupled",
         "eps_hat",
+        "amsgrad",
         *_CLIPPING,
     )
-    _states = ("exp_avg", "exp_avg_sq")
+    _states: ClassVar[tuple[str, ...]] = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 
     def __init__(
         self,
@@ -152,6 +157,7 @@ class Adam(Optimizer):
         *,
         decoupled: bool = False,
         eps_hat: bool = False,
+        amsgrad: bool = False,
         clip_value: Any = None,
         clip_norm: Any = None,
     ) -> None:
@@ -162,9 +168,16 @@ class Adam(Optimizer):
             weight_decay=weight_decay,
             decoupled=decoupled,
             eps_hat=eps_hat,
+            amsgrad=amsgrad,
             clip_value=clip_value,
             clip_norm=clip_norm,
         )
+
+    def _rule_now(self) -> int:
+        return _training.AMSGRAD if self.amsgrad else self._rule
+
+    def _state_names(self) -> tuple[str | None, ...]:
+        return self._states if self.amsgrad else self._states[:2]
 
 
 class AdamW(Adam):
@@ -179,7 +192,7 @@ class AdamW(Adam):
     0.01
     """
 
-    _options = ("lr", "betas", "eps", "weight_decay", "eps_hat", *_CLIPPING)
+    _options = ("lr", "betas", "eps", "weight_decay", "eps_hat", "amsgrad", *_CLIPPING)
 
     def __init__(
         self,
@@ -189,6 +202,7 @@ class AdamW(Adam):
         weight_decay: Any = 1e-2,
         *,
         eps_hat: bool = False,
+        amsgrad: bool = False,
         clip_value: Any = None,
         clip_norm: Any = None,
     ) -> None:
@@ -199,6 +213,7 @@ class AdamW(Adam):
             weight_decay,
             decoupled=True,
             eps_hat=eps_hat,
+            amsgrad=amsgrad,
             clip_value=clip_value,
             clip_norm=clip_norm,
         )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastact import _core, _training
 from fastact.activations.registry import get
 from fastact.arrays import Array, as_real, converted, is_container
 from fastact.errors import nearest
@@ -40,12 +41,15 @@ class Output(NamedTuple):
         With ``value_and_gradient``, on the last layer's result: the function is part of it.
     of_classes : bool
         Whether the loss has one value for each row, not one for each element.
+    loss_name : str
+        The loss's own name.
     """
 
     name: str
     function: Any
     loss: Any
     of_classes: bool
+    loss_name: str
 
     def value_and_gradient(self, blame: str, z: Array, target: Any, sample_weight: Any) -> tuple[Any, Array]:
         """The loss, and its gradient with respect to z, which is stored there."""
@@ -56,18 +60,14 @@ class Output(NamedTuple):
         if sample_weight is None:
             loss, gradient = self.loss.value_and_gradient(z, target, out=z)
             return loss, gradient
-        weights = _checked_weights(blame, sample_weight, z.shape[:-1])
-        each, gradient = self.loss.value_and_gradient(z, target, reduction="none", out=z)
-        with np.errstate(all="ignore"):
-            factors = weights / weights.sum()
-            if not self.of_classes:
-                each = each.mean(axis=-1, dtype=np.float64)
-            loss = np.sum(np.multiply(each, factors, where=weights > 0, out=np.zeros(weights.shape)))
-            if not self.of_classes:
-                factors = factors / z.shape[-1]
-            np.multiply(gradient, factors[..., np.newaxis], out=gradient, casting="same_kind")
-        gradient[weights == 0] = 0
-        return z.dtype.type(loss), gradient
+        shares = shares_of(blame, sample_weight, z.shape[:-1])
+        if self.of_classes:
+            loss, gradient = self.loss.weighted(z, target, shares, out=z)
+            return loss, gradient
+        with np.errstate(all="ignore"), _core.DefaultEnvironment():
+            each = shares[..., np.newaxis] / max(z.shape[-1], 1)
+        loss, gradient = self.loss.value_and_gradient(z, target, weight=each, reduction="sum", out=z)
+        return loss, gradient
 
     @staticmethod
     def _fitting(blame: str, target: Any, z: Array) -> Array:
@@ -82,18 +82,21 @@ class Output(NamedTuple):
         return found if found.dtype == z.dtype else converted(found, z.dtype)
 
 
-def _checked_weights(blame: str, value: Any, shape: tuple[int, ...]) -> Array:
+def shares_of(blame: str, value: Any, shape: tuple[int, ...]) -> Array:
+    """The weight of each sample over their sum, in float64."""
     if is_container(value):
         raise TypeError(f"{blame}: sample_weight is of type {type(value).__name__}; expected a plain array")
-    weights = as_real(blame, "sample_weight", value).astype(np.float64)
-    if weights.shape != shape:
-        raise ValueError(f"{blame}: sample_weight has shape {weights.shape}; expected {shape}")
-    if not (weights >= 0).all() or not 0 < weights.sum() < np.inf:
-        raise ValueError(
-            f"{blame}: sample_weight has a sum of {weights.sum()} and a least value of "
-            f"{weights.min(initial=np.inf)}; expected numbers of at least 0, not all 0"
-        )
-    return weights
+    weights = np.ascontiguousarray(as_real(blame, "sample_weight", value), np.float64)
+    if np.shape(value) != shape:
+        raise ValueError(f"{blame}: sample_weight has shape {np.shape(value)}; expected {shape}")
+    shares = np.empty(shape)
+    with np.errstate(all="ignore"), _core.DefaultEnvironment():
+        if not _training.shares_of(weights, shares):
+            raise ValueError(
+                f"{blame}: sample_weight has a sum of {weights.sum()} and a least value of "
+                f"{weights.min(initial=np.inf)}; expected numbers of at least 0, not all 0"
+            )
+    return shares
 
 
 def output_of(blame: str, name: Any) -> Output:
@@ -104,4 +107,5 @@ def output_of(blame: str, name: Any) -> Output:
         hint = nearest(name, expected) if isinstance(name, str) else ""
         error = ValueError if isinstance(name, str) else TypeError
         raise error(f"{blame}: output is {name!r}; expected one of {', '.join(expected)}{hint}")
-    return Output(name, _FUNCTION_OF.get(str(loss)), _KNOWN[loss], loss in _OF_CLASSES)
+    assert loss is not None
+    return Output(name, _FUNCTION_OF.get(str(loss)), _KNOWN[loss], loss in _OF_CLASSES, loss)

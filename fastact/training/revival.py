@@ -16,6 +16,7 @@ from fastact.training.optimizer import Optimizer
 from fastact.training.weights import lecun
 
 _NAME = "fastact.revive"
+_OF_NEW_NORMS = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
 
 
 def revive(
@@ -24,7 +25,8 @@ def revive(
     """Initialise the dead units of a network again, in place: ReDo.
 
     Their incoming weights are drawn anew, as :meth:`Network.create` draws them, their biases become 0, and
-    their outgoing weights become 0, so that they disturb no other unit. States of the network's optimiser
+    their outgoing weights become 0, so that they disturb no other unit. Where there is a norm, their part of
+    it becomes that of a new one. States of the network's optimiser
     that belong to these weights begin anew, too. Other weights stay as they are.
 
     Parameters
@@ -93,6 +95,8 @@ def _draw_incoming(network: Network, dead: Sequence[NDArray[np.int64]], rng: np.
             layer.w[:, units] = lecun(shape, gain, rng=rng, dtype=layer.w.dtype)
             if layer.b is not None:
                 layer.b[..., units] = 0
+            for name, array in (layer.norm.arrays() if layer.norm else {}).items():
+                array[units] = _OF_NEW_NORMS[name]
         gain = one_gain(layer.activation)
 
 
@@ -105,8 +109,9 @@ def _begin_states_anew(network: Network, dead: Sequence[NDArray[np.int64]]) -> N
     views = views_of(is_new, [layer._arrays for layer in network.layers])
     for own, following, units in zip(views, views[1:], dead, strict=False):
         own.w[:, units] = following.w[units] = True
-        if own.b is not None:
-            own.b[..., units] = True
+        for array in (own.b, own.norm_weight, own.norm_bias):
+            if array is not None:
+                array[..., units] = True
     for name, arrays in optimizer.state.items():
         for state in arrays:
             state[is_new] = optimizer._initial(name, network.parameters)[is_new]

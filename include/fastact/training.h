@@ -31,7 +31,7 @@ typedef struct {
 } fa_step;
 
 /* One step on n parameters, in place and in one pass: PyTorch's rules; lion's are those of its authors, with decoupled
- * decay. Arrays of states are 0 before the first step (adagrad's may be larger) and belong to the caller. velocity may be
+ * decay. amsgrad is adam with the largest square so far. Arrays of states are 0 before the first step (adagrad's may be larger) and belong to the caller. velocity may be
  * null where momentum is 0, and rmsprop's mean unless `centered`. No array may overlap another. Results have the same
  * bits whatever the number of threads. FA_INVALID: a null pointer; a number that is impossible. */
 #define FA__OPTIMIZERS_OF(T, dtype)                                                                          \
@@ -42,7 +42,9 @@ typedef struct {
     FA_API int fa_rmsprop_##dtype(const fa_step *step, T *parameters, const T *gradients, T *square,         \
                                   T *velocity, T *mean, size_t n);                                           \
     FA_API int fa_adagrad_##dtype(const fa_step *step, T *parameters, const T *gradients, T *sum, size_t n); \
-    FA_API int fa_lion_##dtype(const fa_step *step, T *parameters, const T *gradients, T *mean, size_t n);
+    FA_API int fa_lion_##dtype(const fa_step *step, T *parameters, const T *gradients, T *mean, size_t n);   \
+    FA_API int fa_amsgrad_##dtype(const fa_step *step, T *parameters, const T *gradients, T *mean,           \
+                                  T *square, T *largest, size_t n);
 FA__OPTIMIZERS_OF(float, f32)
 FA__OPTIMIZERS_OF(double, f64)
 
@@ -90,22 +92,60 @@ FA_API int fa_dropout_f64(const double *x, double *y, size_t n, double p, uint64
 FA__NORMS_OF(float, f32)
 FA__NORMS_OF(double, f64)
 
-/* One step of training a classifier: forward, the softmax's cross-entropy of the last y, backward, and an optimiser's step.
+/* One step of training: forward, the loss of the last result, backward, and an optimiser's step.
  *
  * The layers are those of both passes: fa_network_forward_f32 and fa_network_backward_f32 read and write the same. The last
- * layer has no stack axes, rows of y are contiguous, and its grad_y is its y: the gradient takes the place of the logits,
- * so that FA_SAVE_OUTPUT is not possible there.
- * Targets, weights and losses are those of fa_softmax_cross_entropy_f32; weights of 1/rows make the loss a mean. The
- * workspace is as large as the larger one of both passes.
+ * layer has no stack axes, rows of y are contiguous, and its grad_y is its y: the gradient takes the place of the result,
+ * so that FA_SAVE_OUTPUT is not possible there. The workspace is as large as the larger one of both passes.
  *
- * Dropout, if it is not null, has a probability for each layer, 0 for the last one, with which an element of its y is
+ * The loss is the softmax's cross-entropy, or that of an id below. Losses of labels, softmax_cross_entropy and nll, have
+ * `labels`, or cross-entropy `probabilities`; `weights` and `losses`, of rows, are those of fa_softmax_cross_entropy_f32:
+ * weights of 1/rows make the loss a mean. Other losses have `target`, as contiguous as y, and `weights` of elements;
+ * without weights the loss is the mean over all elements. It is stored in losses[0]; their parameter is
+ * `loss_parameter`, its default where that is 0.
+ *
+ * Dropout, if it is not null, has a probability for each layer, 0 for the last one, with which an element of its result is
  * dropped, as fa_dropout_f32 does it with the given seed, `number` as its step and the number of the layer. Rows of such a y,
  * and of the next layer's dx, are contiguous, and FA_SAVE_OUTPUT is not possible there.
  *
+ * Norms, if they are not null, are one for each layer, some of which may be FA_NO_NORM. A layer with a norm is the product
+ * alone, with FA_identity and FA_SAVE_NOTHING: the norm and the activation in fa_network_norm follow, in one of both
+ * orders, and the next layer reads, or the loss, and the last layer's grad_y is, the result of these. All rows are
+ * contiguous, those of the next layer's dx, too.
+ *
  * FA_NO_OPTIMIZER leaves the parameters alone: the gradients are in dw and db. Other optimisers change n parameters, by
- * gradients in an array to which the caller made dw and db point. FA_INVALID, FA_TOO_SMALL and FA_UNSUPPORTED leave the
- * parameters as they were; the results of the passes may have been written. */
-typedef enum { FA_NO_OPTIMIZER, FA_SGD, FA_ADAM, FA_RMSPROP, FA_ADAGRAD, FA_LION } fa_optimizer;
+ * gradients in an array to which the caller made dw and db point. FA_INVALID, FA_TOO_SMALL and FA_UNSUPPORTED leave
+ * parameters and running statistics as they were; the results of the passes may have been written. */
+enum {
+#define FA_LOSS(id, name, ...) FA_##name = id,
+#include "losses.def"
+#undef FA_LOSS
+    FA_softmax_cross_entropy = 3101,
+    FA_nll = 3102
+};
+typedef enum { FA_NO_OPTIMIZER, FA_SGD, FA_ADAM, FA_RMSPROP, FA_ADAGRAD, FA_LION, FA_AMSGRAD } fa_optimizer;
+typedef enum { FA_NO_NORM, FA_LAYER_NORM, FA_RMS_NORM, FA_BATCH_NORM } fa_norm;
+
+/* What follows the product z of a layer: y = f(norm(z)), or norm(f(z)) with `after` */
+typedef struct {
+    size_t size; /* sizeof(fa_network_norm), the same for all layers */
+    int norm;    /* an fa_norm; the fields below may hold anything without one */
+    int after;
+    int activation;             /* an id */
+    const fa_input *parameters; /* of the activation, as those of fa_dense */
+    size_t n_parameters;
+    double momentum, eps;
+    const void *weight; /* n_out elements; this and the next one may be null */
+    const void *bias;
+    void *grad_weight;  /* or null */
+    void *grad_bias;    /* or null */
+    void *running_mean; /* both of batch norm, or null */
+    void *running_variance;
+    void *between;      /* rows x n_out: what comes first */
+    void *y;            /* rows x n_out: the result */
+    double *statistics; /* 3 rows elements, of batch norm 5 n_out */
+} fa_network_norm;
+
 typedef struct {
     size_t size; /* sizeof(fa_network_step) */
     const fa_dense *layers;
@@ -123,6 +163,10 @@ typedef struct {
     const double *dropout;
     uint64_t seed;
     size_t number; /* below 2^32 */
+    size_t loss;   /* 0: softmax_cross_entropy */
+    const void *target;
+    double loss_parameter;
+    const fa_network_norm *norms;
 } fa_network_step;
 FA_API int fa_network_step_f32(const fa_network_step *step, void *workspace, size_t bytes);
 FA_API int fa_network_step_f64(const fa_network_step *step, void *workspace, size_t bytes);
@@ -169,6 +213,17 @@ typedef struct {
 } fa_health;
 FA_API int fa_health_f32(const fa_health *call);
 FA_API int fa_health_f64(const fa_health *call);
+
+/* fa_dense_forward_f32 that counts what its units do while z = x w + b, which it saves, is in cache: the results of the
+ * layer, and then those of fa_health_f32 with its z, y, activation and parameters. Of `counters` only low, high, counts,
+ * sums and extremes are read; where it is null, nothing is counted. After an error nothing has been counted.
+ *
+ * FA_UNSUPPORTED, where there are counters: stack axes; another saving than FA_SAVE_INPUT; parameters that vary by
+ * column. Other codes as those of both functions. */
+FA_API int fa_dense_forward_counting_f32(const fa_dense *layer, const fa_health *counters, void *workspace,
+                                         size_t bytes);
+FA_API int fa_dense_forward_counting_f64(const fa_dense *layer, const fa_health *counters, void *workspace,
+                                         size_t bytes);
 
 #ifdef __cplusplus
 }

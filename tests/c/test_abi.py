@@ -36,6 +36,7 @@ def test_structs_passed_by_pointer_begin_with_their_size() -> None:
         "fa_dense",
         "fa_gated",
         "fa_health",
+        "fa_network_norm",
         "fa_network_step",
         "fa_step",
     }

@@ -62,22 +62,18 @@ static const fa_step numbers = {.size = sizeof(fa_step),
                                   .dx = {n->dh, HIDDEN, 0},                                                  \
                                   .dw = {n->g + W2, OUT, 0},                                                 \
                                   .db = {n->g + W2 + HIDDEN * OUT, OUT, 0}};                                 \
-        n->step = (fa_network_step){sizeof(fa_network_step),                                                 \
-                                    n->layers,                                                               \
-                                    2,                                                                       \
-                                    labels,                                                                  \
-                                    0,                                                                       \
-                                    weights,                                                                 \
-                                    n->losses,                                                               \
-                                    FA_SGD,                                                                  \
-                                    &numbers,                                                                \
-                                    n->p,                                                                    \
-                                    n->g,                                                                    \
-                                    {n->states[0], n->states[1], n->states[2]},                              \
-                                    N,                                                                       \
-                                    0,                                                                       \
-                                    0,                                                                       \
-                                    0};                                                                      \
+        n->step = (fa_network_step){.size = sizeof(fa_network_step),                                         \
+                                    .layers = n->layers,                                                     \
+                                    .count = 2,                                                              \
+                                    .labels = labels,                                                        \
+                                    .weights = weights,                                                      \
+                                    .losses = n->losses,                                                     \
+                                    .optimizer = FA_SGD,                                                     \
+                                    .step = &numbers,                                                        \
+                                    .parameters = n->p,                                                      \
+                                    .gradients = n->g,                                                       \
+                                    .states = {n->states[0], n->states[1], n->states[2]},                    \
+                                    .n = N};                                                                 \
     }                                                                                                        \
     static void apart_##dtype(net_##dtype *n, int optimizer) {                                               \
         T *a = n->states[0], *b = n->states[1], *c = n->states[2];                                           \
@@ -90,10 +86,11 @@ static const fa_step numbers = {.size = sizeof(fa_step),
         if (optimizer == FA_RMSPROP) fa_rmsprop_##dtype(&numbers, n->p, n->g, a, b, c, N);                   \
         if (optimizer == FA_ADAGRAD) fa_adagrad_##dtype(&numbers, n->p, n->g, a, N);                         \
         if (optimizer == FA_LION) fa_lion_##dtype(&numbers, n->p, n->g, a, N);                               \
+        if (optimizer == FA_AMSGRAD) fa_amsgrad_##dtype(&numbers, n->p, n->g, a, b, c, N);                   \
     }                                                                                                        \
     static void check_##dtype(void) {                                                                        \
         static net_##dtype one, two;                                                                         \
-        for (int optimizer = FA_NO_OPTIMIZER; optimizer <= FA_LION; optimizer++) {                           \
+        for (int optimizer = FA_NO_OPTIMIZER; optimizer <= FA_AMSGRAD; optimizer++) {                        \
             set_##dtype(&one), set_##dtype(&two);                                                            \
             one.step.optimizer = optimizer;                                                                  \
             check(fa_network_step_##dtype(&one.step, workspace, sizeof workspace) == FA_OK, "answer",        \
@@ -158,7 +155,7 @@ CHANGE(count, n->step.count = 0)
 CHANGE(wrong_label, n->step.labels = wrong)
 CHANGE(no_labels, n->step.labels = 0)
 CHANGE(no_losses, n->step.losses = 0)
-CHANGE(unknown, n->step.optimizer = FA_LION + 1)
+CHANGE(unknown, n->step.optimizer = FA_AMSGRAD + 1)
 CHANGE(negative, n->step.optimizer = -1)
 CHANGE(no_numbers, n->step.step = 0)
 CHANGE(no_state, n->step.states[0] = 0)

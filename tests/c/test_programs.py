@@ -23,6 +23,7 @@ CHECKS = {
     "test_losses": 1000,
     "test_gated": 300,
     "test_training": 1000,
+    "test_network_norms": 100,
     "test_network_step": 100,
     "test_health": 500,
     "test_quantized": 4000,

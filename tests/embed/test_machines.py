@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,27 @@ import fastact as fa
 pytestmark = pytest.mark.once
 # they compute no sums of products, so that fused multiply-adds change nothing
 PIECEWISE = {"ACTIVATIONS": "relu leaky_relu hard_tanh relu_squared", "CFLAGS": "-O0", "OPENMP": "0"}
+
+
+def test_each_run_of_a_program_gets_an_empty_folder(tmp_path: Path) -> None:
+    """One was left full by the first instruction set, and the second found other quotas in it."""
+    program = tmp_path / "program"
+    program.write_text('#!/bin/sh\n[ -z "$(ls -A "$1")" ] && touch "$1/left" && echo "1 passed, 0 failed"\n')
+    program.chmod(0o755)
+    assert [machines.Target().checks(program) for _ in range(2)] == [1, 1]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the option is one of x86-64's")
+def test_portable_kernels_compile_with_fused_multiply_adds() -> None:
+    """As tools/machines.py compiles them for results that NEON's are compared with."""
+    folder = machines.ROOT / "fastact/csrc"
+    kernels = re.search(r"^KERNELS = (.*)$", (folder / "flags.mk").read_text(), re.MULTILINE)
+    assert kernels
+    flags = "-std=gnu11 -O1 -mfma -Wall -Wextra -Wno-unknown-pragmas -Werror -fsyntax-only"
+    defines = ["-DFA__ON_x86_64", "-DFA__EACH_ISA(M)=M(portable)", "-DFA_ISA=portable", "-DFA_REAL=double"]
+    included = ["-I../../include", "-I.", "-include", "math/strict.h"]
+    command = ["gcc", *flags.split(), *included, *defines, *kernels[1].split()]
+    subprocess.run(command, cwd=folder, check=True)
 
 
 @pytest.mark.parametrize("name", ["aarch64", "s390x"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ pytest.importorskip("sklearn", reason="the data are scikit-learn's digits")
 
 from fastact.commands import experiments
 from fastact.evaluation.experiments.catalogue import EXPERIMENTS
-from fastact.evaluation.experiments.experiment import REFUTED
-from fastact.evaluation.experiments.initialisation import born_dead, dying_bounds
+from fastact.evaluation.experiments.experiment import REFUTED, spread
+from fastact.evaluation.experiments.initialisation import born_dead, descent, dying_bounds
 
 pytestmark = pytest.mark.once
 
@@ -25,6 +26,7 @@ def run(*words: str) -> int:
     return experiments.run(parser.parse_args(list(words)))
 
 
+@lru_cache
 def figures(name: str) -> dict[str, float]:
     return EXPERIMENTS[name].run(True).figures
 
@@ -78,11 +80,37 @@ def test_relu_is_not_six_times_as_fast() -> None:
     result = EXPERIMENTS["speed"].run(True)
     assert result.verdict == REFUTED
     assert 0.3 < result.figures["factor"] < 3
+    assert np.isfinite(result.figures["time_factor"])
 
 
-def test_healthy_networks_do_not_need_a_leaky_gradient() -> None:
+def test_batch_norm_is_good_on_both_sides() -> None:
+    found = figures("batch-norm")
+    assert abs(found["before"] - found["after"]) < 0.05
+    assert max(found.values()) < 0.2
+
+
+def test_a_leaky_gradient_helps_sick_networks_only() -> None:
     found = figures("undying")
     assert found["spread"] < 0.05
+    assert found["relu"] > found["undying"] + 0.02 > found["leaky"]
+    assert found["leaky"] < 0.2 < found["relu"]
+
+
+def test_inputs_with_a_mean_slow_descent() -> None:
+    found = figures("centred")
+    assert found["mean_0"] < 10 < 60 < found["mean_3"] < 300
+
+
+def test_descent_by_hand() -> None:
+    """The steps of x := x - H x / greatest: the component along the other eigenvector is multiplied by
+    1 - least / greatest."""
+    condition, steps = descent(3.0, np.random.default_rng(5))
+    assert steps == pytest.approx(np.log(1e-3) / np.log1p(-1 / condition), rel=0.05)
+
+
+def test_spread() -> None:
+    assert spread([0.25]) == "0.25"
+    assert spread([1.0, 3.0, 5.0]) == "3 (1 to 5)"
 
 
 def test_bits_are_lost_only_where_there_are_few() -> None:
@@ -120,8 +148,12 @@ def test_the_command_writes_what_it_prints(tmp_path: Path, capsys: pytest.Captur
 
 def test_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is optional")
-    assert run("dying", "--quick", "--plot", str(tmp_path)) == 0
-    assert (tmp_path / "dying.png").read_bytes().startswith(b"\x89PNG")
+    document = tmp_path / "found.md"
+    (tmp_path / "drawn").mkdir()
+    assert run("dying", "--quick", "--plot", str(tmp_path / "drawn"), "--markdown", str(document)) == 0
+    assert (tmp_path / "drawn" / "dying.png").read_bytes().startswith(b"\x89PNG")
+    assert "](drawn/dying.png)" in document.read_text()
+    assert "drawn" not in capsys.readouterr().out
     assert run("dying", "--plot", str(tmp_path / "none")) == 2
     assert "--plot needs a folder" in capsys.readouterr().err
 

@@ -3,13 +3,14 @@
 import re
 import subprocess
 from importlib import metadata
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import fastact as fa
 from fastact.evaluation import cases
-from fastact.evaluation.peers import base, c, c_text, svml
+from fastact.evaluation.peers import base, c, c_text, onednn, svml
 
 pytestmark = pytest.mark.once
 
@@ -92,7 +93,7 @@ def test_a_compiler_that_fails_is_named(monkeypatch):
     def fails(*command):
         raise subprocess.CalledProcessError(1, command, stderr="no such option")
 
-    monkeypatch.setattr(c, "_run", fails)
+    monkeypatch.setattr(c, "compiler", fails)
     monkeypatch.setattr(c.shutil, "which", lambda name: name)
     with pytest.raises(base.UnavailableError, match="no such option"):
         c.Peer()
@@ -118,3 +119,20 @@ def test_a_jump_leads_to_the_function_of_the_same_width():
     assert ".globl _ZGVeN8v_exp\n_ZGVeN8v_exp: jmp __svml_exp8_ha_z0@PLT" in jumps
     assert ".globl _ZGVdN8v_tanhf\n_ZGVdN8v_tanhf: jmp __svml_tanhf8_ha_l9@PLT" in jumps
     assert ".globl _ZGVbN2vv_pow\n_ZGVbN2vv_pow: jmp __svml_pow2_ha_ex@PLT" in jumps
+
+
+@pytest.mark.parametrize("failure", [FileNotFoundError(), subprocess.CalledProcessError(1, "gcc", stderr="")])
+def test_onednn_is_named_where_it_is_missing(monkeypatch, failure):
+    def missing(*arguments):
+        raise failure
+
+    onednn._library.cache_clear()
+    monkeypatch.setattr(c, "compiler", missing)
+    with pytest.raises(base.UnavailableError, match="apt install libdnnl-dev"):
+        onednn.Peer()
+
+
+def test_onednn_without_a_cpu_is_not_used(monkeypatch):
+    monkeypatch.setattr(onednn, "_library", lambda *numbers: SimpleNamespace(prepare=lambda *arguments: None))
+    with pytest.raises(base.UnavailableError, match="built for CPUs"):
+        onednn.Peer()

@@ -15,7 +15,7 @@ import fastact
 from fastact.__main__ import main
 from fastact.evaluation import cases, peers
 from fastact.evaluation.cases import DenseCase
-from fastact.evaluation.speed import cells, sections, timing
+from fastact.evaluation.speed import cells, libxsmm, sections, timing
 from fastact.evaluation.speed.cells import Cell
 from fastact.evaluation.speed.implementations import Implementation, dense_implementations, scipy_products
 
@@ -63,10 +63,36 @@ def test_products_are_those_of_the_layers() -> None:
     for products in PRODUCTS:
         for case in SMALL:
             call = products.call(case)
-            if products.name == "products, SciPy" and case.side_by_side > 1:
-                assert call is None
+            if call is None:  # libxsmm need not be installed
+                assert products.name == "products, libxsmm" or case.side_by_side > 1
             else:
                 call()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(3, 5, 4), (70, 300, 130)])
+def test_products_of_libxsmm_are_those_of_numpy(shape, dtype) -> None:
+    rows, i, o = shape
+    generator = np.random.default_rng(0)
+    x, w = generator.normal(size=(rows, i)).astype(dtype), generator.normal(size=(i, o)).astype(dtype)
+    y, dx, dw = np.empty((rows, o), dtype), np.empty_like(x), np.empty_like(w)
+    call = libxsmm.products(x, y, dx, dw, w)
+    if call is None:
+        pytest.skip("needs gcc and libxsmm (Debian: apt install libxsmm-dev)")
+    call()
+    np.testing.assert_allclose(y, x @ w, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(dx, y @ w.T, rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(dw, x.T @ y, rtol=1e-4, atol=1e-2)
+
+
+def test_libxsmm_that_is_not_found_has_no_products(monkeypatch) -> None:
+    def missing(*arguments):
+        raise FileNotFoundError
+
+    libxsmm._library.cache_clear()
+    monkeypatch.setattr(libxsmm, "compiler", missing)
+    assert libxsmm.products(*[np.zeros((2, 2))] * 5) is None
+    libxsmm._library.cache_clear()
 
 
 def test_scipy_products_write_into_the_arrays_they_are_given() -> None:

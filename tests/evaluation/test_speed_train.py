@@ -115,12 +115,20 @@ def test_the_products_of_a_step():
 
 def test_cases_say_what_they_are():
     found = list(train_cases.train_cases(False))
-    assert len(set(found)) == len(found) == 10
+    assert len(set(found)) == len(found) == 14
     assert set(train_cases.train_cases(True)) < set(found)
     assert [str(found[0]), str(found[3])] == ["64-128-10, gelu, batch 32", "10,000 parameters"]
     assert str(found[2]) == "8 x (64-128-10, gelu, batch 32)"
     assert [case.threaded for case in found[:4]] == [False, False, True, False]
     assert found[-1].threaded
+    special = [case for case in found if not case.usual]
+    assert [str(case).partition("batch 32, ")[2] for case in special] == [
+        "dropout 0.2",
+        "batch norm",
+        "layer norm",
+        "rms norm",
+    ]
+    assert {case.plain for case in special} == {found[0]}
     assert {case.output for case in found if case.widths} == {"softmax", "identity"}
 
 
@@ -146,6 +154,25 @@ def test_tables():
     words = " ".join(text.replace("-", "").split())
     assert "| 5710, gelu, batch 6 | SGD | 20.0 | 2.00 | 2.50 | **0.50** |" in words
     assert "### Steps, 1 thread" in text
+
+
+def test_the_table_beside_plain_steps():
+    plain, adam = (TrainCase((5, 7, 10), 6, "gelu", optimizer) for optimizer in ("SGD", "Adam"))
+    dropped = TrainCase((5, 7, 10), 6, "gelu", "SGD", dropout=0.5)
+    times = [(plain, 2e4), (adam, 3e4), (dropped, 2.2e4), (TrainCase((), 9, "identity", "Adam"), 1e3)]
+    found = sections.train_tables([Cell(case, 1, {"fastact": ns, "NumPy": 1e5}) for case, ns in times])
+    words = " ".join(found.partition("### Over the step with SGD, without norm and dropout")[2].split())
+    assert words.endswith(
+        "| 5-7-10, gelu, batch 6 | Adam | 1 | 1.50 | | 5-7-10, gelu, batch 6, dropout 0.5 | SGD | 1 | 1.10 |"
+    )
+
+
+def test_steps_with_norms_and_dropout_are_those_of_networks():
+    listed = train_implementations(peers.installed(["NumPy"])[0])
+    case = TrainCase((5, 7, 10), 6, "gelu", "SGD", dropout=0.5, norm="batch")
+    assert [one.name for one in listed if one.call(case) is None] == ["NumPy"]
+    network = listed[0].call(case).func.__self__
+    assert (network.layers[0].norm.kind, network._rates) == ("batch", (0.5, 0.0))
 
 
 def test_command(tmp_path, monkeypatch, capsys):

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import fastact as fa
+from fastact.health.counters import Counters
+from fastact.health.statistics import forward_counting
 
 SHAPES = [(100, 7), (70, 64), (40, 131), (5, 1), (300, 40), (1, 3)]
 COUNTS = ("active", "saturated", "zeros", "non_finite", "zero_gradients", "non_finite_gradients")
@@ -365,3 +367,59 @@ def test_single_parameters_of_any_number_of_axes(f: fa.Activation, axis: int) ->
     assert expected.saturated.any()
     assert np.array_equal(found.saturated, expected.saturated)
     assert np.array_equal(found.active, expected.active)
+
+
+# Beside a layer's forward pass ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rows", [0, 1, 200, 5000])
+@pytest.mark.parametrize("activation", ["relu", "gelu", fa.elu.bind(alpha=0.5)], ids=str)
+def test_forward_counting_is_forward_and_health(activation: Any, rows: int, dtype: Any) -> None:
+    """The same bits as from z, whatever the number of threads."""
+    rng = np.random.default_rng(rows)
+    x, w = rng.normal(size=(rows, 20)).astype(dtype), rng.normal(size=(20, 70)).astype(dtype)
+    b, found = rng.normal(size=(1, 70)).astype(dtype), []
+    for threads in (1, 2):
+        with fa.num_threads(threads):
+            z, y, stats = forward_counting(x, w, b, fa.get(activation))
+        found.append(stats)
+    np.testing.assert_allclose(z, x.astype(np.float64) @ w + b, atol=1e-4)
+    np.testing.assert_array_equal(y, fa.get(activation)(z))
+    expected = fa.health(z, activation, y)
+    names = ("active", "saturated", "zeros", "non_finite", "mean", "second_moment", "min", "max", "n")
+    for stats in found:
+        for name in names:
+            np.testing.assert_array_equal(getattr(stats, name), getattr(expected, name), name)
+
+
+def test_forward_counting_leaves_other_layers_alone() -> None:
+    x, w = np.ones((3, 4)), np.ones((4, 5))
+    assert forward_counting(x, w, None, fa.prelu.bind(weight=np.ones(5))) is None
+    assert forward_counting(x, w, None, fa.mixed(["relu"] * 5)) is None
+    assert forward_counting(x, w.T.copy().T, None, fa.relu) is None
+    assert forward_counting(x, w, None, fa.relu)[2].active.tolist() == [3] * 5
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("limits", [(0.0, np.inf), (-0.5, 1.5)], ids=str)
+@pytest.mark.parametrize("bad", [[], [np.nan, np.inf, -np.inf]], ids=str)
+def test_relu_with_limits_of_its_own_and_others(dtype: Any, limits: tuple[float, float], bad: Any) -> None:
+    """C takes any limits; with relu's own, it counts what is not active as saturated."""
+    z = np.random.default_rng(4).normal(size=(300, 70)).astype(dtype)
+    z[5, : len(bad)] = bad
+    z[7, 30:40] = 0
+    low, high = (np.full(70, limit) for limit in limits)
+    counters, finite = Counters(70), np.isfinite(z)
+    counters.call(fa.relu._entry["id"], np.empty(0), [z, None, None, None], low, high)
+    expected = {
+        "active": finite & (z > 0),
+        "saturated": finite & ((z <= limits[0]) | (z >= limits[1])),
+        "zeros": finite & (z <= 0),
+        "non_finite": ~finite,
+    }
+    for name, found in expected.items():
+        np.testing.assert_array_equal(counters.count(name), found.sum(0), name)
+    y = np.where(finite & (z > 0), z, 0).astype(np.float64)
+    np.testing.assert_allclose(counters.total("sum"), y.sum(0), rtol=1e-12)
+    np.testing.assert_allclose(counters.total("squares"), np.square(y).sum(0), rtol=1e-12)

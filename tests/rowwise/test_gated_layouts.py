@@ -88,6 +88,20 @@ def test_results_that_are_given(dtype: type) -> None:
     grad = g.copy()
     fa.swiglu.backward(grad, a, b, out=(np.empty_like(a), grad))
     assert np.array_equal(grad, both[1])
+    memory[:] = 0
+    memory[:7, :20], other = a, np.empty(g.shape, dtype)
+    shifted = np.ascontiguousarray(memory[:, :20])
+    fa.swiglu.backward(g, shifted[:7], b.copy(), out=(shifted[1:], other))
+    assert np.array_equal(shifted[1:], both[0])
+    assert np.array_equal(other, both[1])
+    shifted[:7] = a
+    assert np.array_equal(fa.glu(b.copy(), shifted[:7], out=shifted[1:]), fa.glu(b, a))
+
+
+def test_arrays_without_axes(dtype: type) -> None:
+    """The result is a number, as ufuncs have it."""
+    a, b = np.array(1, dtype), np.array(2, dtype)
+    assert type(fa.swiglu(a, b)) is type(np.exp(a)) is dtype
 
 
 def test_dtypes() -> None:

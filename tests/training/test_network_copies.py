@@ -99,6 +99,63 @@ def test_created_copies_are_the_networks_by_themselves(case: str, of_each: bool,
                     assert np.array_equal(np.squeeze(layers.activation.parameters[name][c]), value)
 
 
+LOSSES: dict[str, Any] = {
+    "softmax": LABELS,
+    "softmax_cross_entropy": RNG.dirichlet(np.ones(2), N),
+    "nll": LABELS,
+    "sigmoid": RNG.uniform(size=(N, 2)),
+    "huber": RNG.normal(size=(N, 2)),
+    "hinge": np.sign(RNG.normal(size=(N, 2))),
+    "poisson": RNG.integers(0, 4, (N, 2)).astype(float),
+}
+
+
+@pytest.mark.parametrize("weighted", [None, "shared", "of_each"])
+@pytest.mark.parametrize("output", LOSSES)
+def test_one_call_for_all_has_the_bits_of_each(output: str, weighted: str | None, dtype: type) -> None:
+    """Norms, dropout of seeds and rates of each, targets and weights of all or of each."""
+    options: dict[str, Any] = {"output": output, "norm": ["batch", None, "rms"], "dtype": dtype}
+    rates = np.array([[0.1, 0.2], [0.3, 0.5], [0.0, 0.2]])
+    nets = fa.Network.create([4, 5, 40, 2], "tanh", copies=K, dropout=rates, seed=[4, 9, 2], **options)
+    assert nets._in_one_call is not None
+    apart = [
+        fa.Network.create([4, 5, 40, 2], "tanh", dropout=[*rate, 0], seed=seed, **options)
+        for rate, seed in zip(rates, (4, 9, 2), strict=True)
+    ]
+    target = LOSSES[output] if LOSSES[output].dtype.kind == "i" else LOSSES[output].astype(dtype)
+    weights = RNG.uniform(size=(K, N)) if weighted == "of_each" else RNG.uniform(size=N)
+    shared = weighted == "shared"
+    for number in range(3):
+        x = X.astype(dtype) if number != 1 else XS.astype(dtype)
+        targets = target if number != 2 else np.stack([target] * K)
+        losses, gradients = nets.loss_and_gradients(x, targets, weights if weighted else None)
+        for c, net in enumerate(apart):
+            own = None if weighted is None else weights if shared else weights[c]
+            loss, same = net.loss_and_gradients(x[c] if number == 1 else x, target, own)
+            assert losses[c] == loss
+            assert np.array_equal(gradients[c], same)
+            assert nets[c].passes == net.passes == number + 1
+    with pytest.raises((ValueError, IndexError), match="target"):
+        nets.loss_and_gradients(X, target[:4] if output != "nll" else target + 3)
+    assert nets[1].passes == 3
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("norm", [None, "batch"])
+def test_copies_on_one_thread_and_on_two(norm: str | None, restore_threads: None) -> None:
+    found = []
+    for threads in (1, 2):
+        fa.set_num_threads(threads)
+        nets = fa.Network.create([64, 100, 10], "gelu", output="softmax", norm=norm, dropout=0.2, copies=9)
+        nets.optimizer = fa.optim.SGD(lr=0.1)
+        x = np.random.default_rng(0).normal(size=(9, 40, 64)).astype(np.float32)
+        for _ in range(3):
+            nets.step(x, np.arange(40) % 10)
+        found.append(nets.parameters.tobytes())
+    assert found[0] == found[1]
+    assert np.isfinite(nets.parameters).all()
+
+
 @pytest.mark.parametrize("norm", [None, "batch"])
 @pytest.mark.parametrize("clipping", [{}, {"clip_norm": 0.1}], ids=str)
 def test_nan_stays_in_its_copy(clipping: dict[str, float], norm: str | None) -> None:

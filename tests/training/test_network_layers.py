@@ -411,5 +411,3 @@ def test_what_norms_and_dropout_do_not_take() -> None:
             net.loss_and_gradients(masked, LABELS)
     with pytest.raises(ValueError, match=r"layer 0 has a norm; expected"):
         Network(Network.create([4, UNITS, 3], norm="rms").layers)
-    with pytest.raises(TypeError, match="network has norms"):
-        fa.Health(Network.create([4, UNITS, 3], norm="rms"))

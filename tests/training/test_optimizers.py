@@ -194,6 +194,7 @@ OF_COPIES = [
         {"lr_decay": [0, 0.1, 1], "initial_accumulator_value": [0, 1, 2], "clip_value": [1.0, 2.0, 3.0]},
     ),
     ("Lion", {"lr": [0.1, 0.2, 0.3], "weight_decay": [0.0, 0.5, 1.0]}),
+    ("Adam", {"lr": [0.1, 0.2, 0.3], "betas": (0.5, [0.3, 0.9, 0.0]), "amsgrad": True}),
 ]
 
 

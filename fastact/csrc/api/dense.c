@@ -6,6 +6,7 @@
 #include "dense/network.h"
 #include "elementwise/entries.h"
 #include "gemm/kernels.h"
+#include "platform/parallel.h"
 
 /* Sizes -------------------------------------------------------------------------------------------- */
 
@@ -191,6 +192,10 @@ static int check_layers(const fa_dense *layers, size_t count, fa__dtype dtype, i
     return FA_OK;
 }
 
+int fa__check_forward(const fa_dense *layer, fa__dtype dtype) {
+    return check_layers(layer, 1, dtype, 0, 1);
+}
+
 static int run(const fa_dense *layers, size_t count, fa__dtype dtype, int backward, void *workspace,
                size_t bytes) {
     int answer = check_layers(layers, count, dtype, backward, 1);
@@ -199,6 +204,17 @@ static int run(const fa_dense *layers, size_t count, fa__dtype dtype, int backwa
     /* fa__run_network makes sure of it for one layer; of several, none may be computed */
     if (count > 1 && !fa__network_fits(layers, count, dtype, backward, workspace, bytes)) return FA_TOO_SMALL;
     return fa__run_network(layers, count, dtype, backward, workspace, bytes);
+}
+
+int fa__check_network(const fa_dense *layers, size_t count, fa__dtype dtype, const void *workspace,
+                      size_t bytes) {
+    for (int backward = 0; backward < 2; backward++) {
+        int answer = check_layers(layers, count, dtype, backward, 1);
+        if (answer != FA_OK) return answer;
+        if (!workspace && bytes > 0) return FA_INVALID;
+        if (!fa__network_fits(layers, count, dtype, backward, workspace, bytes)) return FA_TOO_SMALL;
+    }
+    return FA_OK;
 }
 
 /* Layers that are known to be valid. Those before one that does not fit may be computed, and are computed again by the
@@ -243,6 +259,10 @@ static size_t workspace_bytes(const fa_dense *layers, size_t count, fa__dtype dt
 FUNCTIONS(f32, FA__F32)
 FUNCTIONS(f64, FA__F64)
 
+static size_t threads_to_share(void) {
+    return (size_t)fa__threads_to_share();
+}
+
 static int prefers_blas(void) {
     return fa__active_micro_kernel(FA__F32)->prefer_blas;
 }
@@ -251,5 +271,7 @@ const fa__dense_functions fa__dense_entries = {
     .run = {run_f32, run_f64},
     .workspace = {fa_network_workspace_f32, fa_network_workspace_f64},
     .step = {fa_network_step_f32, fa_network_step_f64},
+    .differentiate_copies = fa__differentiate_copies,
+    .threads = threads_to_share,
     .prefers_blas = prefers_blas,
 };

@@ -53,6 +53,10 @@ static int run(const fa__update *u, int needed) {
     int fa_lion_##dtype(const fa_step *step, T *parameters, const T *gradients, T *mean, size_t n) {       \
         return run(UPDATE(FA__LION, suffix, mean), 1);                                                     \
     }                                                                                                      \
+    int fa_amsgrad_##dtype(const fa_step *step, T *parameters, const T *gradients, T *mean, T *square,     \
+                           T *largest, size_t n) {                                                         \
+        return run(UPDATE(FA__AMSGRAD, suffix, mean, square, largest), 3);                                 \
+    }                                                                                                      \
     int fa_sum_of_squares_##dtype(const T *x, size_t n, double *sum) {                                     \
         if (!sum || (n > 0 && !x) || n > PTRDIFF_MAX / sizeof(double)) return FA_INVALID;                  \
         *sum = fa__sum_of_squares(FA__##suffix, x, n);                                                     \

@@ -163,17 +163,25 @@ static void load_transposed(char *buffer, char *memory, ptrdiff_t along, ptrdiff
             to[j * width + i] = *(const any_real *)(memory + (ptrdiff_t)j * across);
 }
 
-static void copy_spans(char *to, ptrdiff_t to_apart, const char *from, ptrdiff_t from_apart, size_t width,
-                       size_t height) {
-    size_t whole = width / LANES * sizeof(vector), bytes = width * sizeof(real);
-    for (; height; height--, to += to_apart, from += from_apart) {
-        vector some;
-        for (size_t at = 0; at < whole; at += sizeof some) {
-            memcpy(&some, from + at, sizeof some);
-            memcpy(to + at, &some, sizeof some);
-        }
-        for (size_t at = whole; at < bytes; at += sizeof(real)) memcpy(to + at, from + at, sizeof(real));
+/* in pieces of a constant size, the last of which may overlap the one before */
+#define COPY(bytes)                                                                                \
+    if (span >= (bytes)) {                                                                         \
+        for (size_t at = 0; at < span - (bytes); at += (bytes)) memcpy(to + at, from + at, bytes); \
+        memcpy(to + span - (bytes), from + span - (bytes), bytes);                                 \
+        return;                                                                                    \
     }
+
+static inline void copy_span(char *restrict to, const char *restrict from, size_t span) {
+    COPY(sizeof(vector))
+    COPY(32)
+    COPY(16)
+    COPY(8)
+    memcpy(to, from, sizeof(float));
+}
+
+static void copy_spans(char *to, ptrdiff_t to_apart, const char *from, ptrdiff_t from_apart, size_t span,
+                       size_t height) {
+    for (; height; height--, to += to_apart, from += from_apart) copy_span(to, from, span);
 }
 
 /* All ---------------------------------------------------------------------------------------------- */

@@ -15,9 +15,9 @@ typedef void fa__converter(char *buffer, char *memory, ptrdiff_t stride, size_t 
 typedef void fa__transposer(char *buffer, char *memory, ptrdiff_t along, ptrdiff_t across, size_t width,
                             size_t height);
 
-/* `height` spans of `width` elements, of the kernels' type; their beginnings are so many bytes apart */
+/* `height` spans of so many bytes, of whole elements; their beginnings are so many bytes apart */
 typedef void fa__span_copier(char *to, ptrdiff_t to_apart, const char *from, ptrdiff_t from_apart,
-                             size_t width, size_t height);
+                             size_t span, size_t height);
 
 /* The functions of one instruction set for kernels of float or of double */
 typedef struct {

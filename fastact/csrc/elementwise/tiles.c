@@ -11,20 +11,38 @@
 
 /* Loading and storing ---------------------------------------------------------------------------- */
 
-/* Convert the elements of a tile, in order, one span along the last axis at a time */
-static void convert_tile(const fa__plan *p, const ptrdiff_t *stride, char *memory, const size_t *extent,
-                         char *buffer, fa__converter *convert) {
-    int last = p->ndim - 1;
-    size_t index[FA__MAX_DIMS], spans = 1;
-    for (int d = 0; d < last; d++) {
+/* whether the spans of an operand along the last axis can be copied without conversion */
+static int has_spans(const fa__plan *p, int operand) {
+    return p->ndim > 1 && p->stored == p->computed && (int)p->source[operand] == (int)p->dtype &&
+           p->stride[operand][p->ndim - 1] == (ptrdiff_t)p->stored;
+}
+
+/* Convert the elements of a tile, in order: one span along the last axis at a time, or copy the spans along another
+ * axis. Between these two, tiles have a length of 1. */
+static void convert_tile(const fa__plan *p, int operand, char *memory, const size_t *extent, char *buffer,
+                         int storing) {
+    const fa__converters *converters = fa__converters_for(p->kernels, p->dtype);
+    fa__converter *convert =
+        storing ? fa__storer(p->kernels, p->dtype) : fa__loader(p->kernels, p->source[operand], p->dtype);
+    const ptrdiff_t *stride = p->stride[operand];
+    int last = p->ndim - 1, copied = has_spans(p, operand), across = p->across < last ? p->across : last - 1,
+        outer = copied ? across : last;
+    size_t index[FA__MAX_DIMS], groups = 1, height = copied ? extent[across] : 1;
+    size_t span = extent[last] * p->computed;
+    for (int d = 0; d < outer; d++) {
         index[d] = 0;
-        spans *= extent[d];
+        groups *= extent[d];
     }
     for (;;) {
-        convert(buffer, memory, stride[last], extent[last]);
-        if (--spans == 0) return;
-        buffer += extent[last] * p->computed;
-        int d = last - 1;
+        if (!copied)
+            convert(buffer, memory, stride[last], extent[last]);
+        else if (storing)
+            converters->copy_spans(memory, stride[across], buffer, (ptrdiff_t)span, span, height);
+        else
+            converters->copy_spans(buffer, (ptrdiff_t)span, memory, stride[across], span, height);
+        if (--groups == 0) return;
+        buffer += height * span;
+        int d = outer - 1;
         memory += stride[d];
         for (; ++index[d] == extent[d]; d--) { /* carry */
             memory += stride[d - 1] - (ptrdiff_t)extent[d] * stride[d];
@@ -33,35 +51,14 @@ static void convert_tile(const fa__plan *p, const ptrdiff_t *stride, char *memor
     }
 }
 
-/* whether the spans of an operand in a square tile can be copied without conversion */
-static int has_spans(const fa__plan *p, int operand) {
-    return p->across < p->ndim - 1 && p->stored == p->computed && (int)p->source[operand] == (int)p->dtype &&
-           p->stride[operand][p->ndim - 1] == (ptrdiff_t)p->stored;
-}
-
 static void load_tile(const fa__plan *p, int operand, char *memory, const size_t *extent, char *buffer) {
     const ptrdiff_t *stride = p->stride[operand];
     int last = p->ndim - 1, across = p->across;
     if (p->transposed[operand])
         fa__transposing_loader(p->kernels, p->source[operand], p->dtype)(
             buffer, memory, stride[last], stride[across], extent[last], extent[across]);
-    else if (has_spans(p, operand))
-        fa__converters_for(p->kernels, p->dtype)
-            ->copy_spans(buffer, (ptrdiff_t)(extent[last] * p->stored), memory, stride[across], extent[last],
-                         extent[across]);
     else
-        convert_tile(p, stride, memory, extent, buffer, fa__loader(p->kernels, p->source[operand], p->dtype));
-}
-
-static void store_tile(const fa__plan *p, int operand, char *memory, const size_t *extent, char *buffer) {
-    const ptrdiff_t *stride = p->stride[operand];
-    int last = p->ndim - 1, across = p->across;
-    if (has_spans(p, operand))
-        fa__converters_for(p->kernels, p->dtype)
-            ->copy_spans(memory, stride[across], buffer, (ptrdiff_t)(extent[last] * p->stored), extent[last],
-                         extent[across]);
-    else
-        convert_tile(p, stride, memory, extent, buffer, fa__storer(p->kernels, p->dtype));
+        convert_tile(p, operand, memory, extent, buffer, 0);
 }
 
 /* What buffers hold: a broadcast operand need not be loaded again for each tile */
@@ -175,7 +172,7 @@ static void run_tile(const fa__plan *p, char **memory, const size_t *extent, buf
     }
     fa__run_span(p, operand, count, 0);
     for (int i = p->inputs + p->params; i < p->operands; i++)
-        if (!p->packed[i]) store_tile(p, i, memory[i], extent, operand[i]);
+        if (!p->packed[i]) convert_tile(p, i, memory[i], extent, operand[i], 1);
 }
 
 /* where a tile begins in each operand, and how far it extends along each axis */

@@ -35,11 +35,11 @@ static const char *at(const health_run *r, const fa__health_array *a, size_t row
     return a->data ? a->data + ((ptrdiff_t)row * a->row + (ptrdiff_t)column) * (ptrdiff_t)r->size : 0;
 }
 
-/* The rows of the next tile */
-static void prefetch_next(const health_run *r, const fa__health_tile *t) {
-    const ptrdiff_t row = t->z_row * (ptrdiff_t)r->size;
-    uintptr_t next = (uintptr_t)t->z + (uintptr_t)(row * (ptrdiff_t)t->rows);
-    for (size_t i = 0; i < t->rows; i++, next += (uintptr_t)row)
+/* Of an array, the rows of the tile after this one: few of them follow each other, so that the processor does not */
+static void prefetch_next(const health_run *r, const fa__health_tile *t, const void *array, ptrdiff_t row) {
+    row *= (ptrdiff_t)r->size;
+    uintptr_t next = (uintptr_t)array + (uintptr_t)(row * (ptrdiff_t)t->rows);
+    for (size_t i = 0; array && i < t->rows; i++, next += (uintptr_t)row)
         for (size_t line = 0; line < t->columns * r->size; line += FA__LINE)
             __builtin_prefetch((const char *)(next + line));
 }
@@ -80,10 +80,13 @@ static void count_tile(const health_run *r, fa__health_tile *t, void *state, siz
         r->kernels->count_relu(t, state);
         return;
     }
-    prefetch_next(r, t);
     t->y = at(r, &c->y, row, column);
     t->d = at(r, &c->derivative, row, column);
     t->grad = at(r, &c->grad_y, row, column);
+    prefetch_next(r, t, t->z, t->z_row);
+    prefetch_next(r, t, t->y, t->y_row);
+    prefetch_next(r, t, t->d, t->d_row);
+    prefetch_next(r, t, t->grad, t->grad_row);
     evaluate(r, t, t->y ? 0 : y, t->d ? 0 : d);
     if (!t->y) t->y = y, t->y_row = (ptrdiff_t)t->columns;
     if (!t->d) t->d = d, t->d_row = (ptrdiff_t)t->columns;

@@ -176,6 +176,14 @@ INLINE vector load(const void *array, ptrdiff_t index, size_t count) {
     return count == LANES ? *(const vector *)from : load_first(from, count);
 }
 
+/* Whether a bit of any lane is set */
+INLINE int is_any(lane_numbers bits) {
+    uint64_t words[VECTOR_BYTES / sizeof(uint64_t)], any = 0;
+    memcpy(words, &bits, sizeof bits);
+    for (size_t i = 0; i < VECTOR_BYTES / sizeof(uint64_t); i++) any |= words[i];
+    return any != 0;
+}
+
 /* Whether all outputs so far were finite, unless sums of large float64 have overflowed; `check` is the sum of z - z. A
  * difference of finite numbers that are equal is 0, whose bits are 0, and otherwise NaN. */
 INLINE int are_finite(const panel *p, vector check) {
@@ -185,10 +193,7 @@ INLINE int are_finite(const panel *p, vector check) {
 #else
     lane_numbers bits = (lane_numbers)check | (lane_numbers)((s->low - s->low) + (s->high - s->high));
 #endif
-    uint64_t words[VECTOR_BYTES / sizeof(uint64_t)], any = 0;
-    memcpy(words, &bits, sizeof bits);
-    for (size_t i = 0; i < VECTOR_BYTES / sizeof(uint64_t); i++) any |= words[i];
-    return any == 0;
+    return !is_any(bits);
 }
 
 /* All rows of a panel. Unless it looks at each sample with care, it returns 0, and has counted nothing, where one of them
@@ -223,12 +228,16 @@ INLINE void prefetch_row(const fa__health_tile *t, ptrdiff_t row) {
         __builtin_prefetch((const char *)(begin + line));
 }
 
-/* The same of relu, whose y = max(z, 0) is its own magnitude, and whose f' is not 0 where z > 0 */
+/* The same of relu, whose y = max(z, 0) is its own magnitude, and whose f' is not 0 where z > 0. With care, or 0 where a
+ * sample may not be finite, or where limits are not relu's: then an output is 0, and saturated, where it is not active. */
 INLINE int count_relu_panel(const fa__health_tile *t, limited_panel *state, size_t column, size_t count,
                             int with_care) {
-    panel p = state->counted;
+    panel *to = &state->counted;
     const vector low = state->low, high = state->high, zero = all(0);
-    vector check = zero;
+    if (!with_care && is_any((low != zero) | (high != all(INFINITY)))) return 0;
+    sums sum = to->added[FA_HEALTH_SUM], squares = to->added[FA_HEALTH_SUM_OF_SQUARES];
+    lane_numbers active = {0}, saturated = {0}, bad = {0};
+    vector least = to->least, greatest = to->greatest, check = zero;
     for (ptrdiff_t r = 0; r < (ptrdiff_t)t->rows; r++) {
         const vector z = load(t->z, r * t->z_row + (ptrdiff_t)column, count);
         if (column == 0) prefetch_row(t, r + AHEAD);
@@ -236,20 +245,26 @@ INLINE int count_relu_panel(const fa__health_tile *t, limited_panel *state, size
         lane_numbers counted = ~(lane_numbers){0};
         if (with_care) {
             counted = is_finite(z);
-            p.counts[FA_HEALTH_NON_FINITE] -= ~counted;
+            bad -= ~counted;
             y = choose(counted, y, zero);
+            saturated -= counted & ((z <= low) | (z >= high));
         } else
             check += z - z;
-        p.counts[FA_HEALTH_ACTIVE] -= counted & (z > 0);
-        p.counts[FA_HEALTH_ZEROS] -= counted & (z <= 0);
-        p.counts[FA_HEALTH_SATURATED] -= counted & ((z <= low) | (z >= high));
-        p.least = LESSER(choose(counted, y, p.least), p.least);
-        p.greatest = GREATER(choose(counted, y, p.greatest), p.greatest);
-        add_powers(&p.added[FA_HEALTH_SUM], 0, &p.added[FA_HEALTH_SUM_OF_SQUARES], y);
+        active -= counted & (z > 0);
+        least = LESSER(choose(counted, y, least), least);
+        greatest = GREATER(choose(counted, y, greatest), greatest);
+        add_powers(&sum, 0, &squares, y);
     }
-    p.added[FA_HEALTH_SUM_OF_MAGNITUDES] = p.added[FA_HEALTH_SUM];
-    if (!with_care && !are_finite(&p, check)) return 0;
-    state->counted = p;
+    if (!with_care && is_any((lane_numbers)check)) return 0;
+    const lane_numbers zeros = (lane_number)t->rows - active - bad;
+    to->counts[FA_HEALTH_ACTIVE] += active;
+    to->counts[FA_HEALTH_SATURATED] += with_care ? saturated : zeros;
+    to->counts[FA_HEALTH_ZEROS] += zeros;
+    to->counts[FA_HEALTH_NON_FINITE] += bad;
+    to->least = least;
+    to->greatest = greatest;
+    to->added[FA_HEALTH_SUM] = to->added[FA_HEALTH_SUM_OF_MAGNITUDES] = sum;
+    to->added[FA_HEALTH_SUM_OF_SQUARES] = squares;
     return 1;
 }
 

@@ -131,9 +131,9 @@ INLINE void add_block(sums *s, const block *b) {
 INLINE wide product_error(wide a, wide b, wide product) {
 #if defined(__AVX512F__)
     return (wide)_mm512_fmsub_pd((__m512d)a, (__m512d)b, (__m512d)product);
-#elif defined(__FMA__)
+#elif defined(__AVX2__)
     return (wide)_mm256_fmsub_pd((__m256d)a, (__m256d)b, (__m256d)product);
-#elif defined(__aarch64__)
+#elif defined(__FMA__) || defined(__aarch64__)
     return (wide){fma(a[0], b[0], -product[0]), fma(a[1], b[1], -product[1])};
 #else
     const double splitter = 0x1p27 + 1;

@@ -45,10 +45,10 @@ void fa__run_norm_forward(const fa__norm_call *c) {
 /* Sums come before grad_x is written, which may be x or grad_y */
 void fa__run_norm_backward(const fa__norm_call *c) {
     const fa__norm_kernels *k = kernels[fa__active_isa()][c->dtype];
-    if (c->kind == FA__BATCH_NORM)
-        over_columns(c, k->column_statistics);
-    else
+    if (c->kind != FA__BATCH_NORM)
         over_rows(c, k->row_statistics);
+    else if (!c->has_statistics)
+        over_columns(c, k->column_statistics);
     if (c->kind == FA__BATCH_NORM || c->grad_weight || c->grad_bias) over_columns(c, k->sums[c->kind]);
     if (c->grad_x) over_rows(c, k->gradient[c->kind]);
 }

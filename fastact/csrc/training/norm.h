@@ -11,7 +11,7 @@ typedef enum { FA__LAYER_NORM, FA__RMS_NORM, FA__BATCH_NORM, FA__NORMS } fa__nor
 
 /* Statistics in `statistics`, one after the other, each of rows or columns: mean, what rounding it lost, and
  * 1/sqrt(variance + eps). Backward of batch norm: also the sums of grad_y times the normalised x, and of grad_y. */
-enum { FA__MEAN, FA__MEAN_LOW, FA__INVERSE, FA__PRODUCTS, FA__GRADIENTS, FA__NORM_STATISTICS };
+enum { FA__MEAN, FA__MEAN_LOW, FA__INVERSE, FA__PRODUCTS, FA__GRADIENT_SUMS, FA__NORM_STATISTICS };
 
 /* Null: weight, bias, running_mean and running_variance that do not exist, and gradients that are not wanted. y may be x;
  * grad_x may be x or grad_y. */
@@ -26,6 +26,7 @@ typedef struct {
     int training;
     double momentum, eps;
     double *statistics; /* not for forward passes of rows */
+    int has_statistics; /* backward: whether they are there already, from the forward pass of the same batch */
 } fa__norm_call;
 
 /* The same bits for any number of threads */

@@ -16,14 +16,21 @@ typedef struct {
 
 /* Memory ------------------------------------------------------------------------------------------- */
 
+/* a size that is known makes it one instruction, not a call */
 INLINE block load_doubles(const double *from, size_t count) {
     block b = {{{0}}};
-    memcpy(&b, from, (count < LANES ? count : LANES) * sizeof(double));
+    if (count >= LANES)
+        memcpy(&b, from, LANES * sizeof(double));
+    else
+        memcpy(&b, from, count * sizeof(double));
     return b;
 }
 
 INLINE void store_doubles(double *to, const block *b, size_t count) {
-    memcpy(to, b, (count < LANES ? count : LANES) * sizeof(double));
+    if (count >= LANES)
+        memcpy(to, b, LANES * sizeof(double));
+    else
+        memcpy(to, b, count * sizeof(double));
 }
 
 INLINE double *array_of(const fa__norm_call *c, int which) {
@@ -248,7 +255,7 @@ INLINE void finish_sums(const fa__norm_call *c, size_t i, const sums *of_product
         if (grad_bias) grad_bias[i + l] = (real)gradient;
         if (c->kind != FA__BATCH_NORM) continue;
         array_of(c, FA__PRODUCTS)[i + l] = product;
-        array_of(c, FA__GRADIENTS)[i + l] = gradient;
+        array_of(c, FA__GRADIENT_SUMS)[i + l] = gradient;
     }
 }
 
@@ -329,7 +336,7 @@ static void batch_gradient(const fa__norm_call *c, size_t begin, size_t end) {
             if (c->training) {
                 const block h = normalised(load_block((const real *)c->x + at, left, 0), &s);
                 const block products = load_doubles(array_of(c, FA__PRODUCTS) + i, left);
-                const block gradients = load_doubles(array_of(c, FA__GRADIENTS) + i, left);
+                const block gradients = load_doubles(array_of(c, FA__GRADIENT_SUMS) + i, left);
                 EACH_PART(p) g.of[p] -= (gradients.of[p] + h.of[p] * products.of[p]) / (double)c->rows;
             }
             EACH_PART(p) g.of[p] *= w.of[p] * s.inverse.of[p];

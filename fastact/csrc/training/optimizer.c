@@ -82,6 +82,11 @@ static fa__rule adam(const fa_step *s, fa__rule_numbers *r) {
     return FA__ADAM_RULE;
 }
 
+static fa__rule amsgrad(const fa_step *s, fa__rule_numbers *r) {
+    adam(s, r);
+    return FA__AMSGRAD_RULE;
+}
+
 static fa__rule rmsprop(const fa_step *s, fa__rule_numbers *r) {
     r->old2 = s->alpha, r->new2 = 1 - s->alpha;
     if (s->momentum == 0) return s->centered ? FA__CENTERED_RULE : FA__RMSPROP_RULE;
@@ -100,8 +105,8 @@ static fa__rule lion(const fa_step *s, fa__rule_numbers *r) {
     return FA__LION_RULE;
 }
 
-static fa__rule (*const rules[FA__OPTIMIZERS])(const fa_step *, fa__rule_numbers *) = {sgd, adam, rmsprop,
-                                                                                       adagrad, lion};
+static fa__rule (*const rules[FA__OPTIMIZERS])(const fa_step *, fa__rule_numbers *) = {
+    sgd, adam, rmsprop, adagrad, lion, amsgrad};
 
 /* Updates ------------------------------------------------------------------------------------------ */
 

@@ -8,7 +8,15 @@
 #include "fastact.h"
 #include "platform/dtype.h"
 
-typedef enum { FA__SGD, FA__ADAM, FA__RMSPROP, FA__ADAGRAD, FA__LION, FA__OPTIMIZERS } fa__optimizer;
+typedef enum {
+    FA__SGD,
+    FA__ADAM,
+    FA__RMSPROP,
+    FA__ADAGRAD,
+    FA__LION,
+    FA__AMSGRAD,
+    FA__OPTIMIZERS
+} fa__optimizer;
 #define FA__MOST_STATES 3
 
 /* `copies` arrays of n parameters, one after the other; gradients and states likewise. States that an optimiser does not

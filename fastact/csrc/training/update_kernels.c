@@ -55,19 +55,30 @@ static void nesterov(const fa__rule_arrays *u) {
     with_momentum(u, 1);
 }
 
-/* m and v are means of g and g^2; p -= rate m/(root_scale sqrt(v) + eps) */
-static void adam(const fa__rule_arrays *u) {
+/* m and v are means of g and g^2; p -= rate m/(root_scale sqrt(v) + eps), or with the largest v of all steps */
+INLINE void with_means(const fa__rule_arrays *u, int has_largest) {
     LOAD_NUMBERS
-    real *restrict means = u->states[0], *restrict squares = u->states[1];
+    real *restrict means = u->states[0], *restrict squares = u->states[1], *restrict largest = u->states[2];
     const real old1 = (real)given->old1, new1 = (real)given->new1, old2 = (real)given->old2;
     const real new2 = (real)given->new2, root_scale = (real)given->root_scale, eps = (real)given->eps;
     EACH_ELEMENT {
         const real g = GRADIENT(i);
         const real m = old1 * means[i] + new1 * g, v = old2 * squares[i] + new2 * (g * g);
+        real most = v;
         means[i] = m;
         squares[i] = v;
-        p[i] = p[i] * keep - rate * m / (root_scale * square_root(v) + eps);
+        if (has_largest) {
+            most = v < largest[i] ? largest[i] : v;
+            largest[i] = most;
+        }
+        p[i] = p[i] * keep - rate * m / (root_scale * square_root(most) + eps);
     }
+}
+static void adam(const fa__rule_arrays *u) {
+    with_means(u, 0);
+}
+static void amsgrad(const fa__rule_arrays *u) {
+    with_means(u, 1);
 }
 
 /* v is the mean of g^2, and the variance of g where `is_centered`; p -= rate g/(sqrt(v) + eps), or a sum of such steps */
@@ -160,6 +171,7 @@ const fa__update_kernels FA__KERNEL_NAME(fa__update_kernels) = {
             [FA__CENTERED_MOMENTUM_RULE] = centered_momentum,
             [FA__ADAGRAD_RULE] = adagrad,
             [FA__LION_RULE] = lion,
+            [FA__AMSGRAD_RULE] = amsgrad,
         },
     .sum_of_squares = sum_of_squares,
 };

@@ -15,6 +15,7 @@ typedef enum {
     FA__CENTERED_MOMENTUM_RULE,
     FA__ADAGRAD_RULE,
     FA__LION_RULE,
+    FA__AMSGRAD_RULE,
     FA__RULES
 } fa__rule;
 

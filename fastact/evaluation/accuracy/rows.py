@@ -15,9 +15,11 @@ from mpmath import mp, mpf
 import fastact
 from fastact.activations.formula import compile_formula
 from fastact.evaluation.peers.base import Peer
-from fastact.evaluation.row_cases import NAMES, OF_LABELS, Array, RowCase
+from fastact.evaluation.row_cases import NAMES, OF_LABELS, Array, RowCase, noise_of, pieces_of
 from fastact.rowwise.functions import FUNCTIONS
 from fastact.rowwise.gated import GATED
+from fastact.rowwise.losses import LOSSES
+from fastact.rowwise.resizing import RESIZING
 
 Exact = tuple[list[mpf], list[mpf]]  # values, and the terms whose ULP are the unit
 OURS = "fastact"
@@ -93,6 +95,24 @@ def _of_sparse(name: str, x: Sequence[mpf], g: Sequence[mpf], digits: int) -> tu
     return (y, units), (gradient, [s * largest for s in slopes])
 
 
+def _of_resizing(name: str, x: Sequence[mpf], g: Sequence[mpf]) -> tuple[Exact, Exact]:
+    """The largest elements of pieces, or the positive parts of x and of -x."""
+    if name == "crelu":
+        value = [max(v, mpf(0)) for v in (*x, *(-v for v in x))]
+        parts = zip(x, g[: len(x)], g[len(x) :], strict=True)
+        gradient = [a if v > 0 else -b if v < 0 else mpf(0) for v, a, b in parts]
+        return (value, value), (gradient, gradient)
+    pieces = pieces_of(len(x))
+    parted = [x[i : i + pieces] for i in range(0, len(x), pieces)]
+    value = [max(part) for part in parted]
+    gradient = [
+        a / part.count(most) if v == most else mpf(0)
+        for part, most, a in zip(parted, value, g, strict=True)
+        for v in part
+    ]
+    return (value, value), (gradient, gradient)
+
+
 def _of_labels(name: str, x: Sequence[mpf], label: int) -> tuple[Exact, Exact]:
     p = _shares(x) if name == "softmax_cross_entropy" else [mpf(0)] * len(x)
     loss = [-mp.log(p[label])] if name == "softmax_cross_entropy" else [-x[label]]
@@ -147,7 +167,11 @@ def exact(name: str, x: Array, other: Array) -> tuple[Exact, Exact]:
     """Value and gradient of one row; `other` is grad_y, the label or the targets."""
     with mp.workdps(int(_DIGITS + np.abs(x).max())):
         row = [mpf(float(v)) for v in x]
-        if name in FUNCTIONS:
+        if name in RESIZING:
+            return _of_resizing(name, row, [mpf(float(v)) for v in other])
+        if name == "gumbel_softmax":  # of the sum rounded to float64
+            row = [mpf(float(v)) for v in x + noise_of(1, len(x))[0]]
+        if name in FUNCTIONS or name == "gumbel_softmax":
             grad_y = [mpf(float(v)) for v in np.atleast_1d(other)]
             if name in _SPARSE:
                 return _of_sparse(name, row, grad_y, 24 if x.dtype == np.float32 else 40)
@@ -188,26 +212,42 @@ class _Given(RowCase):
         return self.arrays
 
 
+def _case(name: str, direction: str, arguments: tuple[Array, ...]) -> RowCase:
+    x = arguments[-1] if direction == "backward" else arguments[0]
+    return _Given(name, direction, str(x.dtype), len(x), x.shape[-1], arguments)
+
+
 Function = Callable[[str, str, tuple[Array, ...]], Any]  # of name, direction and arguments; None without one
 
 
 def _ours(name: str, direction: str, arguments: tuple[Array, ...]) -> Any:
-    function = getattr(fastact, name)
+    case = _case(name, direction, arguments)
+    function = case.function
     if direction != "value_and_gradient":
-        return (function if direction == "forward" else function.backward)(*arguments)
+        return (function if direction == "forward" else function.backward)(*arguments, **case.keywords)
     return function.value_and_gradient(*arguments, reduction="sum")
 
 
 def _of_peer(peer: Peer) -> Function:
     def call(name: str, direction: str, arguments: tuple[Array, ...]) -> Any:
-        x = arguments[-1] if direction == "backward" else arguments[0]
-        made = peer.rows(_Given(name, direction, str(x.dtype), len(x), x.shape[-1], arguments))
+        case = _case(name, direction, arguments)
+        made = peer.rows(case)
         found = None if made is None else made()
         if isinstance(found, tuple):
-            return tuple(np.asarray(getattr(a, "detach", lambda a=a: a)(), x.dtype) for a in found)
+            return tuple(np.asarray(getattr(a, "detach", lambda a=a: a)(), case.dtype) for a in found)
         return None if found is None else np.asarray(found)
 
     return call
+
+
+def _is_loss(name: str) -> bool:
+    return name in OF_LABELS or name in LOSSES
+
+
+def _bounds(name: str) -> tuple[float, ...]:
+    """In float32 and float64."""
+    known = {**dict.fromkeys(OF_LABELS, (2.0, 4.0)), "gumbel_softmax": (1.0, 4.0)}
+    return known.get(name) or tuple(getattr(fastact, name).max_ulp.values())
 
 
 def _row(name: str, dtype: str, seed: int) -> tuple[Array, Array]:
@@ -217,8 +257,9 @@ def _row(name: str, dtype: str, seed: int) -> tuple[Array, Array]:
     x = np.clip(rng.normal(0, scale, 2 * n if name in GATED else n), -80, 80).astype(dtype)
     if name in OF_LABELS:
         return x, np.array(rng.integers(0, n))
-    if name in FUNCTIONS or name in GATED:
-        return x, rng.normal(size=1 if name == "logsumexp" else n).astype(dtype)
+    if not _is_loss(name):
+        lengths = {"logsumexp": 1, "maxout": n // pieces_of(n), "crelu": 2 * n}
+        return x, rng.normal(size=lengths.get(name, n)).astype(dtype)
     if name == "hinge":
         return x, rng.choice([-1.0, 1.0], n).astype(dtype)
     if name == "poisson":
@@ -228,7 +269,7 @@ def _row(name: str, dtype: str, seed: int) -> tuple[Array, Array]:
 
 def _results(function: Function, name: str, x: Array, other: Array) -> tuple[Array, Array] | None:
     """What an implementation gives for one row: a matrix of one row, or elements one by one."""
-    if name in FUNCTIONS or name in GATED:
+    if not _is_loss(name):
         value = function(name, "forward", (x[np.newaxis],))
         grad_y = other if name == "logsumexp" else other[np.newaxis]
         gradient = function(name, "backward", (grad_y, x[np.newaxis]))
@@ -260,6 +301,6 @@ def measure(
                         found = _results(function, name, x, other)
                     for kind, got, want in zip(("f", "gradient"), found or (), wanted, strict=False):
                         worst[kind, by] = max(worst.get((kind, by), 0.0), ulps(got, want))
-            bounds = tuple(getattr(fastact, name).max_ulp.values()) if name not in OF_LABELS else (2.0, 4.0)
+            bounds = _bounds(name)
             for (kind, by), ulp in sorted(worst.items(), key=lambda pair: (pair[0][0], pair[0][1] != OURS)):
                 yield RowError(name, kind, dtype, by, ulp, bounds[number] if by == OURS else None)

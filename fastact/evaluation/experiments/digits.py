@@ -42,12 +42,9 @@ def train_epoch(
     with np.errstate(all="ignore"):  # trainings may diverge
         for start in range(0, len(order), 64):
             batch = order[start : start + 64]
-            y, saved = net.forward(data.x[batch])
-            grad = fa.softmax_cross_entropy.value_and_gradient(y, data.labels[batch])[1]
-            _, dw, db = net.backward(grad, saved, need_dx=False)
-            gradient = np.concatenate([part.ravel() for pair in zip(dw, db, strict=True) for part in pair])
+            net.loss_and_gradients(data.x[batch], data.labels[batch])
             velocity *= momentum
-            velocity += gradient
+            velocity += net.gradients
             net.parameters -= rate * velocity
 
 

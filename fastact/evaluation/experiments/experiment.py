@@ -59,8 +59,14 @@ def cell(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, (float, np.floating)) else str(value)
 
 
-def as_markdown(experiment: Experiment, result: Result) -> str:
-    """A section of a document."""
+def spread(found: Sequence[float]) -> str:
+    """The mean over seeds, and the least and the greatest of several."""
+    mean, least, most = (cell(float(value)) for value in (np.mean(found), min(found), max(found)))
+    return mean if len(found) == 1 else f"{mean} ({least} to {most})"
+
+
+def as_markdown(experiment: Experiment, result: Result, picture: str | None = None) -> str:
+    """A section of a document, with a picture if its place is given."""
     lines = [
         f"## {experiment.name}",
         "",
@@ -76,6 +82,7 @@ def as_markdown(experiment: Experiment, result: Result) -> str:
         "",
         f"**Verdict: {result.verdict}.** {result.because}",
         "",
+        *([f"![{experiment.name}: the figures behind the verdict]({picture})", ""] if picture else ()),
     ]
     return "\n".join(lines)
 
@@ -97,15 +104,16 @@ def network(
     rng: np.random.Generator,
     *,
     gain: float | None = None,
+    **options: Any,
 ) -> fa.Network:
-    """Normal weights whose gain fits the activation, or is given, zero biases, and a linear last layer."""
+    """A classifier: normal weights whose gain fits the activation, or is given, and zero biases."""
     chosen = float(np.mean(fa.init.gain(activation))) if gain is None else gain
     layers: list[Any] = []
     for i, (n, m) in enumerate(itertools.pairwise(sizes)):
         w = fa.init.lecun((n, m), 1.0 if i == 0 else chosen, rng=rng, dtype=np.float32)
         last = i == len(sizes) - 2
         layers.append((w, np.zeros(m, np.float32), None if last else activation))
-    return fa.Network(layers)
+    return fa.Network(layers, **{"output": "softmax", "learn_activations": False, **options})
 
 
 def hidden(net: fa.Network, x: Array) -> list[Array]:

@@ -14,6 +14,7 @@ from fastact.evaluation.experiments.experiment import (
     Result,
     hidden,
     network,
+    spread,
 )
 
 
@@ -75,36 +76,66 @@ def _dying(quick: bool) -> Result:
     )
 
 
-_DEPTH = 30
+_DEPTHS = (5, 10, 30)
+
+
+def _ratio(name: str, depth: int, gain: float | None, seed: int) -> float:
+    """The norm of the first layer's gradient over that of the last one's."""
+    rng = np.random.default_rng((seed, depth))
+    net = network((64,) * (depth + 2), name, rng, gain=gain, output="identity")
+    y, saved = net.forward(rng.normal(size=(200, 64)).astype(np.float32))
+    dw = net.backward(rng.normal(size=y.shape), saved, need_dx=False)[1]
+    norms = [np.linalg.norm(d.astype(np.float64)) for d in dw]
+    return float(norms[0] / norms[-1]) if norms[-1] else 0.0
 
 
 def _vanishing(quick: bool) -> Result:
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(200, 64)).astype(np.float32)
     rows, ratios = [], {}
+    seeds = range(1 if quick else 3)
     for name in ("sigmoid", "tanh", "relu", "gelu", "selu", "elu"):
-        row: list[object] = [name]
-        for gain in (1.0, None):
-            found = []
-            for seed in range(1 if quick else 3):
-                net = network((64,) * (_DEPTH + 2), name, np.random.default_rng(seed), gain=gain)
-                y, saved = net.forward(x)
-                dw = net.backward(rng.normal(size=y.shape), saved, need_dx=False)[1]
-                norms = [np.linalg.norm(d.astype(np.float64)) for d in dw]
-                found.append(float(norms[0] / norms[-1]) if norms[-1] else 0.0)
-            ratio = float(np.median(found))
-            ratios[name, gain] = ratio
-            row.append(ratio)
-        rows.append(row)
+        for depth in _DEPTHS[-1:] if quick else _DEPTHS:
+            found = {gain: [_ratio(name, depth, gain, seed) for seed in seeds] for gain in (1.0, None)}
+            rows.append([name, depth, *(spread(each) for each in found.values())])
+        ratios.update({(name, gain): float(np.median(each)) for gain, each in found.items()})
     vanishes = ratios["sigmoid", 1.0] < 1e-6
     fitting = min(ratios["relu", None], ratios["tanh", None], ratios["selu", None])
     return Result(
-        ["activation", "ratio, gain 1", "ratio, fitting gain"],
+        ["activation", "hidden layers", "ratio, gain 1", "ratio, fitting gain"],
         rows,
         DEPENDS if vanishes and fitting > 1e-2 else CONFIRMED if vanishes else REFUTED,
-        f"With gain 1 the ratio is {ratios['sigmoid', 1.0]:.0e} for sigmoid; with the gain that fits, it is "
-        f"at least {fitting:.2g} for relu, tanh and selu.",
+        f"With {_DEPTHS[-1]} layers and gain 1 the ratio is {ratios['sigmoid', 1.0]:.0e} for sigmoid; with "
+        f"the gain that fits, it is at least {fitting:.2g} for relu, tanh and selu.",
         {"sigmoid": ratios["sigmoid", 1.0], "relu_fitting": ratios["relu", None]},
+    )
+
+
+def descent(mean: float, rng: np.random.Generator) -> tuple[float, int]:
+    """Linear least squares with two inputs of this mean and variance 1: the condition number, and the steps
+    of gradient descent, as long as is safe, from (1, -1) until both weights are within 0.001 of the answer,
+    0."""
+    x = rng.normal(mean, 1.0, (1000, 2))
+    hessian = x.T @ x / len(x)
+    values = np.linalg.eigvalsh(hessian)
+    w, steps = np.array([1.0, -1.0]), 0
+    while abs(w).max() > 1e-3:
+        w, steps = w - hessian @ w / values[-1], steps + 1
+    return float(values[-1] / values[0]), steps
+
+
+def _centred(quick: bool) -> Result:
+    rows, steps = [], {}
+    for mean in (0.0, 1.0, 3.0):
+        found = [descent(mean, np.random.default_rng(seed)) for seed in range(2 if quick else 10)]
+        condition, counts = zip(*found, strict=True)
+        steps[mean] = float(np.mean(counts))
+        rows.append([mean, spread(condition), spread(counts)])
+    return Result(
+        ["mean of the inputs", "condition number", "steps"],
+        rows,
+        CONFIRMED if steps[3.0] > 3 * steps[0.0] else REFUTED,
+        f"{steps[0.0]:.0f} steps with mean 0, {steps[1.0]:.0f} with mean 1 and {steps[3.0]:.0f} with mean 3: "
+        "the mean makes one direction steep, and the others slow.",
+        {"mean_0": steps[0.0], "mean_3": steps[3.0]},
     )
 
 
@@ -150,8 +181,8 @@ EXPERIMENTS = (
         "vanishing",
         "Gradients vanish in deep sigmoid and tanh networks.",
         "Hochreiter (1991); Glorot and Bengio (2010).",
-        f"{_DEPTH} hidden layers of 64 units, normal inputs, a normal gradient at the output: norm of the "
-        "first layer's gradient over the last one's, median over seeds.",
+        "Hidden layers of 64 units, normal inputs, a normal gradient at the output: norm of the first "
+        "layer's gradient over the last one's.",
         _vanishing,
     ),
     Experiment(
@@ -161,5 +192,13 @@ EXPERIMENTS = (
         "Digits, 64-64-64-10: samples whose gradients with respect to the weights of a unit in layer 2 "
         "share a sign; the share of the mean in the second moment of layer 1; its effective rank.",
         _one_sided,
+    ),
+    Experiment(
+        "centred",
+        "Inputs that are not zero-centred slow gradient descent.",
+        "LeCun, Bottou, Orr and Müller (1998), Efficient BackProp, section 4.3.",
+        "Least squares with two weights, from (1, -1): steps of gradient descent, at the inverse of the "
+        "greatest eigenvalue, until both weights are within 0.001 of the solution.",
+        _centred,
     ),
 )

@@ -15,6 +15,7 @@ from fastact.evaluation.experiments.experiment import (
     Experiment,
     Result,
     network,
+    spread,
 )
 
 
@@ -49,10 +50,10 @@ def _six(quick: bool) -> Result:
     for cap in caps:
         activation = fa.relu if cap is None else fa.clipped_relu.bind(max_value=cap)
         nets = [_trained(activation, seed, gain=2**0.5) for seed in range(1 if quick else 3)]
-        found = [float(np.mean([_error_with_bits(net, bits) for net in nets])) for bits in (8, 6, 4, 3)]
-        whole = float(np.mean([error(net, test=True) for net in nets]))
-        errors[cap] = (whole, *found)
-        rows.append(["none" if cap is None else cap, *errors[cap]])
+        found = [[_error_with_bits(net, bits) for net in nets] for bits in (8, 6, 4, 3)]
+        found.insert(0, [error(net, test=True) for net in nets])
+        errors[cap] = [float(np.mean(each)) for each in found]
+        rows.append(["none" if cap is None else cap, *map(spread, found)])
     at_eight = max(found[1] - found[0] for found in errors.values())
     without, six = errors[None], errors[6.0]
     return Result(
@@ -79,10 +80,10 @@ def _overfitting(quick: bool) -> Result:
         training = [error(net, test=False) for net in nets]
         tested = [error(net, test=True) for net in nets]
         gaps[name] = float(np.mean(tested) - np.mean(training))
-        rows.append([name, float(np.mean(training)), float(np.mean(tested)), min(tested), max(tested)])
+        rows.append([name, spread(training), spread(tested)])
     difference = gaps["leaky_relu"] - gaps["relu"]
     return Result(
-        ["activation", "training error", "test error", "least", "most"],
+        ["activation", "training error", "test error"],
         rows,
         CONFIRMED if difference > 0.01 else REFUTED,
         f"The gap between both errors is {gaps['relu']:.1%} with relu and {gaps['leaky_relu']:.1%} with "
@@ -106,10 +107,10 @@ def _powers(quick: bool) -> Result:
         rate = min(rates, key=lambda r: float(np.mean([error(net, test=False) for net in found[r]])))
         tested = [error(net, test=True) for net in found[rate]]
         errors[name] = float(np.mean(tested))
-        rows.append([name, rate, errors[name], min(tested), max(tested)])
+        rows.append([name, rate, spread(tested)])
     gained = errors["relu"] - errors["relu_squared"]
     return Result(
-        ["activation", "best rate", "test error", "least", "most"],
+        ["activation", "best rate", "test error"],
         rows,
         CONFIRMED if gained > 0.005 else REFUTED if gained < -0.005 else DEPENDS,
         f"Layers without a non-linearity leave {errors['identity']:.1%} of the test images wrong, relu "
@@ -133,10 +134,10 @@ def _several(quick: bool) -> Result:
         nets = [_trained(activation, seed, gain=gain) for seed in range(1 if quick else 5)]
         found = [error(net, test=True) for net in nets]
         errors[name] = float(np.mean(found))
-        rows.append([name, errors[name], min(found), max(found)])
+        rows.append([name, spread(found)])
     best = min(errors[kind] for kind in kinds)
     return Result(
-        ["activation", "test error", "least", "most"],
+        ["activation", "test error"],
         rows,
         CONFIRMED if errors["all four"] < best else REFUTED,
         f"All four in each layer: {errors['all four']:.1%}; the best one alone: {best:.1%}.",

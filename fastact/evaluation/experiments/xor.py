@@ -61,11 +61,15 @@ def _gradients(f: fa.Activation, p: list[Array]) -> list[Array]:
 
 
 def _run(quick: bool) -> Result:
-    shares = {name: solved(name, 40 if quick else 200, 400 if quick else 600) for name in _NAMES}
-    rows = [[name, share] for name, share in sorted(shares.items(), key=lambda item: item[1])]
+    networks, steps = (40, 400) if quick else (200, 600)
+    shares = {name: solved(name, networks, steps) for name in _NAMES}
+    rows = [
+        [name, share, (share * (1 - share) / networks) ** 0.5]
+        for name, share in sorted(shares.items(), key=lambda item: item[1])
+    ]
     others = [shares[n] for n in _NAMES if n not in ("identity", "relu", "relu6")]
     return Result(
-        ["activation", "share solved"],
+        ["activation", "share solved", "standard error"],
         rows,
         DEPENDS,
         f"The first half is refuted: relu solves {shares['relu']:.0%}, all others but identity and relu6 at "

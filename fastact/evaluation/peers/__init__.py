@@ -24,6 +24,7 @@ MODULES = {
     "SciPy": "scipy",
     "C, libmvec": "c",
     "C, SVML": "svml",
+    "oneDNN": "onednn",
 }
 TRAINING_ONLY = {"scikit-learn": "sklearn"}  # has no activations of its own
 ALWAYS = ("NumPy", "Python")  # need nothing beside fastact's own requirements

@@ -15,6 +15,7 @@ import numpy as np
 import fastact
 from fastact.activations.base import Activation
 from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
+from fastact.evaluation.health_cases import HealthCase
 from fastact.evaluation.row_cases import RowCase
 from fastact.evaluation.train_cases import TrainCase
 
@@ -55,6 +56,10 @@ class Peer:
 
     def rows(self, case: RowCase) -> Call | None:
         """The same for a call on rows."""
+        return None
+
+    def health(self, case: HealthCase) -> Call | None:
+        """The same for statistics of units, a forward pass that counts, and look-ups."""
         return None
 
     def function(self, activation: Activation, direction: str) -> Function | None:

@@ -121,7 +121,7 @@ class Peer(base.Peer):
     @property
     def version(self) -> str:
         """Of the compiler."""
-        return _run(_COMPILER, "-dumpfullversion").strip()
+        return compiler("-dumpfullversion").strip()
 
     def _loop(self, activation: Activation, direction: str, dtype: str) -> Callable[..., Any]:
         found: Callable[..., Any] = getattr(self._library(activation, dtype), direction)
@@ -135,7 +135,7 @@ class Peer(base.Peer):
         with tempfile.TemporaryDirectory() as folder:
             made = self._compile(Path(folder), functions, dtype)
             library = made.with_suffix(".so")
-            _run(_COMPILER, "-shared", "-o", library, made, *self._linked(Path(folder)))
+            compiler("-shared", "-o", library, made, *self._linked(Path(folder)))
             return ctypes.CDLL(str(library))
 
     def _compile(self, folder: Path, functions: list[str], dtype: str) -> Path:
@@ -143,7 +143,7 @@ class Peer(base.Peer):
         source = folder / "loops.c"
         source.write_text("\n".join([beginning(dtype), *functions]))
         made = source.with_suffix(".o")
-        _run(_COMPILER, *_OPTIMIZED, *_TARGETS.get(fastact.isa(), _HERE), "-c", source, "-o", made)
+        compiler(*_OPTIMIZED, *_TARGETS.get(fastact.isa(), _HERE), "-c", source, "-o", made)
         return made
 
     def _linked(self, folder: Path) -> tuple[str | Path, ...]:
@@ -155,5 +155,12 @@ def _loops(activation: Activation) -> list[str]:
     return [loop(name, activation, name) for name in directions(activation.name)]
 
 
-def _run(*command: str | Path) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def compiler(*arguments: str | Path) -> str:
+    """What the compiler prints, called with these arguments.
+
+    Raises
+    ------
+    FileNotFoundError, subprocess.CalledProcessError
+        If it is not found; if it fails.
+    """
+    return subprocess.run([_COMPILER, *arguments], check=True, capture_output=True, text=True).stdout

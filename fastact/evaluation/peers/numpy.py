@@ -12,7 +12,9 @@ import numpy as np
 from fastact.activations.base import Activation
 from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
 from fastact.evaluation.expressions import expression
+from fastact.evaluation.health_cases import HealthCase
 from fastact.evaluation.peers import base, numpy_training
+from fastact.evaluation.peers.health_idioms import numpy_health
 from fastact.evaluation.peers.row_idioms import NUMPY
 from fastact.evaluation.row_cases import RowCase
 
@@ -30,7 +32,11 @@ class Peer(base.Peer):
     def rows(self, case: RowCase) -> base.Call | None:
         """The array expressions."""
         idiom = NUMPY.get((case.name, case.direction))
-        return partial(idiom, *case.arguments) if idiom else None
+        return partial(idiom, *case.arguments, **case.keywords) if idiom else None
+
+    def health(self, case: HealthCase) -> base.Call:
+        """The array expressions."""
+        return numpy_health(case)
 
     def function(self, activation: Activation, direction: str) -> base.Function:
         """The expression in float32."""

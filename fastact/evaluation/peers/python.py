@@ -8,7 +8,9 @@ from typing import Any
 
 from fastact.evaluation.cases import ElementwiseCase
 from fastact.evaluation.expressions import expression
+from fastact.evaluation.health_cases import HealthCase
 from fastact.evaluation.peers import base
+from fastact.evaluation.peers.health_idioms import python_health
 from fastact.evaluation.peers.row_idioms import PYTHON
 from fastact.evaluation.row_cases import RowCase
 
@@ -37,6 +39,10 @@ class Peer(base.Peer):
             return [of_row(*one) for one in zip(*lists, strict=True)]
 
         return call
+
+    def health(self, case: HealthCase) -> base.Call | None:
+        """Loops over lists."""
+        return python_health(case)
 
     @property
     def version(self) -> str:

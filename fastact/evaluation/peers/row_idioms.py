@@ -72,6 +72,38 @@ def _hardmax(x: Any) -> Any:
     return y
 
 
+def _maxout(x: Any, pieces: int) -> Any:
+    return x.reshape(*x.shape[:-1], -1, pieces).max(-1)
+
+
+def _maxout_backward(g: Any, x: Any, pieces: int) -> Any:
+    parts = x.reshape(*x.shape[:-1], -1, pieces)
+    is_most = parts == parts.max(-1, keepdims=True)
+    return (is_most * (g / is_most.sum(-1))[..., np.newaxis]).astype(x.dtype).reshape(x.shape)
+
+
+def _crelu(x: Any) -> Any:
+    return np.concatenate([np.maximum(x, 0), np.maximum(-x, 0)], -1)
+
+
+def _crelu_backward(g: Any, x: Any) -> Any:
+    first, behind = np.split(g, 2, -1)
+    return np.where(x > 0, first, np.where(x < 0, -behind, 0))
+
+
+def _crelu_from_output(g: Any, y: Any) -> Any:
+    first, behind = np.split(y, 2, -1)
+    return _crelu_backward(g, first - behind)
+
+
+def _gumbel_softmax(x: Any, noise: Any) -> Any:
+    return _softmax(x + noise).astype(x.dtype)
+
+
+def _gumbel_softmax_backward(g: Any, x: Any, noise: Any) -> Any:
+    return _softmax_from_output(g, _softmax(x + noise)).astype(x.dtype)
+
+
 def _softmax_cross_entropy(x: Any, labels: Any) -> Any:
     p, rows = _softmax(x), np.arange(len(x))
     loss = -np.log(p[rows, labels]).mean()
@@ -194,6 +226,14 @@ NUMPY: dict[tuple[str, str], Callable[..., Any]] = {
     ("hardmax", "forward"): _hardmax,
     ("hardmax", "backward"): lambda g, x: np.zeros_like(x),
     ("hardmax", "backward_from_output"): lambda g, y: np.zeros_like(y),
+    ("maxout", "forward"): _maxout,
+    ("maxout", "backward"): _maxout_backward,
+    ("crelu", "forward"): _crelu,
+    ("crelu", "backward"): _crelu_backward,
+    ("crelu", "backward_from_output"): _crelu_from_output,
+    ("gumbel_softmax", "forward"): _gumbel_softmax,
+    ("gumbel_softmax", "backward"): _gumbel_softmax_backward,
+    ("gumbel_softmax", "backward_from_output"): _softmax_from_output,
     **{(name, "forward"): _gated(name) for name in _GATES},
     **{(name, "backward"): _gated_backward(name) for name in _GATES},
     ("softmax_cross_entropy", "value_and_gradient"): _softmax_cross_entropy,

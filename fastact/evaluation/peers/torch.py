@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from fastact.activations.base import Activation
@@ -230,7 +231,10 @@ def _pair(gate: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return forward
 
 
-_GATED: dict[str, Callable[[Any], Any]] = {
+_BY_AUTOGRAD: dict[str, Callable[..., Any]] = {
+    "maxout": lambda x, pieces: x.unflatten(-1, (-1, pieces)).amax(-1),
+    "crelu": lambda x: torch.cat((x.relu(), x.neg().relu()), -1),
+    "gumbel_softmax": lambda x, noise: torch.softmax(x + noise, -1).to(x.dtype),
     "glu": partial(torch.nn.functional.glu, dim=-1),
     "swiglu": _pair(torch.nn.functional.silu),
     "geglu": _pair(torch.nn.functional.gelu),
@@ -240,9 +244,12 @@ _GATED: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _gated(case: RowCase, tensors: Sequence[Any]) -> base.Call:
+def _by_graph(case: RowCase, tensors: Sequence[Any]) -> base.Call | None:
     """Forward, or the backward of a graph that is there already."""
-    function = _GATED[case.name]
+    if case.direction == "backward_from_output":
+        return None
+    keywords = {k: _shared(v) if isinstance(v, np.ndarray) else v for k, v in case.keywords.items()}
+    function = partial(_BY_AUTOGRAD[case.name], **keywords)
     if case.direction == "forward":
         return partial(function, tensors[0])
     grad_y, x = tensors[0], tensors[1].clone().requires_grad_()
@@ -252,8 +259,8 @@ def _gated(case: RowCase, tensors: Sequence[Any]) -> base.Call:
 
 def _on_rows(case: RowCase) -> base.Call | None:
     tensors = [_shared(array) for array in case.arguments]
-    if case.name in _GATED:
-        return _gated(case, tensors)
+    if case.name in _BY_AUTOGRAD:
+        return _by_graph(case, tensors)
     if case.name in _LOSSES:
         x, target = tensors[0].clone().requires_grad_(), tensors[1]
         loss = _LOSSES[case.name]

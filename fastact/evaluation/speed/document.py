@@ -13,6 +13,7 @@ from typing import Any
 
 from fastact.evaluation.cases import USUAL, DenseCase, ElementwiseCase
 from fastact.evaluation.files import markdown_table, paragraph
+from fastact.evaluation.health_cases import HealthCase
 from fastact.evaluation.speed.cells import (
     FASTEST,
     Cell,
@@ -32,6 +33,7 @@ NAMES = {
     "dense": "Dense layers",
     "rows": "Rows and losses",
     "train": "Training",
+    "health": "Health and look-ups",
 }  # of the sections, by kind of cells
 
 _CELL = {
@@ -39,6 +41,7 @@ _CELL = {
     "dense": "one forward and one backward pass through dense layers, by size, activation, dtype and threads",
     "rows": "a combination of function, direction, dtype, shape and number of threads",
     "train": "a task, by optimiser, number of networks at once and number of threads",
+    "health": "a task, by activation, dtype, sizes and number of threads",
 }
 
 
@@ -98,6 +101,8 @@ def kind_of_case(cell: Cell) -> dict[str, str]:
         return {"step of": str(case), "optimiser": case.optimizer, "dtype": case.dtype}
     if isinstance(case, DenseCase):
         return {"batch, in, out": str(case), "activation": case.activation, "dtype": case.dtype}
+    if isinstance(case, HealthCase):
+        return {"task": case.task, "activation": case.activation, "dtype": case.dtype}
     direction = case.direction.replace("_", " ")
     return {"activation": case.activation, "direction": direction, "dtype": case.dtype}
 

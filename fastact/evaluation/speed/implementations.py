@@ -17,15 +17,27 @@ from scipy.linalg import blas
 import fastact
 from fastact.evaluation import _measure
 from fastact.evaluation.cases import Array, DenseCase, ElementwiseCase
+from fastact.evaluation.health_cases import COUNTING, LOOK_UP, STATISTICS, HealthCase
 from fastact.evaluation.peers.base import Call, Peer
 from fastact.evaluation.peers.numpy import blas_threads
 from fastact.evaluation.row_cases import RowCase
+from fastact.evaluation.speed import libxsmm
 from fastact.evaluation.train_cases import LEARNING_RATE, TrainCase
+from fastact.health.statistics import forward_counting
 
 OURS = "fastact"
 MEMORY = {f"memory, {stores}": stores for stores in _measure.STORES}  # passes over memory alone
-PRODUCTS = ("products, NumPy", "products, SciPy")
-BASELINES = (*MEMORY, *PRODUCTS)  # do less than the case; means and comparisons leave them out
+PRODUCTS = ("products, NumPy", "products, SciPy", "products, libxsmm")
+# of health, in words as headings have them
+READING, SLOPES, FORWARD, COPY = "reading", "value and derivative", "forward", "copy"
+BASELINES = (
+    *MEMORY,
+    *PRODUCTS,
+    READING,
+    SLOPES,
+    FORWARD,
+    COPY,
+)  # do less than the case; means and comparisons leave them out
 LARGE = 10_000_000  # elements; smaller arrays may stay in a cache from one call to the next
 _LINE = 64  # bytes of a cache line
 
@@ -58,6 +70,7 @@ def dense_implementations(peers: Iterable[Peer]) -> list[Implementation]:
         Implementation(OURS, _fastact_layers, fastact.num_threads),
         Implementation(PRODUCTS[0], _numpy_products, blas_threads),
         Implementation(PRODUCTS[1], scipy_products, blas_threads),
+        Implementation(PRODUCTS[2], _libxsmm_products, fastact.num_threads),
     ]
     for peer in peers:
         listed += [Implementation(name, call, peer.dense_threads) for name, call in peer.dense().items()]
@@ -78,8 +91,13 @@ def train_implementations(peers: Iterable[Peer]) -> list[Implementation]:
     ]
     for peer in peers:
         for name, way in peer.train().items():
-            listed.append(Implementation(name, way.call, peer.dense_threads, way.steps))
+            listed.append(Implementation(name, partial(_plain_step, way.call), peer.dense_threads, way.steps))
     return listed
+
+
+def _plain_step(call: Callable[[Any], Call | None], case: TrainCase) -> Call | None:
+    """A peer's step; None with norms or dropout, which peers are not timed with."""
+    return call(case) if case.usual else None
 
 
 def _fastact_step(case: TrainCase) -> Call:
@@ -90,11 +108,12 @@ def _fastact_step(case: TrainCase) -> Call:
         return partial(optimizer.update, *case.states)
     activations = [case.function] * (len(case.weights) - 1) + ["identity"]
     layers = [(w, b, f) for (w, b), f in zip(case.weights, activations, strict=True)]
+    options: Any = {"output": case.output, "dropout": case.dropout, "norm": case.norm or None}
     if case.copies == 1:
-        network: Any = fastact.Network(layers, output=case.output)
+        network: Any = fastact.Network(layers, **options)
     else:
         network = fastact.NetworkCopies(
-            fastact.Network([(w[c], b[c], f) for w, b, f in layers], output=case.output)
+            fastact.Network([(w[c], b[c], f) for w, b, f in layers], **options)
             for c in range(case.copies)
         )
     network.optimizer = optimizer
@@ -123,7 +142,50 @@ def products_of_step(case: TrainCase) -> Call | None:
 def _fastact_on_rows(case: RowCase) -> Call:
     function = case.function
     method: Any = function if case.direction == "forward" else getattr(function, case.direction)
-    return partial(method, *case.arguments, out=case.result)
+    return partial(method, *case.arguments, **case.keywords, out=case.result)
+
+
+# Health --------------------------------------------------------------------------------------------
+
+
+def health_implementations(peers: Iterable[Peer]) -> list[Implementation]:
+    """fastact, what each task cannot do without, and the peers' calls."""
+    own = {OURS: _fastact_health, READING: _reading, SLOPES: _slopes, FORWARD: _forward, COPY: _copy}
+    listed = [Implementation(name, call, fastact.num_threads) for name, call in own.items()]
+    return listed + [Implementation(peer.name, peer.health, peer.dense_threads) for peer in peers]
+
+
+def _fastact_health(case: HealthCase) -> Call:
+    if case.task == STATISTICS:
+        return partial(fastact.health, case.z, case.function)
+    if case.task == COUNTING:
+        return partial(forward_counting, *case.layer, case.function)
+    return partial(fastact.quantized.apply, case.table, case.bytes, out=np.empty_like(case.bytes))
+
+
+def _reading(case: HealthCase) -> Call | None:
+    """Each byte of the array, once."""
+    return (
+        partial(np.bitwise_or.reduce, case.z.reshape(-1).view(np.int64)) if case.task == STATISTICS else None
+    )
+
+
+def _slopes(case: HealthCase) -> Call | None:
+    results = (np.empty_like(case.z), np.empty_like(case.z)) if case.task == STATISTICS else None
+    return results and partial(case.function.value_and_derivative, case.z, out=results)
+
+
+def _forward(case: HealthCase) -> Call | None:
+    """With the same results, z and y."""
+    if case.task != COUNTING:
+        return None
+    x, w, b = case.layer
+    results = fastact.dense_forward(x, w, b, activation=case.function)
+    return partial(fastact.dense_forward, x, w, b, activation=case.function, out=results)
+
+
+def _copy(case: HealthCase) -> Call | None:
+    return partial(np.copyto, np.empty_like(case.bytes), case.bytes) if case.task == LOOK_UP else None
 
 
 # Element-wise --------------------------------------------------------------------------------------
@@ -213,6 +275,13 @@ def scipy_products(case: DenseCase) -> Call | None:
             gemm(1.0, y, x, 0.0, dw, 0, 1, 1)
 
     return products
+
+
+def _libxsmm_products(case: DenseCase) -> Call | None:
+    """The same by libxsmm, which is meant for small matrices. Single layers only."""
+    if case.side_by_side > 1 or case.depth > 1:
+        return None
+    return libxsmm.products(*_product_arrays(case)[0])
 
 
 def _product_arrays(case: DenseCase) -> list[tuple[Array, ...]]:

@@ -43,7 +43,9 @@ class Run:
         """
         self.options = options
         self._command = command
-        self.kind = next((one for one in ("dense", "rows", "train") if getattr(options, one)), "cells")
+        self.kind = next(
+            (one for one in ("dense", "rows", "train", "health") if getattr(options, one)), "cells"
+        )
         self._old = None if options.compare is None else comparison.read(options.compare, self.kind)
         self._check_files()
         most = fastact.get_num_threads()

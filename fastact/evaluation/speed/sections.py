@@ -13,8 +13,9 @@ from fastact.evaluation.row_cases import RowCase
 from fastact.evaluation.speed import document
 from fastact.evaluation.speed.cells import FASTEST, Cell, call_overheads, counted_threads, others, usual
 from fastact.evaluation.speed.document import factor, grouped, kind_of_case, speed_up
-from fastact.evaluation.speed.implementations import MEMORY, OURS
+from fastact.evaluation.speed.implementations import COPY, FORWARD, MEMORY, OURS, READING, SLOPES
 from fastact.evaluation.speed.layouts import COLUMNS, ROWS, LayoutTimes
+from fastact.evaluation.train_cases import TrainCase
 
 _SLOWEST = 12  # cells on the page
 _IN_CACHE = 100_000  # elements, where threads pay and results stay in a cache
@@ -28,12 +29,13 @@ same memory, and write to the same memory where the library accepts existing res
 METHODS = {
     "cells": f"""{_METHOD}\
 With one thread, the process is kept on one CPU. "NumPy" is the formula as array expressions. "C" is the
-formula in plain loops, compiled with gcc -O3 -ffast-math and linked with glibc's vector functions (libmvec)
-or with Intel's (SVML): it uses one thread, and loses digits and tails. PyTorch's operators are called below
-autograd. JAX's functions and their derivatives are compiled; numba's and numexpr's are compiled from the
-formula. Value and derivative is compared with a peer's forward and backward. An implementation that is
-several times slower than the three fastest at 1,000,000 elements is not timed on more: its time per element
-is scaled, and counts in means only. Inputs are normal with standard deviation 2 unless stated otherwise.
+formula in plain loops, compiled with gcc -O3 -ffast-math and linked with glibc's vector functions
+(libmvec) or with Intel's (SVML): it uses one thread, and loses digits and tails. oneDNN's primitives are
+prepared and then executed from C; float32 only. PyTorch's operators are called below autograd. JAX's
+functions and their derivatives are compiled; numba's and numexpr's are compiled from the formula. Value
+and derivative is compared with a peer's forward and backward. An implementation that is several times
+slower than the three fastest at 1,000,000 elements is not timed on more: its time per element is scaled,
+and counts in means only. Inputs are normal with standard deviation 2 unless stated otherwise.
 
 All activations are timed on 10 to 100,000 elements. The usual ones are also timed on more, and on inputs in
 the tails, and numba is timed for these only. `bench --figures` writes the figures of all cells.
@@ -43,8 +45,9 @@ the speed-up over the fastest other implementation, and its name.""",
     "rows": f"""{_METHOD}\
 "NumPy" is the usual array expressions, "Python" a loop over lists, up to 100,000 elements. PyTorch's
 operators are called below autograd, its losses and the backward of gated pairs with autograd. A loss is the
-mean, with its gradient. A gated pair has two halves of the shape that the table says. Elements are normal
-with standard deviation 2.
+mean, with its gradient. A gated pair has two halves of the shape that the table says. maxout takes the
+fewest elements at a time that divide a row; gumbel_softmax is given its noise. Elements are normal with
+standard deviation 2.
 
 In the tables, a cell holds fastact's nanoseconds per element, the speed-up over the fastest other
 implementation, and its name.""",
@@ -55,6 +58,11 @@ are speed-ups. "NumPy" is array expressions with one flat array of parameters, "
 fused optimisers, "JAX" compiles one step for each call and "JAX scan" 128 steps, "C" is Adam in a plain
 loop. Copies of a network have a leading axis (JAX: vmap). scikit-learn has no gelu: relu, which costs less,
 stands for it.""",
+    "health": f"""{_METHOD}\
+A figure is the time of one call. "us" is fastact's. "of ..." is its time over that of less work: reading
+the array, computing value and derivative, the forward pass without counters, copying the bytes. The other
+columns are speed-ups: "NumPy" counts the same with array expressions, and looks up by indexing; "Python"
+loops over lists, and looks up by bytes.translate.""",
     "dense": f"""{_METHOD}\
 A figure is the time of one forward and one backward pass. "us" and "GFLOP/s" are fastact's; the latter counts
 the three matrix products of each layer. "of products" is its time over that of these products alone, by the
@@ -128,7 +136,41 @@ def train_tables(cells: Sequence[Cell]) -> str:
         return {**first, "us": f"{cell.ours / 1000:,.1f}", "of products": factor(cell.over_baseline)}
 
     tables = _by_threads(cells, lambda threads: f"Steps, {counted_threads(threads)}", columns, left=2)
+    return "\n\n".join([*_common(cells), *tables, *_beside_plain_steps(cells)])
+
+
+def _beside_plain_steps(cells: Sequence[Cell]) -> Iterator[str]:
+    """What Adam, dropout and norms add to a step with SGD and none of these."""
+    times = {(cell.case, cell.threads): cell.ours for cell in cells}
+    lines = []
+    for cell in cells:
+        case = cell.case
+        if not isinstance(case, TrainCase) or not case.widths:
+            continue
+        plain = times.get((replace(case.plain, optimizer="SGD"), cell.threads))
+        if plain is not None and plain != cell.ours:
+            lines.append([str(case), case.optimizer, str(cell.threads), factor(cell.ours / plain)])
+    if lines:
+        yield "### Over the step with SGD, without norm and dropout"
+        yield markdown_table(["step of", "optimiser", "threads", "time"], lines, left=2)
+
+
+# Health --------------------------------------------------------------------------------------------
+
+
+def health_tables(cells: Sequence[Cell]) -> str:
+    """The tables of statistics and look-ups."""
+
+    def columns(cell: Cell) -> dict[str, str]:
+        beside = {f"of {name}": factor(_over(cell, name)) for name in (READING, SLOPES, FORWARD, COPY)}
+        return {**kind_of_case(cell), "sizes": cell.case.group, "us": f"{cell.ours / 1000:,.1f}", **beside}
+
+    tables = _by_threads(cells, lambda threads: f"Health, {counted_threads(threads)}", columns, left=4)
     return "\n\n".join([*_common(cells), *tables])
+
+
+def _over(cell: Cell, name: str) -> float | None:
+    return cell.ours / cell.nanoseconds[name] if name in cell.nanoseconds else None
 
 
 # Rows ----------------------------------------------------------------------------------------------
