@@ -16,10 +16,13 @@ import pytest
 
 import fastact as fa
 
-LIST = helpers.ROOT / "fastact/csrc/polynomial/direct_entries.h"
+FOLDER = helpers.ROOT / "fastact/csrc/polynomial"
+LIST, BESIDE = FOLDER / "direct_entries.h", FOLDER / "direct_beside_tables.h"
 ENTRY = re.compile(r"^FA_DIRECT\((\w+), (\w+), (\w+), \w+, ([\w.-]+)\)$", re.MULTILINE)
 ENTRIES = ENTRY.findall(LIST.read_text())
+BESIDE_ENTRIES = ENTRY.findall(BESIDE.read_text())
 KEYS = {"forward": "formula", "derivative": "derivative_formula"}
+FLOAT32_TINY = np.float32([0, -0.0, 1e-45, -1e-45, 1e-38, -1e-30, 1e-8])
 
 
 def edges(name: str, limit: str, width: str) -> np.ndarray:
@@ -45,26 +48,30 @@ def test_accuracy_where_domains_end(name: str, direction: str, limit: str, width
     assert errors.max() <= bound, (x[errors.argmax()].hex(), errors.max())
 
 
-def test_accuracy_in_float32() -> None:
-    """Snake's derivative: within the domain, around its ends and beyond."""
-    limit = 2**15
-    ends = np.float32([limit, -limit])
-    near = np.concatenate([np.nextafter(ends, np.float32(to)) for to in (-np.inf, 0, np.inf)])
-    wide = np.linspace(-limit - 20, limit + 20, 2001, dtype=np.float32)
-    x = np.concatenate([ends, near, wide, np.float32([0, -0.0, 1e-45, -1e-45, 1e-30])])
-    want, _ = oracle.truths("snake", KEYS["derivative"], x.astype(np.float64), oracle.defaults("snake"))
-    got = fa.snake.derivative(x)
+@pytest.mark.parametrize(("name", "direction", "limit", "width"), BESIDE_ENTRIES)
+def test_accuracy_in_float32(name: str, direction: str, limit: str, width: str) -> None:
+    """Within the domain, around its ends and beyond."""
+    activation, defaults = fa.get(name), oracle.defaults(name, np.float32)
+    near = edges(name, limit, width)
+    near = near[np.abs(near) <= np.finfo(np.float32).max].astype(np.float32)
+    around = [np.nextafter(near, np.float32(to)) for to in (-np.inf, np.inf)]
+    x = np.concatenate([near, *around, np.linspace(-130, 130, 521, dtype=np.float32), FLOAT32_TINY])
+    want, _ = oracle.truths(name, KEYS[direction], x.astype(np.float64), defaults)
+    got = activation(x) if direction == "forward" else activation.derivative(x)
     assert got.dtype == np.float32
     errors = oracle.errors_in_ulp(got, want)
-    assert errors.max() <= fa.snake.max_ulp["float32"][1], (x[errors.argmax()], errors.max())
+    bound = activation.max_ulp["float32"][direction == "derivative"]
+    assert errors.max() <= bound, (x[errors.argmax()], errors.max())
 
 
 def test_every_listed_direction_is_there() -> None:
     assert len(ENTRIES) == LIST.read_text().count("\nFA_DIRECT(") >= 20
+    assert len(BESIDE_ENTRIES) == BESIDE.read_text().count("\nFA_DIRECT(") >= 10
 
 
 @pytest.mark.once
-def test_every_direct_kernel_is_vectorised(build: ModuleType, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("dtype", "file"), [("double", LIST), ("float", BESIDE)])
+def test_every_direct_kernel_is_vectorised(dtype: str, file: Path, build: ModuleType, tmp_path: Path) -> None:
     """GCC gives a loop the line of its entry."""
     version = subprocess.run(["cc", "--version"], capture_output=True, text=True, check=True).stdout
     if "Free Software Foundation" not in version:
@@ -73,20 +80,26 @@ def test_every_direct_kernel_is_vectorised(build: ModuleType, tmp_path: Path) ->
     isa = {"x86_64": "avx2", "aarch64": "neon"}[build.MACHINE]
     options = [*flags["CFLAGS_COMMON"], *flags["CFLAGS_GCC"], *flags[f"CFLAGS_{isa}"]]
     (tmp_path / "direct.c").write_text(
-        "#include <math.h>\n#define FA_REAL double\n#define FA_ISA test\n#define FA_COMPENSATE 1\n"
-        '#define FA_HAVE_FMA\n#include "platform/kernel.h"\n#include "formulas/direct_periodic.h"\n'
-        '#include "formulas/direct_others.h"\n'
+        f"#include <math.h>\n#define FA_REAL {dtype}\n#define FA_ISA test\n"
+        f"#define FA_COMPENSATE {int(dtype == 'double')}\n"
+        '#define FA_HAVE_FMA\n#define FA__WIDTH 8\n#include "platform/kernel.h"\n'
+        '#include "formulas/direct_periodic.h"\n#include "formulas/direct_others.h"\n'
+        '#include "formulas/direct_gated.h"\n#include "formulas/direct_lines.h"\n'
         "#define FA_DIRECT(name, direction, ...) \\\n"
-        " void loop_##name##_##direction(const double *x, double *y, long n) { \\\n"
-        '  _Pragma("omp simd") for (long k = 0; k < n; k++) y[k] = name##_##direction##_direct(x[k]); }\n'
+        " void loop_##name##_##direction(const real *x, real *y, long n) { \\\n"
+        '  _Pragma("omp simd") for (long k = 0; k < n; k++) \\\n'
+        "   y[k] = (real)name##_##direction##_direct(x[k]); }\n"
         "#define FA_BACKWARD(...)\n#define FA_VALUE_AND_DERIVATIVE(...)\n#define FA_PER_ELEMENT(...)\n"
-        '#include "polynomial/direct_entries.h"\n'
+        f'#define FA__OVERRIDE(...)\n#include "polynomial/{file.name}"\n'
     )
     folders = [f"-I{helpers.ROOT / folder}" for folder in ("include", "fastact/csrc")]
     report = f"-fopt-info-vec-optimized={tmp_path / 'report'}"
     command = ["cc", *options, *folders, "-fno-ipa-icf", report, "-c", "direct.c"]
     subprocess.run(command, cwd=tmp_path, check=True)
-    lines = re.findall(r"direct_entries\.h:(\d+):\d+: .*loop vectorized", (tmp_path / "report").read_text())
-    text = LIST.read_text().splitlines()
+    lines = re.findall(rf"{file.name}:(\d+):\d+: .*loop vectorized", (tmp_path / "report").read_text())
+    text = file.read_text().splitlines()
+    if dtype == "float":  # entries of float64 alone
+        first = text.index("#if FA_COMPENSATE")
+        text[first : text.index("#endif", first)] = [""] * (text.index("#endif", first) - first)
     scalar = [line for number, line in enumerate(text, 1) if ENTRY.match(line) and str(number) not in lines]
     assert not scalar

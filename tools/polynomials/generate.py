@@ -13,10 +13,15 @@ from .target import worth_a_table
 
 ISA = "avx2"  # has FMA, and float64 kernels that are formulas rather than tables
 LANES = {"float32": (16, 8), "float64": (8,)}
+# On AVX2 these have direct formulas, which are faster: polynomial/direct_beside_tables.h
+DIRECT = {("exp", "forward"), ("exp", "derivative"), ("gaussian", "forward"), ("gaussian", "derivative")}
+DIRECT |= {("elu", "derivative"), ("celu", "derivative"), ("mish", "derivative"), ("telu", "derivative")}
 
 
 def _fit(name: str, dtype: str, lanes: int, direction: str) -> Kernel | None:
     if dtype == "float32":
+        if lanes == 8 and (name, direction) in DIRECT:
+            return None
         return float32.kernel(name, direction, lanes)
     return float64.kernel(name, direction)
 

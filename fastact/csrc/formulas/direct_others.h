@@ -1,4 +1,4 @@
-/* Direct formulas of tanh with other terms, of mish, gaussian and arctan; see direct.h. */
+/* Direct formulas of tanh with other terms, of softclip, gaussian and arctan; see direct.h. */
 #ifndef FA_FORMULAS_DIRECT_OTHERS_H
 #define FA_FORMULAS_DIRECT_OTHERS_H
 
@@ -10,38 +10,31 @@
 FA_INLINE fa__pair fa__direct_gaussian(double x) {
     double square = x * x;
     fa__pair e = fa__direct_pair(fa__direct_exp(-square));
-    e.l = fa__fma(-e.h, fa__fma(x, x, -square), e.l);
-    return e;
+    return fa__direct_more_of(e, -e.h, fa__fma(x, x, -square));
 }
 
 FA_INLINE double gaussian_forward_direct(double x) {
-    fa__pair e = fa__direct_gaussian(x);
-    return e.h + e.l;
+    return fa__direct_value(fa__direct_gaussian(x));
 }
 
 FA_INLINE double gaussian_derivative_direct(double x) {
-    fa__pair e = fa__direct_gaussian(x);
-    return fa__fma(-2 * x, e.h, -2 * x * e.l);
+    return fa__direct_times(-2 * x, fa__direct_gaussian(x));
 }
 
 /* lisht, tanh_shrink ----------------------------------------------------------------------------- */
 
 FA_INLINE double lisht_forward_direct(double x) {
-    fa__direct_sum t = fa__direct_tanh(x);
-    double a = fa__abs(x);
-    return fa__abs(fa__fma(a, t.y, a * t.rest));
+    return fa__abs(fa__direct_times(x, fa__direct_tanh(x)));
 }
 
 /* tanh a + a/cosh^2 a = (-m (2 + m) + 4 a e)/(1 + e)^2, m = e - 1, e = exp(-2 a), a = abs x */
 FA_INLINE double lisht_derivative_direct(double x) {
     double a = fa__min(fa__abs(x), 300);
     fa__direct_accurate parts = fa__direct_exp_accurate(-2 * a);
-    fa__pair m = fa__direct_m(parts), bottom = fa__fast_sum(2, m.h);
-    bottom.l += m.l;
+    fa__pair m = fa__direct_m(parts), bottom = fa__direct_plus(2, m);
     fa__pair slope = fa__mul_double(fa__direct_sum_of(parts.power, parts), 4 * a);
-    fa__pair top = fa__add(fa__negate(fa__mul(m, bottom)), slope),
-             inverse = fa__direct_inverse_square(bottom);
-    return fa__copysign(fa__fma(top.h, inverse.h, fa__fma(top.h, inverse.l, top.l * inverse.h)), x);
+    fa__pair top = fa__direct_add(fa__negate(fa__mul(m, bottom)), slope);
+    return fa__copysign(fa__direct_product(top, fa__direct_inverse_square(bottom)), x);
 }
 
 /* x - tanh x cancels near 0: there x^3 P(x^2) */
@@ -50,33 +43,154 @@ FA_INLINE double tanh_shrink_forward_direct(double x) {
     fa__pair square = fa__two_prod(near, near), cube = fa__mul_double(square, near);
     fa__pair p = fa__with_constant(FA_TANH_SHRINK_CONSTANT_HI, FA_TANH_SHRINK_CONSTANT_LO, square.h,
                                    FA_POLY(square.h, FA_TANH_SHRINK_POLY));
-    double series = fa__fma(cube.h, p.h, fa__fma(cube.h, p.l, cube.l * p.h));
-    fa__direct_sum t = fa__direct_tanh(x); /* of -a */
-    fa__pair difference = fa__fast_sum(a, t.y);
-    double far = difference.h + (difference.l + t.rest);
+    double series = fa__direct_product(cube, p);
+    double far = fa__direct_value(fa__direct_plus(a, fa__direct_tanh(x))); /* which is that of -a */
     return fa__copysign(a < 0.75 ? series : far, x);
 }
 
 FA_INLINE double tanh_shrink_derivative_direct(double x) {
-    fa__direct_sum t = fa__direct_tanh(x);
-    return fa__fma(t.y, t.y, 2 * t.y * t.rest);
+    fa__pair t = fa__direct_tanh(x);
+    return fa__direct_product(t, t);
 }
 
-/* mish ------------------------------------------------------------------------------------------- */
+/* scaled_tanh ------------------------------------------------------------------------------------ */
 
-/* x times, with e = exp(-abs x): left: e (e + 2)/(e (e + 2) + 2); right: (1 + 2 e)/(1 + 2 e + 2 e^2) */
-FA_INLINE double mish_forward_direct(double x) {
-    fa__pair e = fa__direct_pair(fa__direct_exp(-fa__abs(x))), twice = fa__times_power(e, 2);
-    fa__pair square = fa__mul(e, e);
-    fa__pair right = fa__two_sum(twice.h, 1), left = fa__fast_sum(twice.h, square.h);
-    right.l += twice.l;
-    left.l += twice.l + square.l;
-    fa__pair top = fa__select(x < 0, left, right);
-    fa__pair more = fa__select(x < 0, fa__pair_of(2), fa__times_power(square, 2));
-    fa__pair bottom = fa__two_sum(top.h, more.h);
-    bottom.l += top.l + more.l;
-    fa__direct_sum gate = fa__direct_quotient(top, bottom);
-    return x == 0 ? x : fa__fma(x, gate.y, x * gate.rest);
+#define FA__TANH_SCALE (real)0.67 /* the defaults: b tanh(a x) */
+#define FA__TANH_SIZE (real)1.7159
+
+/* e^(-2 z) for z = a abs x; from 22 on tanh z is 1 */
+FA_INLINE fa__pair fa__direct_scaled(double x) {
+    return fa__two_prod(fa__min(fa__abs(x), 33), FA__TANH_SCALE);
+}
+
+FA_INLINE double scaled_tanh_forward_direct(double x) {
+    fa__pair z = fa__direct_scaled(x);
+    fa__direct_accurate parts = fa__direct_exp_accurate(-2 * z.h);
+    fa__pair m = fa__direct_more_of(fa__direct_m(parts), -2 * z.l, parts.power * (1 + parts.p));
+    return fa__copysign(fa__direct_times(FA__TANH_SIZE, fa__direct_quotient(m, fa__direct_plus(2, m))), x);
+}
+
+/* 4 a b e/(1 + e)^2 */
+FA_INLINE double scaled_tanh_derivative_direct(double x) {
+    fa__pair z = fa__two_prod(fa__abs(x), FA__TANH_SCALE), e = fa__direct_decay(fa__times_power(z, 2));
+    fa__pair bell = fa__mul(e, fa__direct_inverse_square(fa__direct_plus(1, e)));
+    return fa__direct_product(bell, fa__two_prod(4 * FA__TANH_SCALE, FA__TANH_SIZE));
+}
+
+/* softclip --------------------------------------------------------------------------------------- */
+
+#define FA__INV_E_HI 0x1.78b56362cef38p-2 /* 1/e */
+#define FA__INV_E_LO -0x1.ca8a4270fadf5p-57
+#define FA__LOG_3_2_HI 0x1.9f323ecbf984cp-2 /* log(3/2) */
+#define FA__LOG_3_2_LO -0x1.a92e513217f5cp-59
+
+/* F(x) = log((1 + E)/(1 + E/e)), E = e^z with z = x; right of 1/2, F is 1 - F(1 - x). */
+FA_INLINE fa__pair fa__direct_softclip_power(double x) {
+    return fa__direct_pair(fa__direct_exp(x > 0.5 ? 1 - x : x));
+}
+
+/* b + c E, for b >= c E */
+FA_INLINE fa__pair fa__direct_line(double b, fa__pair c, fa__pair power) {
+    fa__pair sum = fa__direct_fma(c.h, power.h, b);
+    return fa__direct_more(fa__direct_more_of(sum, c.h, power.l), c.l * power.h);
+}
+
+/* log(1 + u) = 2 atanh(u/(2 + u)), u = (1 - 1/e) E/(1 + E/e); where that is large, 1 + u is taken over 3/2 */
+FA_INLINE double softclip_forward_direct(double x) {
+    const fa__pair inverse = {FA__INV_E_HI, FA__INV_E_LO};
+    fa__pair power = fa__direct_softclip_power(x);
+    int large = power.h > 0.86;
+    double factor = large ? 1.5 : 1;
+    fa__pair scaled = fa__mul_double(inverse, factor);
+    fa__pair below = {1 - scaled.h, 0}, above = {1 + scaled.h, 0};
+    below = fa__direct_more(below, (1 - below.h - scaled.h) - scaled.l);
+    above = fa__direct_more(above, (1 - above.h + scaled.h) + scaled.l);
+    fa__pair top = fa__direct_line(1 - factor, below, power);
+    fa__pair s = fa__direct_quotient(top, fa__direct_line(1 + factor, above, power));
+    double square = s.h * s.h, rest = s.h * square * FA_POLY(square, FA_ATANH_POLY);
+    fa__pair base = {large ? FA__LOG_3_2_HI : 0, large ? FA__LOG_3_2_LO : 0};
+    double f = fa__direct_value(fa__direct_sum_with(base, s, rest));
+    return x > 0.5 ? 1 - f : f;
+}
+
+/* (1 - 1/e) E/((1 + E)(1 + E/e)) */
+FA_INLINE double softclip_derivative_direct(double x) {
+    const fa__pair inverse = {FA__INV_E_HI, FA__INV_E_LO};
+    fa__pair power = fa__direct_softclip_power(x);
+    fa__pair weight = fa__direct_plus(1, fa__negate(inverse));
+    fa__pair bottom = fa__mul(fa__direct_add(fa__pair_of(1), power), fa__direct_line(1, inverse, power));
+    return fa__direct_value(fa__direct_quotient(fa__mul(power, weight), bottom));
+}
+
+/* laplace ---------------------------------------------------------------------------------------- */
+
+#define FA__LAPLACE_MU (real)0.707107 /* the defaults */
+#define FA__LAPLACE_SIGMA (real)0.282095
+
+FA_INLINE fa__pair fa__direct_inverse_sigma(void) {
+    const double sigma = FA__LAPLACE_SIGMA, inverse = 1 / sigma;
+    return fa__direct_more(fa__pair_of(inverse), fa__fma(-inverse, sigma, 1) * inverse);
+}
+
+/* (x - mu)/sigma */
+FA_INLINE fa__pair fa__direct_standardised(double x) {
+    return fa__mul(fa__two_sum(x, -(FA__LAPLACE_MU)), fa__direct_inverse_sigma());
+}
+
+/* e^(-z^2/2) */
+FA_INLINE fa__pair fa__direct_gauss_of(fa__pair z) {
+    return fa__direct_decay(fa__times_power(fa__mul(z, z), 0.5));
+}
+
+FA_INLINE double laplace_forward_direct(double x) {
+    fa__pair z = fa__direct_standardised(x), a = fa__select(z.h < 0, fa__negate(z), z);
+    fa__pair m = fa__direct_mills(a.h); /* M' = a M - 1/sqrt(2 pi) */
+    m = fa__direct_more_of(m, a.l, fa__fma(a.h, m.h, -FA_INV_SQRT_2PI_HI));
+    fa__pair t = fa__mul(fa__direct_gauss_of(z), m), right = fa__direct_plus(1, fa__negate(t));
+    return fa__direct_value(fa__select(z.h < 0, t, right));
+}
+
+FA_INLINE double laplace_derivative_direct(double x) {
+    fa__pair density =
+        fa__mul((fa__pair){FA_INV_SQRT_2PI_HI, FA_INV_SQRT_2PI_LO}, fa__direct_inverse_sigma());
+    return fa__direct_product(fa__direct_gauss_of(fa__direct_standardised(x)), density);
+}
+
+/* xielu ------------------------------------------------------------------------------------------ */
+
+#define FA__XIELU_P 0.8 /* the defaults of float64, which alone has these formulas */
+#define FA__XIELU_N 0.8
+#define FA__XIELU_B 0.5
+#define FA__XIELU_ROOT_HI -0x1.375ba510ba362p+1 /* r, where f is 0 */
+#define FA__XIELU_ROOT_LO 0x1.5c4c2dc7078cfp-53
+#define FA__XIELU_WEIGHT_HI 0x1.1fc368f9045ebp-4 /* n e^r */
+#define FA__XIELU_WEIGHT_LO 0x1.ece468fda9797p-58
+#define FA__XIELU_SLOPE_ROOT_HI -0x1.f62f40794a7b8p-1 /* log(1 - b/n) */
+#define FA__XIELU_SLOPE_ROOT_LO 0x1.8ef88c8e9bd1fp-55
+
+/* right (p x + b) x; left n (e^d - 1) + (b - n) d, d = x, or, for x < -1.2, n e^r (e^d - 1) + (b - n) d, d = x - r: the
+ * terms do not cancel where f is 0. From d = -40 on e^d - 1 is -1. */
+FA_INLINE double xielu_forward_direct(double x) {
+    int far = x < -1.2;
+    fa__pair weight = {far ? FA__XIELU_WEIGHT_HI : FA__XIELU_N, far ? FA__XIELU_WEIGHT_LO : 0};
+    fa__pair d = fa__two_sum(fa__min(x, 0), far ? -FA__XIELU_ROOT_HI : 0);
+    d = fa__direct_more(d, far ? -FA__XIELU_ROOT_LO : 0);
+    fa__pair m = fa__direct_m(fa__direct_exp_accurate(fa__max(d.h, -40)));
+    m = fa__direct_more_of(m, d.l, m.h + 1);
+    fa__pair line = fa__mul_double(d, FA__XIELU_B - FA__XIELU_N);
+    double left = fa__direct_value(fa__direct_add(fa__mul(m, weight), line));
+    fa__pair slope = fa__direct_add(fa__two_prod(FA__XIELU_P, x), fa__pair_of(FA__XIELU_B));
+    return x > -0x1p-200 ? fa__direct_times(x, slope) : left;
+}
+
+/* right 2 p x + b, left n (e^x - 1) + b = (n - b)(e^(x - r) - 1), r = log(1 - b/n) */
+FA_INLINE double xielu_derivative_direct(double x) {
+    fa__pair d = fa__two_sum(fa__max(fa__min(x, 0), -45), -FA__XIELU_SLOPE_ROOT_HI);
+    d = fa__direct_more(d, -FA__XIELU_SLOPE_ROOT_LO);
+    fa__pair m = fa__direct_m(fa__direct_exp_accurate(d.h));
+    m = fa__direct_more_of(m, d.l, m.h + 1);
+    double left = fa__direct_times(FA__XIELU_N - FA__XIELU_B, m);
+    return x > 0 ? fa__fma(2 * FA__XIELU_P, x, FA__XIELU_B) : left;
 }
 
 /* arctan ----------------------------------------------------------------------------------------- */
@@ -90,18 +204,16 @@ FA_INLINE double arctan_forward_direct(double x) {
     double low = in0 ? 0.0 : in1 ? FA_ATAN_1_2_LO : in2 ? FA_ATAN_1_LO : in3 ? FA_ATAN_3_2_LO : FA_PI_2_LO;
     double sum = fa__fma(a, c, 1), sum_low = fa__fma(a, c, 1 - sum);
     fa__pair bottom = {in3 ? sum : a, in3 ? sum_low : 0};
-    fa__direct_sum t = fa__direct_quotient(fa__pair_of(in3 ? a - c : -1.0), bottom);
-    double square = t.y * t.y, rest = fa__fma(t.y * square, FA_POLY(square, FA_ATAN_POLY), t.rest + low);
-    fa__pair found = fa__fast_sum(high, t.y);
+    fa__pair t = fa__direct_quotient(fa__pair_of(in3 ? a - c : -1.0), bottom);
+    double square = t.h * t.h, rest = fa__fma(t.h * square, FA_POLY(square, FA_ATAN_POLY), t.l + low);
+    fa__pair found = fa__fast_sum(high, t.h);
     return fa__copysign(found.h + (found.l + rest), x);
 }
 
 /* 1/(1 + x^2) */
 FA_INLINE double arctan_derivative_direct(double x) {
-    fa__pair square = fa__two_prod(x, x), bottom = fa__two_sum(1, square.h);
-    bottom.l += square.l;
-    fa__direct_sum found = fa__direct_quotient(fa__pair_of(1), bottom);
-    return found.y + found.rest;
+    fa__pair bottom = fa__direct_add(fa__pair_of(1), fa__two_prod(x, x));
+    return fa__direct_value(fa__direct_quotient(fa__pair_of(1), bottom));
 }
 
 #endif

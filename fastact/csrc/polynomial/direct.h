@@ -4,18 +4,16 @@
 
 #include <math.h>
 
-#if FA_COMPENSATE
 #include "formulas/direct.h"
+#include "formulas/direct_gated.h"
+#include "formulas/direct_lines.h"
 #include "formulas/direct_others.h"
-#endif
-/* float32 has direct formulas of sines only: its exponentials
- * come from tables */
 #include "formulas/direct_periodic.h"
 #include "polynomial/blocks.h"
 
 /* Which inputs a direct formula covers: abs x <= limit, abs(x - root) >= width */
 typedef struct {
-    double limit, root, width;
+    real limit, root, width;
 } fa__domain;
 
 /* The inputs of a block that are outside the domain, and where they were */
@@ -25,10 +23,19 @@ typedef struct {
     uint16_t at[FA__BLOCK];
 } fa__apart;
 
-/* as the sign bit; the bits of positive numbers are in their order, and a NaN's are above */
-FA_INLINE uint64_t fa__is_apart(const fa__domain *domain, double x) {
-    uint64_t apart = fa__bits(domain->limit) - fa__bits(fa__abs(x));
-    if (domain->width > 0) apart |= fa__bits(fa__abs(x - domain->root)) - fa__bits(domain->width);
+/* the bits of a number of the arrays' type, its sign left out: they are in the order of the numbers, a NaN's above */
+typedef FA__NATIVE(uint32_t, uint64_t) fa__size_bits;
+FA_INLINE fa__size_bits fa__size_of(real x) {
+    fa__size_bits bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits & ((fa__size_bits)-1 >> 1);
+}
+
+/* as the sign bit */
+#define FA__APART_BIT (8 * sizeof(fa__size_bits) - 1)
+FA_INLINE fa__size_bits fa__is_apart(const fa__domain *domain, real x) {
+    fa__size_bits apart = fa__size_of(domain->limit) - fa__size_of(x);
+    if (domain->width > 0) apart |= fa__size_of(x - domain->root) - fa__size_of(domain->width);
     return apart;
 }
 
@@ -38,14 +45,14 @@ FA_INLINE void fa__set_apart(const fa__domain *domain, const real *x, size_t n, 
     enum { STEP = 64 };
     for (size_t from = 0; from < n; from += STEP) {
         const size_t count = n - from < STEP ? n - from : STEP;
-        uint64_t any = 0;
+        fa__size_bits any = 0;
 #pragma omp simd reduction(| : any)
         for (size_t k = 0; k < count / FA__LANES * FA__LANES; k++) any |= fa__is_apart(domain, x[from + k]);
-        if (__builtin_expect(any >> 63 == 0, 1)) continue;
+        if (__builtin_expect(any >> FA__APART_BIT == 0, 1)) continue;
         for (size_t k = from; k < from + count; k++) { /* without a branch on the element */
             apart->x[apart->count] = x[k];
             apart->at[apart->count] = (uint16_t)k;
-            apart->count += fa__is_apart(domain, x[k]) >> 63;
+            apart->count += fa__is_apart(domain, x[k]) >> FA__APART_BIT;
         }
     }
 }

@@ -54,26 +54,7 @@ FA_SEGMENTS(celu, forward, tail, (.form = FA__LEFT, .right = 1, .sloped = 1, .de
     {0x1.4e68b2p-13f, 0x1.7482e2p-16f, 0x1.550a32p-5f, 0x1.61ae9ep-6f, 0x1.726338p-7f, 0x1.01bce6p-8f, 0x1.737f26p-10f, 0x1.161392p-11f},
     {0x1.02427ep-15f, 0x1.1d8472p-18f, 0x1.0c640cp-7f, 0x1.15c1ecp-8f, 0x1.2668fp-9f, 0x1.9ca3e2p-11f, 0x1.2a1822p-12f, 0x1.bd5262p-14f},
     {0x1.e160f6p-19f, 0x1.04d48p-21f, 0x1.269da2p-10f, 0x1.0f6b5ap-11f, 0x1.4a3058p-12f, 0x1.e4457p-14f, 0x1.647c6p-15f, 0x1.05e846p-16f})
-FA_TAIL(celu, derivative, (.form = FA__LEFT, .right = 1, .sloped = 1, .degree = 2, .shift = 19, .scale = 0x1.46d0ecp-7f, .offset = 0x1.eb9fb4p-1f, .cover = 0x1.a0d09p+6f, .from = 0x1.fefffcp+1f, .sign = {1, 0}),
-    {-0x1.c0e0aep+2f, -0x1.ab32acp+3f, -0x1.38c672p+4f, -0x1.a062dcp+4f, -0x1.0083b8p+5f, -0x1.33ee7p+5f, -0x1.665e94p+5f, -0x1.98726cp+5f, -0x1.cae29p+5f, -0x1.fcf668p+5f, -0x1.16ec4cp+6f, -0x1.2ff638p+6f, -0x1.492e4ap+6f, -0x1.623836p+6f, -0x1.7b7048p+6f, -0x1.947a34p+6f},
-    {-0x1.43cbfap+3f, -0x1.34287ep+4f, -0x1.c33d3cp+4f, -0x1.2c5bfp+5f, -0x1.72127ep+5f, -0x1.bc4048p+5f, -0x1.028248p+6f, -0x1.26a1d8p+6f, -0x1.4b03fcp+6f, -0x1.6f238cp+6f, -0x1.9266ap+6f, -0x1.b6863p+6f, -0x1.dae854p+6f, -0x1.ff07e4p+6f, -0x1.11b504p+7f, -0x1.23c4ccp+7f},
-    {0x1.715476p+0f, 0x1.715476p+0f, 0x1.715476p+0f, 0x1.715476p+0f, 0x1.715476p+0f, 0x1.715476p+0f, 0x1.715476p+0f, 0x1.715476p+0f, 0x1.715476p+0f, 0x1.715476p+0f, 0x1.715476p+0f, 0x1.715476p+0f, 0x1.715476p+0f, 0x1.715476p+0f, 0x1.715476p+0f, 0x1.715476p+0f},
-    {0x1.4ae574p-26f, 0x1.4aea7ap-26f, 0x1.4ae494p-26f, 0x1.4af8c4p-26f, 0x1.4ae2b8p-26f, 0x1.4b0158p-26f, 0x1.4ad4c8p-26f, 0x1.4b0beap-26f, 0x1.4ada9ep-26f, 0x1.4afc8p-26f, 0x1.4aeaa4p-26f, 0x1.4ab2bcp-26f, 0x1.4ae64p-26f, 0x1.4abe7p-26f, 0x1.4adfc8p-26f, 0x1.4ade78p-26f},
-    {0x1.cc3b2cp-35f, 0x1.1044cap-34f, 0x1.643a02p-35f, -0x1.ce766ep-33f, 0x1.3098e4p-35f, -0x1.f44598p-33f, 0x1.20119ap-34f, -0x1.f51acp-33f, 0x1.060526p-34f, -0x1.f0adep-33f, 0x1.cc635ep-35f, -0x1.0a23e4p-32f, 0x1.ac9bb4p-35f, -0x1.134b42p-32f, 0x1.87b786p-35f, -0x1.1982dp-32f})
-FA_SEGMENTS(celu, derivative, tail, (.form = FA__LEFT, .right = 1, .degree = 6, .shift = 20, .scale = 0x1p+0f, .offset = 0x1p+2f, .cover = 0x1.ffcp+1f, .low = -0x1.a03496p+6f, .at_low = {0x0p+0f, 0x0p+0f, 0x0p+0f}, .high = 0x1.ffc002p+1f, .at_high = {0x0p+0f, 0x0p+0f, 0x1p+0f}),
-    {-0x1.173084p-2f, -0x1.91b28p-1f, -0x1.479ba4p+0f, -0x1.c6355cp+0f, -0x1.23691ep+1f, -0x1.64ad56p+1f, -0x1.a47bf6p+1f, -0x1.e423aep+1f},
-    {0x1.85d146p-1f, 0x1.d34512p-2f, 0x1.1cca52p-2f, 0x1.5b5ca8p-3f, 0x1.a45d28p-4f, 0x1.f8e81ap-5f, 0x1.32b402p-5f, 0x1.750daep-6f},
-    {0x0p+0f, 0x0p+0f, 0x0p+0f, 0x0p+0f, 0x0p+0f, 0x0p+0f, 0x0p+0f, 0x0p+0f},
-    {0x1.85d146p-1f, 0x1.d34512p-2f, 0x1.1cca52p-2f, 0x1.5b5ca8p-3f, 0x1.a45d28p-4f, 0x1.f8e81ap-5f, 0x1.32b402p-5f, 0x1.750daep-6f},
-    {0x1.85d146p-2f, 0x1.d34514p-3f, 0x1.1cca52p-3f, 0x1.5b5ca8p-4f, 0x1.a45d2ap-5f, 0x1.f8e81cp-6f, 0x1.32b404p-6f, 0x1.750dbp-7f},
-    {0x1.03e0b2p-3f, 0x1.37833cp-4f, 0x1.7bb838p-5f, 0x1.cf25fp-6f, 0x1.183df8p-6f, 0x1.509a94p-7f, 0x1.98efdcp-8f, 0x1.f1675ap-9f},
-    {0x1.03df78p-5f, 0x1.377e3p-6f, 0x1.7bb5a4p-7f, 0x1.cf2392p-8f, 0x1.1839b4p-8f, 0x1.50955ap-9f, 0x1.98e76cp-10f, 0x1.f15e68p-11f},
-    {0x1.a0b1bep-8f, 0x1.f358cep-9f, 0x1.3064a2p-9f, 0x1.734e2p-10f, 0x1.c141d6p-11f, 0x1.0dc78ep-11f, 0x1.47b476p-12f, 0x1.8ea70cp-13f},
-    {0x1.19374ep-10f, 0x1.5717e6p-11f, 0x1.9d0e06p-12f, 0x1.f5b10ep-13f, 0x1.337a0ap-13f, 0x1.72a1bp-14f, 0x1.c4f43cp-15f, 0x1.125854p-15f})
-FA_BACKWARD(celu)
-FA_VALUE_AND_DERIVATIVE(celu, table, table)
+FA_VALUE_AND_DERIVATIVE(celu, table, formula)
 FA_PER_ELEMENT(celu, forward)
-FA_PER_ELEMENT(celu, derivative)
-FA_PER_ELEMENT(celu, backward)
 FA_PER_ELEMENT(celu, value_and_derivative)
 #endif
