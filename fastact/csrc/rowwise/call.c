@@ -63,7 +63,6 @@ static fa__one_row row_of(const rows_run *r, size_t i) {
 
 static void run_rows(const void *context, size_t begin, size_t end) {
     const rows_run *r = context;
-    const fa__rows_call *c = r->call;
     fa__fenv caller = fa__enter_fenv();
     for (size_t i = begin; i < end;) {
         const size_t group = end - i < r->group ? end - i : r->group, last = i + group;
