@@ -15,8 +15,7 @@ Activations
     f(x), f.derivative(x), f.backward(grad_y, x), f.backward_from_output(grad_y, y),
     f.value_and_derivative(x), f.derivative_by(parameter, x), f.parameter_gradients(grad_y, x),
     f.bind(**parameters); f.parameters, f.formula, f.kinks, f.range, f.max_ulp, f.learned
-    names()        their names
-    aliases()      what other libraries call them; aliases are attributes too
+    names(), aliases()    their names; what other libraries call them, as attributes too
     get(name)      one by name
     surrogate(f, g), mixed([f, g, ...])    the value of f with the gradient of g; one for each unit
     plot(f, g, ...)    their lines, with matplotlib
@@ -35,8 +34,7 @@ Dense layers and training
     Network, NetworkCopies    networks, and networks of one shape that are trained at once
     init           initial weights that fit the activation
     optim          optimisers: SGD, Adam, AdamW, RMSProp, Adagrad, Lion
-    dropout        with masks that follow from seed and step
-    layer_norm, rms_norm, batch_norm    normalisation
+    dropout, layer_norm, rms_norm, batch_norm    masks that follow from seed and step; normalisation
 Health and fixed point
     health, Health    what the units of a layer, or of a network, do; with findings and advice
     revive            new weights for dead units
