@@ -1,8 +1,8 @@
 # Functions of the table as objects, which call C for plain arrays. Part of _rowwise.pyx.
 
-cdef object run_plain(int number, direction_t direction, object grad_y, object x, object out):
-    """The result over the last axis, with one result for each element and a temperature of 1. None, and nothing is
-    done, unless all are plain arrays that fit."""
+cdef object run_plain(int number, direction_t direction, object grad_y, object x, object out, double temperature):
+    """The result over the last axis, with one result for each element. None, and nothing is done, unless all are plain
+    arrays that fit."""
     if not is_plain(x) or (direction != FA__ROWWISE_FORWARD and not is_like(grad_y, <cnp.ndarray>x)):
         return None
     cdef cnp.ndarray array = x
@@ -15,7 +15,7 @@ cdef object run_plain(int number, direction_t direction, object grad_y, object x
         return None
     cdef size_t n = <size_t>cnp.PyArray_DIM(array, ndim - 1)
     if n > 0:
-        run_rows(number, direction, grad_y, x, out, <size_t>cnp.PyArray_SIZE(array) // n, n, 1.0, 1)
+        run_rows(number, direction, grad_y, x, out, <size_t>cnp.PyArray_SIZE(array) // n, n, temperature, 1)
     return out
 
 
@@ -31,7 +31,7 @@ cdef inline bint has_one_each(array, cnp.ndarray x) noexcept:
 
 
 cdef object run_plain_one(int number, direction_t direction, object grad_y, object x, object out):
-    """As run_plain, where a row has one result; x has two axes or more."""
+    """As run_plain, where a row has one result, with a temperature of 1; x has two axes or more."""
     if not is_plain(x) or cnp.PyArray_NDIM(<cnp.ndarray>x) < 2:
         return None
     cdef cnp.ndarray array = x
@@ -53,25 +53,47 @@ cdef object run_plain_one(int number, direction_t direction, object grad_y, obje
     return out
 
 
+cdef double usual_temperature(dict keywords, bint has_temperature) except -1:
+    """The temperature, 1 where none is given; 0 if there are keywords for which there is other code. The last axis is as
+    usual as none."""
+    cdef Py_ssize_t known = 0
+    cdef double found = 1
+    if not keywords:
+        return found
+    axis, temperature = keywords.get("axis"), keywords.get("temperature")
+    if axis is not None:
+        if type(axis) is not int or axis != -1:
+            return 0
+        known += 1
+    if temperature is not None:
+        if not has_temperature or type(temperature) is not float or not 1e-30 < <double>temperature < 1e30:
+            return 0
+        found = temperature
+        known += 1
+    return found if known == len(keywords) else 0
+
+
 cdef class Rows:
-    """An entry of the table, called with plain arrays and without keywords but `out`; what else there is goes to the methods
-    of a subclass: forward_of, backward_of and backward_from_output_of, which are given the arrays and the keywords."""
+    """An entry of the table, called with plain arrays over the last axis, and without keywords but `out`, `axis` and
+    `temperature`; what else there is goes to the methods of a subclass: forward_of, backward_of and
+    backward_from_output_of, which are given the arrays and the keywords."""
 
     cdef int number
-    cdef bint has_one_result
+    cdef bint has_one_result, has_temperature
     cdef dict __dict__
 
-    def __init__(self, int number, bint has_one_result):
-        self.number, self.has_one_result = number, has_one_result
+    def __init__(self, int number, bint has_one_result, bint has_temperature):
+        self.number, self.has_one_result, self.has_temperature = number, has_one_result, has_temperature
 
     cdef object quick(self, direction_t direction, object grad_y, object x, object out, dict keywords):
         """The result; or None, and the keywords with `out` among them."""
-        if keywords:
+        cdef double temperature = usual_temperature(keywords, self.has_temperature)
+        if temperature == 0:
             found = None
         elif self.has_one_result:
             found = run_plain_one(self.number, direction, grad_y, x, out)
         else:
-            found = run_plain(self.number, direction, grad_y, x, out)
+            found = run_plain(self.number, direction, grad_y, x, out, temperature)
         if found is None and out is not None:
             keywords["out"] = out
         return found

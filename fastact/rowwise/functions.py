@@ -33,7 +33,7 @@ class RowFunction(Entry, _rowwise.Rows):
     """A function of the elements along one or more axes, such as ``fastact.softmax``."""
 
     def __init__(self, entry: dict[str, Any]) -> None:
-        _rowwise.Rows.__init__(self, entry["number"], entry["has_one_result"])
+        _rowwise.Rows.__init__(self, entry["number"], entry["has_one_result"], entry["has_temperature"])
         Entry.__init__(self, entry)
         self.__doc__ = help_text.of_entry(entry)
         self.__signature__ = help_text.signature(entry)

@@ -157,7 +157,8 @@ def _fixed(block: tuple[Any, ...]) -> int:
 
 def _rows_last(array: Array, axes: tuple[int, ...]) -> Array:
     """A view with the axes of a row last."""
-    return np.moveaxis(array, axes, range(array.ndim - len(axes), array.ndim))
+    last = tuple(range(array.ndim - len(axes), array.ndim))
+    return array if axes == last else np.moveaxis(array, axes, last)
 
 
 def is_unsafe(out: Array, inputs: Iterable[Array]) -> bool:

@@ -35,6 +35,30 @@ def test_help(name: str) -> None:
     assert name in dir(fa)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if FUNCTIONS[name]._entry["has_temperature"]])
+def test_a_temperature_of_any_type(name: str, dtype: type) -> None:
+    """A Python float takes a shorter way through the bindings than NumPy's."""
+    f, generator = getattr(fa, name), np.random.default_rng(0)
+    x, g = generator.normal(size=(2, 5, 7)).astype(dtype)
+    y = f(x, temperature=np.float64(0.7))
+    np.testing.assert_array_equal(f(x, temperature=0.7), y)
+    np.testing.assert_array_equal(f(x, temperature=0.7, axis=-1), y)
+    for method, value in ((f.backward, x), (f.backward_from_output, y)):
+        want = method(g, value, temperature=np.float64(0.7))
+        np.testing.assert_array_equal(method(g, value, temperature=0.7), want)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_last_axis_by_name(name: str) -> None:
+    """It takes the shorter way, too; None means all axes."""
+    f, x = getattr(fa, name), np.random.default_rng(0).normal(size=(2, 5, 7))
+    for axis, like in ((-1, 2), (None, (0, 1, 2)), (np.int64(-1), 2), (-2, 1)):
+        np.testing.assert_array_equal(f(x, axis=axis), f(x, axis=like))
+        g = np.ones_like(f(x, axis=axis))
+        np.testing.assert_array_equal(f.backward(g, x, axis=axis), f.backward(g, x, axis=like))
+
+
 @pytest.mark.parametrize("name", ["softmax_cross_entropy", "nll"])
 def test_losses_of_labels(name: str) -> None:
     f = getattr(fa, name)
@@ -79,6 +103,14 @@ def test_losses_of_elements(name: str) -> None:
         (lambda: fa.softmax(X, temperature="a"), TypeError, ["temperature is 'a'"]),
         (lambda: fa.softmax(X, dim=0), TypeError, ["'dim'", "axis"]),
         (lambda: fa.logsumexp(X, temperature=2), TypeError, ["'temperature'"]),
+        (lambda: fa.softmax(X, axis=-1, dim=0), TypeError, ["'dim'"]),
+        (lambda: fa.softmax(X[0, 0], axis=-1), ValueError, ["x has no axes"]),
+        (lambda: fa.softmax(X, axis=-1.0), TypeError, ["axis is of type float"]),
+        (lambda: fa.logsumexp(X, temperature=2.0), TypeError, ["'temperature'"]),
+        (lambda: fa.hardmax(X, temperature=2.0), TypeError, ["'temperature'"]),
+        (lambda: fa.sparsemax.backward(X, X, temperature=2.0), TypeError, ["'temperature'"]),
+        (lambda: fa.softmax(X, temperature=-0.5), ValueError, ["temperature is -0.5"]),
+        (lambda: fa.softmax(X, temperature=np.nan), ValueError, ["temperature is nan"]),
         (lambda: fa.softmax(X, where=X), TypeError, ["where has dtype float64"]),
         (lambda: fa.softmax(X, where=np.ones(3, bool)), ValueError, ["where has shape (3,)"]),
         (lambda: fa.softmax(X, out=X[:2]), ValueError, ["out has shape (2, 4)"]),
