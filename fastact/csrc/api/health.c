@@ -88,7 +88,7 @@ static fa_health health_of(const fa_dense *l, const fa_health *counters, const d
     c.parameters = values;
     c.n_parameters = l->n_parameters;
     c.z = (fa_input){l->saved.data, l->saved.row, 1, 0};
-    c.y = (fa_input){l->activation == FA_relu ? 0 : l->y.data, l->y.row, 1, 0};
+    c.y = (fa_input){l->activation == FA__ID_RELU ? 0 : l->y.data, l->y.row, 1, 0};
     c.derivative = c.grad_y = (fa_input){0, 0, 1, 0};
     return c;
 }

@@ -68,7 +68,7 @@ static int is_valid_norm(const fa_network_step *s, size_t i) {
     const fa_dense *l = fa__layer_at(s->layers, i);
     if (!n) return 1;
     const int entry = fa__find_entry(n->activation);
-    if (n->norm < FA_NO_NORM || n->norm > FA_BATCH_NORM || entry < 0 || l->activation != FA_identity)
+    if (n->norm < FA_NO_NORM || n->norm > FA_BATCH_NORM || entry < 0 || l->activation != FA__ID_IDENTITY)
         return 0;
     if (l->saving != FA_SAVE_NOTHING || !can_change(s, i)) return 0;
     if (n->n_parameters != (size_t)fa__entries[entry].n_params || (n->n_parameters > 0 && !n->parameters))

@@ -4,6 +4,11 @@
 #include "fastact.h"
 #include "fastact/table.h"
 
+#if !defined(FA__SMALL)
+_Static_assert((int)FA__ID_IDENTITY == (int)FA_identity && (int)FA__ID_RELU == (int)FA_relu,
+               "ids of the table");
+#endif
+
 #define NAME(i, parameter, default_, kind) #parameter,
 #define DEFAULT(i, parameter, default_, kind) default_,
 #define DERIVATIVE(i, parameter, default_, kind) FA_LEARNED_TEXT(kind),

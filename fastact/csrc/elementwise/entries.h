@@ -46,6 +46,9 @@ typedef struct {
 } fa__entry;
 extern const fa__entry fa__entries[FA__ENTRIES];
 
+/* Ids of entries that other code names, also in a library of some activations, whose header lacks the others */
+enum { FA__ID_IDENTITY = 0, FA__ID_RELU = 1 };
+
 int fa__find_entry(int id); /* its number, or -1 */
 
 /* The two values of an entry's f' for given parameters; returns 0 where f' has more than two */

@@ -154,6 +154,7 @@ static int short_cross_entropies(const fa__cross_entropy_call *c, size_t first, 
     vector e[LONGEST];
     of_labels label;
     double losses[LANES];
+    memset(&label, 0, sizeof label); /* GCC does not see that load_labels sets it */
     if (!load_labels(&label, c, first, rows)) return 0;
     load_columns(x, (const real *)c->x + first * n, n, rows);
     const block most = most_of_each(x, n);
