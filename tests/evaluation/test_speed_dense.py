@@ -15,6 +15,7 @@ import fastact
 from fastact.__main__ import main
 from fastact.evaluation import cases, peers
 from fastact.evaluation.cases import DenseCase
+from fastact.evaluation.peers import c
 from fastact.evaluation.speed import cells, libxsmm, sections, timing
 from fastact.evaluation.speed.cells import Cell
 from fastact.evaluation.speed.implementations import Implementation, dense_implementations, scipy_products
@@ -90,7 +91,7 @@ def test_libxsmm_that_is_not_found_has_no_products(monkeypatch) -> None:
         raise FileNotFoundError
 
     libxsmm._library.cache_clear()
-    monkeypatch.setattr(libxsmm, "compiler", missing)
+    monkeypatch.setattr(c, "compiler", missing)
     assert libxsmm.products(*[np.zeros((2, 2))] * 5) is None
     libxsmm._library.cache_clear()
 

@@ -94,3 +94,11 @@ def passes_all(activation: Activation, passed: Collection[str]) -> bool:
         name in passed or np.float32(value) == np.float32(defaults[name])
         for name, value in activation.parameters.items()
     )
+
+
+def library_threads(n: int, kind: str) -> AbstractContextManager[Any]:
+    """A context that limits the threads of all libraries of a kind, ``"blas"`` or ``"openmp"``."""
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(n, user_api=kind)
+    return limits

@@ -164,3 +164,12 @@ def compiler(*arguments: str | Path) -> str:
         If it is not found; if it fails.
     """
     return subprocess.run([_COMPILER, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def shared_library(text: str, *arguments: str) -> ctypes.CDLL:
+    """C code, compiled with these arguments and loaded; raises what :func:`compiler` does, or OSError."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, made = Path(folder) / "calls.c", Path(folder) / "calls.so"
+        source.write_text(text)
+        compiler("-O2", "-fPIC", "-shared", "-w", "-o", made, source, *arguments)
+        return ctypes.CDLL(str(made))

@@ -61,10 +61,7 @@ class Peer(base.Peer):
 
 def blas_threads(n: int) -> AbstractContextManager[Any]:
     """A context that limits the threads of all BLAS libraries in this process."""
-    from threadpoolctl import threadpool_limits
-
-    limits: AbstractContextManager[Any] = threadpool_limits(n, user_api="blas")
-    return limits
+    return base.library_threads(n, "blas")
 
 
 def _layers(case: DenseCase) -> base.Call:

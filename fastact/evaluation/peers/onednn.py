@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import subprocess
-import tempfile
 from contextlib import AbstractContextManager
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -150,10 +148,7 @@ class Peer(base.Peer):
 
     def threads(self, n: int) -> AbstractContextManager[Any]:
         """OpenMP's threads."""
-        from threadpoolctl import threadpool_limits
-
-        limits: AbstractContextManager[Any] = threadpool_limits(n, user_api="openmp")
-        return limits
+        return base.library_threads(n, "openmp")
 
     def elementwise(self, case: ElementwiseCase) -> base.Call | None:
         """The primitive's execution on memory objects of the arrays."""
@@ -209,11 +204,7 @@ def _library(kind: _Kind, alpha: float, beta: float, from_output: bool = False) 
     name = f"dnnl_eltwise_{kind.name}" + ("_use_dst_for_bwd" if from_output else "")
     values = {"KIND": name, "ALPHA": f"{alpha}f", "BETA": f"{beta}f"}
     values["SAVED"] = "DNNL_ARG_DST" if from_output else "DNNL_ARG_SRC"
-    with tempfile.TemporaryDirectory() as folder:
-        source, made = Path(folder) / "calls.c", Path(folder) / "calls.so"
-        source.write_text(_TEXT)
-        defined = [f"-D{one}={value}" for one, value in values.items()]
-        c.compiler("-O2", "-fPIC", "-shared", "-w", *defined, "-o", made, source, "-ldnnl")
-        library = ctypes.CDLL(str(made))
+    defined = [f"-D{one}={value}" for one, value in values.items()]
+    library = c.shared_library(_TEXT, *defined, "-ldnnl")
     library.prepare.restype = ctypes.c_void_p
     return library

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import subprocess
-import tempfile
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from fastact.evaluation.cases import Array
+from fastact.evaluation.peers import c
 from fastact.evaluation.peers.base import Call
-from fastact.evaluation.peers.c import compiler
 
 _TEXT = """\
 #include <libxsmm.h>
@@ -72,12 +70,8 @@ def products(x: Array, y: Array, dx: Array, dw: Array, w: Array) -> Call | None:
 def _library(dtype: str) -> ctypes.CDLL | None:
     real, prefix = _NAMES[dtype]
     defined = [f"-Dreal={real}", f"-Dkernel={prefix}mmfunction", f"-DDISPATCH={prefix}mmdispatch"]
-    with tempfile.TemporaryDirectory() as folder:
-        source, made = Path(folder) / "calls.c", Path(folder) / "calls.so"
-        source.write_text(_TEXT)
-        libraries = ["-lxsmm", "-lxsmmnoblas", "-lpthread", "-ldl", "-lm"]
-        try:
-            compiler("-O2", "-fPIC", "-shared", "-w", *defined, "-o", made, source, *libraries)
-            return ctypes.CDLL(str(made))
-        except (subprocess.CalledProcessError, OSError):
-            return None
+    libraries = ["-lxsmm", "-lxsmmnoblas", "-lpthread", "-ldl", "-lm"]
+    try:
+        return c.shared_library(_TEXT, *defined, *libraries)
+    except (subprocess.CalledProcessError, OSError):
+        return None
