@@ -18,12 +18,13 @@
 #define STORE(to, v) memcpy(to, &(v), sizeof(v))
 #endif
 
+/* A whole line is loaded before it is stored: between the stores of its parts, processors send it in parts. */
 static void store_line(char *to, const char *from) {
-    for (size_t k = 0; k < FA__LINE; k += sizeof(vector)) {
-        vector v;
-        memcpy(&v, from + k, sizeof v);
-        STORE(to + k, v);
-    }
+    enum { PARTS = FA__LINE / sizeof(vector) };
+    const vector *parts = (const vector *)(const void *)from; /* memcpy may load halves, and wait for both */
+    vector line[PARTS];
+    UNROLL for (int i = 0; i < PARTS; i++) line[i] = parts[i];
+    UNROLL for (int i = 0; i < PARTS; i++) STORE(to + i * (int)sizeof(vector), line[i]);
 }
 
 void FA__KERNEL_NAME(fa__stream)(fa__traffic *traffic) {
