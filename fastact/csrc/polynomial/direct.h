@@ -144,4 +144,40 @@ FA_INLINE void fa__direct_pair_blocks(const fa__domain *domain, fa__direct_pair_
             FA__FORMULA(name, value_and_derivative)(operands, n, traffic);                                \
     }
 
+/* Backward ----------------------------------------------------------------------------------------- */
+
+/* grad f'(x); the result may be stored over either */
+typedef void fa__direct_backward_loop(const real *grad, const real *x, real *out, size_t n);
+FA_INLINE void fa__direct_backward_blocks(const fa__domain *domain, fa__direct_backward_loop *direct,
+                                          fa__loop *derivative, char *const *operands, int n_params,
+                                          size_t n) {
+    char *const *params = operands + 2;
+    const real *grad = (const real *)operands[0], *x = (const real *)operands[1];
+    real *out = (real *)params[n_params], held[FA__BLOCK];
+    fa__apart apart;
+    apart.count = 0;
+    for (size_t done = 0; done < n; done += FA__BLOCK, grad += FA__BLOCK, x += FA__BLOCK, out += FA__BLOCK) {
+        size_t count = n - done < FA__BLOCK ? n - done : FA__BLOCK;
+        if (domain->limit < INFINITY) fa__set_apart(domain, x, count, &apart);
+        for (size_t i = 0; i < apart.count; i++) held[i] = grad[apart.at[i]];
+        direct(grad, x, out, count);
+        if (__builtin_expect(apart.count == 0, 1)) continue;
+        fa__compute_apart(&apart, out, derivative, params, n_params);
+        for (size_t i = 0; i < apart.count; i++) out[apart.at[i]] = fa__chain(held[i], out[apart.at[i]]);
+    }
+}
+
+#define FA_DIRECT_BACKWARD(name)                                                                    \
+    static void name##_backward_direct_loop(const real *grad, const real *x, real *out, size_t n) { \
+        _Pragma("omp simd") for (size_t k = 0; k < n / FA__LANES * FA__LANES; k++) out[k] =         \
+            fa__chain(grad[k], (real)name##_derivative_direct(x[k]));                               \
+    }                                                                                               \
+    static void name##_backward_fast(char *const *operands, size_t n, fa__traffic *traffic) {       \
+        if (name##_at_defaults(operands + 2))                                                       \
+            fa__direct_backward_blocks(&name##_derivative_domain, name##_backward_direct_loop,      \
+                                       FA__FORMULA(name, derivative), operands, name##_params, n);  \
+        else                                                                                        \
+            FA__FORMULA(name, backward)(operands, n, traffic);                                      \
+    }
+
 #endif
