@@ -438,7 +438,7 @@ FA_INLINE fa__native sqnl_forward(fa__native x) {
 }
 
 FA_INLINE real sqnl_derivative(real x) {
-    real a = x < 0 ? -x : x;
+    real a = abs_forward(x);
     real inside = 1 - a / 2;
     return a >= 2 ? 0 : inside;
 }
