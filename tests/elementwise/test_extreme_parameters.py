@@ -110,6 +110,19 @@ def test_results_are_the_exact_ones_or_limits(name: str, dtype: type) -> None:
     assert not failures, f"{len(failures)}: " + "\n".join(failures[:: max(1, len(failures) // 8)])
 
 
+@pytest.mark.parametrize(("name", "parameter"), [("squareplus", "b"), ("isru", "alpha"), ("isrlu", "alpha")])
+def test_from_output_within_its_absolute_bound(name: str, parameter: str, dtype: type) -> None:
+    """4 eps, since f' is at most 1; squares of neither outputs nor units overflow."""
+    activation, y = fa.get(name), numbers(dtype)
+    text, most = re.sub(r"\by\b", "x", activation.output_formula), arb(4 * float(np.finfo(dtype).eps))
+    for value in (*SIZES[dtype], 0.3, 1.0, 4.0):
+        bound = {parameter: float(dtype(value))}
+        got = activation.bind(**bound).backward_from_output(np.ones_like(y), y)
+        for point, result in zip(y.tolist(), got.tolist(), strict=True):
+            want = exact(text, point, bound)
+            assert abs(arb(result) - want) <= most, (point, bound, result, want)
+
+
 @pytest.mark.parametrize(
     ("name", "parameter"),
     [

@@ -85,11 +85,13 @@ def test_every_direct_kernel_is_vectorised(dtype: str, file: Path, build: Module
         '#define FA_HAVE_FMA\n#define FA__WIDTH 8\n#include "platform/kernel.h"\n'
         '#include "formulas/direct_periodic.h"\n#include "formulas/direct_others.h"\n'
         '#include "formulas/direct_gated.h"\n#include "formulas/direct_lines.h"\n'
+        '#include "formulas/direct_algebraic.h"\n'
         "#define FA_DIRECT(name, direction, ...) \\\n"
         " void loop_##name##_##direction(const real *x, real *y, long n) { \\\n"
         '  _Pragma("omp simd") for (long k = 0; k < n; k++) \\\n'
         "   y[k] = (real)name##_##direction##_direct(x[k]); }\n"
         "#define FA_BACKWARD(...)\n#define FA_VALUE_AND_DERIVATIVE(...)\n#define FA_PER_ELEMENT(...)\n"
+        "#define FA_DIRECT_BACKWARD(...)\n#define FA_DIRECT_BOTH(...)\n"
         f'#define FA__OVERRIDE(...)\n#include "polynomial/{file.name}"\n'
     )
     folders = [f"-I{helpers.ROOT / folder}" for folder in ("include", "fastact/csrc")]

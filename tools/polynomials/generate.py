@@ -16,6 +16,9 @@ LANES = {"float32": (16, 8), "float64": (8,)}
 # On AVX2 these have direct formulas, which are faster: polynomial/direct_beside_tables.h
 DIRECT = {("exp", "forward"), ("exp", "derivative"), ("gaussian", "forward"), ("gaussian", "derivative")}
 DIRECT |= {("elu", "derivative"), ("celu", "derivative"), ("mish", "derivative"), ("telu", "derivative")}
+DIRECT |= {("bent_identity", "forward"), ("bent_identity", "derivative"), ("arctan", "derivative")}
+DIRECT |= {("isru", "derivative"), ("isrlu", "derivative")}
+DIRECT_FLOAT64 = {"isru", "isrlu"}  # on AVX-512, in both directions
 
 
 def _fit(name: str, dtype: str, lanes: int, direction: str) -> Kernel | None:
@@ -23,7 +26,7 @@ def _fit(name: str, dtype: str, lanes: int, direction: str) -> Kernel | None:
         if lanes == 8 and (name, direction) in DIRECT:
             return None
         return float32.kernel(name, direction, lanes)
-    return float64.kernel(name, direction)
+    return None if name in DIRECT_FLOAT64 else float64.kernel(name, direction)
 
 
 def texts(names: Sequence[str], dtypes: Sequence[str]) -> dict[tuple[str, str], str]:

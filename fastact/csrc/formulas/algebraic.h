@@ -53,8 +53,8 @@ FA_INLINE fa__native softsign_derivative(fa__native x) {
 }
 
 FA_INLINE fa__native softsign_derivative_from_output(fa__native y) {
-    fa__native_pair rest = fa__native_fast_sum(1, -fa__native_abs(y));
-    return fa__native_fma(rest.h, rest.h, 2 * rest.h * rest.l);
+    fa__native rest = 1 - fa__native_abs(y);
+    return rest * rest;
 }
 
 /* squareplus ------------------------------------------------------------------------------------- */
@@ -91,10 +91,19 @@ FA_INLINE double squareplus_derivative(double x, double b) {
     return b == 0 ? step : found;
 }
 
-/* y^2/(y^2 + b/4), from x = y - b/(4 y) */
-FA_INLINE double squareplus_derivative_from_output(double y, double b) {
-    double unit = fa__square_unit(fa__abs(y), b), near = fa__min(y, DBL_MAX) * unit;
-    return near * near / (near * near + b * unit * unit / 4);
+/* 2^-k for b near 4^k, b > 0 */
+FA_INLINE fa__native fa__inverse_root_unit(double b) {
+    uint64_t half = ((fa__bits(b) >> 52) + 1) / 2; /* k + 512 */
+    return (fa__native)fa__from_bits((1023 + 512 - half) << 52);
+}
+
+/* y^2/(y^2 + b/4), from x = y - b/(4 y); in units of which b is about 1 */
+FA_INLINE fa__native squareplus_derivative_from_output(fa__native y, fa__native b) {
+    const fa__native far = FA__NATIVE(0x1p30f, 0x1p300), unit = fa__inverse_root_unit(b);
+    fa__native near = fa__native_abs(y) * unit,
+               quarter = unit > 0 ? b * unit * unit / 4 : 1; /* infinite b: y^2 is 0 */
+    near = near > far ? far : near;
+    return near * near / fa__native_fma(near, near, quarter);
 }
 
 FA_INLINE double squareplus_derivative_b(double x, double b) {
@@ -137,9 +146,10 @@ FA_INLINE double isru_derivative(double x, double alpha) {
 }
 
 /* 1 + alpha x^2 = 1/(1 - alpha y^2) */
-FA_INLINE double isru_derivative_from_output(double y, double alpha) {
-    double rest = fa__max(1 - alpha * y * y, 0);
-    return rest * __builtin_sqrt(rest);
+FA_INLINE fa__native isru_derivative_from_output(fa__native y, fa__native alpha) {
+    fa__native rest = fa__native_fma(-alpha * y, y, 1);
+    rest = rest < 0 ? 0 : rest;
+    return rest * FA__NATIVE(__builtin_sqrtf, __builtin_sqrt)(rest);
 }
 
 /* -x^3/2 (1 + alpha x^2)^(-3/2) */
@@ -158,8 +168,8 @@ FA_INLINE double isrlu_derivative(double x, double alpha) {
     return x >= 0 ? 1 : below;
 }
 
-FA_INLINE double isrlu_derivative_from_output(double y, double alpha) {
-    double below = isru_derivative_from_output(y, alpha);
+FA_INLINE fa__native isrlu_derivative_from_output(fa__native y, fa__native alpha) {
+    fa__native below = isru_derivative_from_output(y, alpha);
     return y >= 0 ? 1 : below;
 }
 

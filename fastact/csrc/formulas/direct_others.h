@@ -210,10 +210,4 @@ FA_INLINE double arctan_forward_direct(double x) {
     return fa__copysign(found.h + (found.l + rest), x);
 }
 
-/* 1/(1 + x^2) */
-FA_INLINE double arctan_derivative_direct(double x) {
-    fa__pair bottom = fa__direct_add(fa__pair_of(1), fa__two_prod(x, x));
-    return fa__direct_value(fa__direct_quotient(fa__pair_of(1), bottom));
-}
-
 #endif

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "formulas/direct.h"
+#include "formulas/direct_algebraic.h"
 #include "formulas/direct_gated.h"
 #include "formulas/direct_lines.h"
 #include "formulas/direct_others.h"

@@ -11,8 +11,6 @@
 #include "polynomial/float64/gaussian.h"
 #include "polynomial/float64/gelu.h"
 #include "polynomial/float64/gelu_tanh.h"
-#include "polynomial/float64/isrlu.h"
-#include "polynomial/float64/isru.h"
 #include "polynomial/float64/lisht.h"
 #include "polynomial/float64/log_sigmoid.h"
 #include "polynomial/float64/logish.h"

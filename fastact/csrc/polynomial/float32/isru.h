@@ -43,22 +43,7 @@ FA_SEGMENTS(isru, forward, formula, (.form = FA__ODD, .right = 1, .sloped = 1, .
     {0x1.79fd38p-8f, 0x1.a893e4p-11f, 0x1.79286p-14f, 0x1.bf624ep-18f, 0x1.892298p-2f, -0x1.98a308p-5f, -0x1.16f99cp-3f, -0x1.5d3a94p-12f},
     {-0x1.955c62p-10f, -0x1.0a58ccp-12f, -0x1.709a46p-16f, -0x1.40afbep-20f, -0x1.8c66e8p-5f, -0x1.b70eaep-3f, 0x1.f90fd8p-5f, 0x1.a0c1bcp-7f},
     {0x1.b8e50cp-13f, 0x1.e9ae04p-15f, 0x1.cb3d4cp-19f, 0x1.53954ap-23f, -0x1.9e982ep-3f, 0x1.60a97cp-3f, 0x1.202096p-9f, -0x1.233c3ep-7f})
-FA_SEGMENTS(isru, derivative, formula, (.form = FA__EVEN, .right = 1, .degree = 8, .shift = 21, .scale = 0x1p+0f, .offset = 0x1.8p+0f, .cover = 0x1.1fdcp+2f, .low = -0x1.00361ep+50f, .at_low = {0x0p+0f, 0x0p+0f, 0x0p+0f}, .high = 0x1.00361ep+50f, .at_high = {0x0p+0f, 0x0p+0f, 0x0p+0f}),
-    {0x1.9c59f8p-1f, 0x1.4a0bcp+0f, 0x1.c7a6e4p+0f, 0x1.23314p+1f, 0x1.8b7898p+1f, 0x1.03fcc6p+2f, 0x1.66b3cap-3f, 0x1.967976p-2f},
-    {0x1.e3beaap-2f, 0x1.d7803cp-3f, 0x1.e15b48p-4f, 0x1.0ae952p-4f, 0x1.de6a28p-6f, 0x1.bf83bp-7f, 0x1.e94ffep-1f, 0x1.9b1a54p-1f},
-    {0x0p+0f, 0x0p+0f, 0x0p+0f, 0x0p+0f, 0x0p+0f, 0x0p+0f, 0x0p+0f, 0x0p+0f},
-    {-0x1.6278fcp-1f, -0x1.56833ap-2f, -0x1.3455bcp-3f, -0x1.26fb92p-4f, -0x1.a47ce8p-6f, -0x1.379b0cp-7f, -0x1.f2e81ap-2f, -0x1.a6eba4p-1f},
-    {0x1.a9af7ep-2f, 0x1.19d9dep-2f, 0x1.e51e3cp-4f, 0x1.9dad8p-5f, 0x1.dfdc72p-7f, 0x1.1ce9ccp-8f, -0x1.2f12b8p+0f, -0x1.544d2ap-2f},
-    {0x1.608dcp-4f, -0x1.25e47cp-3f, -0x1.1e1c9cp-4f, -0x1.c86b7cp-6f, -0x1.bb6aa8p-8f, -0x1.ab4b2ep-10f, 0x1.19868cp+0f, 0x1.37a308p+0f},
-    {-0x1.a38cb4p-2f, 0x1.bc72f4p-6f, 0x1.02d184p-5f, 0x1.a5a9a8p-7f, 0x1.6517cap-9f, 0x1.1b82fep-11f, 0x1.03eaecp+0f, -0x1.293048p-1f},
-    {0x1.82fc2ep-2f, 0x1.256c5p-5f, -0x1.3921b2p-7f, -0x1.480ab4p-8f, -0x1.026574p-10f, -0x1.58b28cp-13f, -0x1.a93568p+0f, -0x1.a4d658p-1f},
-    {-0x1.cfcdc6p-4f, -0x1.953f0ap-5f, 0x1.317112p-14f, 0x1.a213d4p-10f, 0x1.52db12p-12f, 0x1.8587eap-15f, -0x1.14c64p-1f, 0x1.356922p+0f},
-    {-0x1.3dcc2ap-3f, 0x1.24046cp-5f, 0x1.4df108p-9f, -0x1.b33becp-12f, -0x1.9ef71ep-14f, -0x1.a836ep-17f, 0x1.1340cep+1f, -0x1.43805ep-3f},
-    {0x1.13336ap-2f, -0x1.03354p-6f, -0x1.a29a7ap-9f, -0x1.407c96p-12f, 0x1.f38f06p-16f, 0x1.f270c2p-19f, 0x1.a30dfcp-1f, -0x1.c67566p+0f})
-FA_BACKWARD(isru)
-FA_VALUE_AND_DERIVATIVE(isru, table, table)
+FA_VALUE_AND_DERIVATIVE(isru, table, formula)
 FA_PER_ELEMENT(isru, forward)
-FA_PER_ELEMENT(isru, derivative)
-FA_PER_ELEMENT(isru, backward)
 FA_PER_ELEMENT(isru, value_and_derivative)
 #endif
