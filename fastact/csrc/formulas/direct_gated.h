@@ -41,7 +41,7 @@ FA_INLINE double mish_derivative_direct(double x) {
     return fa__direct_product(top, fa__direct_inverse_square(of.bottom));
 }
 
-/* elish, hard_elish ------------------------------------------------------------------------------ */
+/* elish ------------------------------------------------------------------------------ */
 
 /* with e = exp(-abs x) and m = e - 1: right x/(1 + e), left e m/(1 + e) */
 FA_INLINE double elish_forward_direct(double x) {
@@ -59,24 +59,6 @@ FA_INLINE double elish_derivative_direct(double x) {
     fa__pair top = fa__direct_add(bent, fa__pair_of(x < 0 ? -2 : -x));
     double slope = fa__direct_slope(x, fa__mul(e, top), q);
     return FA_NEAR_ROOT(x, ELISH) ? FA_THROUGH_ROOT(fa__pair_of(x), ELISH) : slope;
-}
-
-/* as the formula, with a shorter exponential */
-FA_INLINE double hard_elish_forward_direct(double x) {
-    double near = fa__max(fa__min(x, 1), -1);
-    fa__pair h = fa__times_power(fa__two_sum(near, 1), 0.5);
-    fa__pair m = fa__direct_m(fa__direct_exp_accurate(fa__min(near, 0)));
-    double inside = x < 0 ? fa__direct_product(m, h) : fa__direct_times(near, h);
-    return x >= 1 ? x : x <= -1 ? 0 : inside;
-}
-
-FA_INLINE double hard_elish_derivative_direct(double x) {
-    double near = fa__max(fa__min(x, 0), -1);
-    fa__direct_accurate parts = fa__direct_exp_accurate(near);
-    fa__pair slope = fa__mul(fa__direct_sum_of(parts.power, parts), fa__two_sum(near, 1));
-    double below = fa__direct_value(fa__direct_add(slope, fa__direct_m(parts))) / 2;
-    double through = FA_NEAR_ROOT(x, HARD_ELISH) ? FA_THROUGH_ROOT(fa__pair_of(x), HARD_ELISH) : below;
-    return x >= 1 ? 1 : x <= -1 ? 0 : x < 0 ? through : x + 0.5;
 }
 
 /* smish ------------------------------------------------------------------------------------------ */

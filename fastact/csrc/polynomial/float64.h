@@ -8,7 +8,6 @@
 #include "polynomial/float64/elish.h"
 #include "polynomial/float64/elu.h"
 #include "polynomial/float64/exp.h"
-#include "polynomial/float64/gaussian.h"
 #include "polynomial/float64/gelu.h"
 #include "polynomial/float64/gelu_tanh.h"
 #include "polynomial/float64/isrlu.h"

@@ -9,6 +9,9 @@
     FA__OVERRIDE(name, value_and_derivative, 0, name##_value_and_derivative_fast)
 #define FA_PER_ELEMENT(name, direction) \
     FA__OVERRIDE(name, direction, 1, name##_##direction##_fast_per_element)
+#define FA_FROM_OUTPUT(name)                                                      \
+    FA__OVERRIDE(name, backward_from_output, 0, name##_backward_from_output_fast) \
+    FA__OVERRIDE(name, backward_from_output, 1, name##_backward_from_output_fast_per_element)
 
 #include "polynomial/kernels.h"
 
@@ -18,3 +21,4 @@
 #undef FA_BACKWARD
 #undef FA_VALUE_AND_DERIVATIVE
 #undef FA_PER_ELEMENT
+#undef FA_FROM_OUTPUT
