@@ -17,12 +17,6 @@
 #include "fastact/table.h"
 #include "formulas/formulas.h"
 
-/* grad * d, but 0 where d is 0: a dead or saturated unit passes nothing on, not even infinity */
-FA_INLINE real fa__chain(real grad, real d) {
-    real product = grad * d;
-    return d == 0 ? 0 : product;
-}
-
 /* One loop --------------------------------------------------------------------------------------- */
 
 /* A uniform parameter is read once; a per-element one with its element, before a result may be stored over it */
@@ -119,24 +113,47 @@ FA_INLINE int fa__by_steps(fa__loop *loop, int inputs, int n_params, int results
             name##_##direction##_uniform(operands, n, traffic);                                         \
     }
 
+/* Gradients -------------------------------------------------------------------------------------- */
+
+/* grad f', by what the table says of f': where it has two values, or is constant, there is a formula of it */
+#define FA__FROM_X_OUTPUT_MASK(low, high) FA__BY_FORMULA, backward
+#define FA__FROM_X_INPUT_MASK(low, high) FA__BY_FORMULA, backward
+#define FA__FROM_X_NOTHING_NO_MASK FA__BY_FORMULA, backward
+#define FA__FROM_X_OUTPUT_NO_MASK FA__BY_CHAIN, derivative
+#define FA__FROM_X_INPUT_NO_MASK FA__BY_CHAIN, derivative
+#define FA__FROM_Y_OUTPUT_MASK(low, high) FA__BY_FORMULA, backward
+#define FA__FROM_Y_INPUT_MASK(low, high) FA__BY_FORMULA, backward_from_output
+#define FA__FROM_Y_NOTHING_NO_MASK FA__BY_FORMULA, backward
+#define FA__FROM_Y_OUTPUT_NO_MASK FA__BY_CHAIN, derivative_from_output
+#define FA__FROM_Y_INPUT_NO_MASK FA__BY_CHAIN, derivative_from_output
+
+#define FA__BY_FORMULA(name, function, params) name##_##function(in0[k], in1[k] FA__ARGS(params))
+#define FA__BY_CHAIN(name, function, params) fa__chain(in0[k], name##_##function(in1[k] FA__ARGS(params)))
+
+#define FA__GRADIENT(source, name, params, saves) \
+    FA__GRADIENT_BY(FA__SAVED(source, FA__UNPACK saves), name, params)
+#define FA__SAVED(...) FA__SAVED_PASTED(__VA_ARGS__)
+#define FA__SAVED_PASTED(source, what, ...) FA__##source##_##what##_##__VA_ARGS__
+#define FA__GRADIENT_BY(...) FA__GRADIENT_PASTED(__VA_ARGS__)
+#define FA__GRADIENT_PASTED(way, function, name, params) way(name, function, params)
+
 /* All loops of an entry -------------------------------------------------------------------------- */
 
 /* for uniform or per-element parameters */
-#define FA__ENTRY_LOOPS(name, way, params, from, cost)                                                      \
+#define FA__ENTRY_LOOPS(name, way, params, from, saves, cost)                                               \
     FA__LOOP(name##_forward_##way, 1, params, way, out0[k] = name##_forward(in0[k] FA__ARGS(params)))       \
     FA__LOOP(name##_derivative_##way, 1, params, way, out0[k] = name##_derivative(in0[k] FA__ARGS(params))) \
-    FA__LOOP(name##_backward_##way, 2, params, way,                                                         \
-             out0[k] = fa__chain(in0[k], name##_derivative(in1[k] FA__ARGS(params))))                       \
+    FA__LOOP(name##_backward_##way, 2, params, way, out0[k] = FA__GRADIENT(FROM_X, name, params, saves))    \
     FA__LOOP(name##_fused_##way, 1, params, way, const real x = in0[k];                                     \
              out0[k] = name##_forward(x FA__ARGS(params)); out1[k] = name##_derivative(x FA__ARGS(params))) \
     FA__VALUE_AND_DERIVATIVE_LOOP(name, way, params, cost)                                                  \
-    FA__PASTE(FA__FROM_, FA__FIRST from)(name, way, params)                                                 \
+    FA__PASTE(FA__FROM_, FA__FIRST from)(name, way, params, saves)                                          \
         FA_EACH_LEARNED(FA__BY_PARAMETER_LOOP, (name, way, params), params)
 
-#define FA__FROM_INPUT(name, way, params)
-#define FA__FROM_OUTPUT(name, way, params)                      \
+#define FA__FROM_INPUT(name, way, params, saves)
+#define FA__FROM_OUTPUT(name, way, params, saves)               \
     FA__LOOP(name##_backward_from_output_##way, 2, params, way, \
-             out0[k] = fa__chain(in0[k], name##_derivative_from_output(in1[k] FA__ARGS(params))))
+             out0[k] = FA__GRADIENT(FROM_Y, name, params, saves))
 
 /* df/dparameter */
 #define FA__BY_PARAMETER_LOOP(i, parameter, context) FA__BY_PARAMETER_UNPACKED(parameter, FA__UNPACK context)
@@ -153,12 +170,12 @@ FA_INLINE int fa__by_steps(fa__loop *loop, int inputs, int n_params, int results
 #define FA__PER_ELEMENT_4 FA__ENTRY_LOOPS
 
 #define FA_ACT(id, name, params, f, df, kinks, from, saves, cost, ...)              \
-    FA__ENTRY_LOOPS(name, uniform, params, from, cost)                              \
+    FA__ENTRY_LOOPS(name, uniform, params, from, saves, cost)                       \
     FA__STEPPED(name, forward, 1, params, 1, cost)                                  \
     FA__STEPPED(name, backward, 2, params, 1, cost)                                 \
     FA__STEPPED(name, value_and_derivative, 1, params, 2, cost)                     \
     FA_IF_OUTPUT(from, FA__STEPPED(name, backward_from_output, 2, params, 1, cost)) \
-    FA__PASTE(FA__PER_ELEMENT_, FA__FIRST params)(name, per_element, params, from, cost)
+    FA__PASTE(FA__PER_ELEMENT_, FA__FIRST params)(name, per_element, params, from, saves, cost)
 #include "fastact/activations.def"
 #undef FA_ACT
 

@@ -59,11 +59,17 @@ FA_INLINE double clipped_linear_derivative(double x, double slope, double offset
     return fa__slope_of_line(x, slope, fa__pair_of(offset), slope, min_value, max_value);
 }
 
-FA_INLINE real clipped_linear_derivative_from_output(real y, real slope, real offset, real min_value,
-                                                     real max_value) {
+FA_INLINE real clipped_linear_backward(real grad, real x, real slope, real offset, real min_value,
+                                       real max_value) {
+    real d = (real)clipped_linear_derivative(x, slope, offset, min_value, max_value);
+    return fa__chain(grad, d);
+}
+
+FA_INLINE real clipped_linear_backward_from_output(real grad, real y, real slope, real offset, real min_value,
+                                                   real max_value) {
     (void)offset;
-    real found = fa__inside((y > min_value) & (y < max_value), slope, y);
-    return fa__bounded(fa__bounded(found, min_value), max_value);
+    int unordered = __builtin_isunordered(y, min_value) | (max_value != max_value);
+    return fa__masked((y > min_value) & (y < max_value), fa__chain(grad, slope), unordered);
 }
 
 /* 1/6 has no float or double. Either of those nearest to it means 1/6; then the line is (x + 6 offset)/6. */
@@ -93,8 +99,13 @@ FA_INLINE double hard_sigmoid_derivative(double x, double slope, double offset) 
                              0, sixth ? 6 : 1);
 }
 
-FA_INLINE real hard_sigmoid_derivative_from_output(real y, real slope, real offset) {
-    return clipped_linear_derivative_from_output(y, (real)fa__exact_slope(slope), offset, 0, 1);
+FA_INLINE real hard_sigmoid_backward(real grad, real x, real slope, real offset) {
+    real d = (real)hard_sigmoid_derivative(x, slope, offset);
+    return fa__chain(grad, d);
+}
+
+FA_INLINE real hard_sigmoid_backward_from_output(real grad, real y, real slope, real offset) {
+    return clipped_linear_backward_from_output(grad, y, (real)fa__exact_slope(slope), offset, 0, 1);
 }
 
 #endif

@@ -17,8 +17,8 @@ FA_INLINE real clipped_linear_derivative_direct(real x) {
 }
 
 /* (x + 3)/6 between -3 and 3 */
-FA_INLINE double hard_sigmoid_forward_direct(double x) {
-    double near = fa__min(fa__max(x, -3), 3);
+FA_INLINE double hard_sigmoid_forward_direct(real x) {
+    real raised = x < -3 ? -3 : x, near = raised > 3 ? 3 : raised;
     return fa__direct_value(fa__mul(fa__fast_sum(3, near), (fa__pair){FA_INV_6_HI, FA_INV_6_LO}));
 }
 
@@ -29,8 +29,8 @@ FA_INLINE real hard_sigmoid_derivative_direct(real x) {
 #define FA__STAR_SCALE ((real)0.8944)
 #define FA__STAR_OFFSET ((real) - 0.4472)
 
-FA_INLINE double star_relu_forward_direct(double x) {
-    double rectified = x <= 0 ? 0 : x;
+FA_INLINE double star_relu_forward_direct(real x) {
+    real rectified = x <= 0 ? 0 : x;
     fa__pair scaled = fa__mul_double(fa__two_prod(rectified, rectified), FA__STAR_SCALE);
     return fa__direct_value(fa__direct_add(scaled, fa__pair_of(FA__STAR_OFFSET)));
 }

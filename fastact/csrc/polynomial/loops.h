@@ -6,6 +6,8 @@
  *     FA_SEGMENTS(name, direction, outside, (members), rows)  its table; `outside` is where other inputs are
  *                                                             computed: tail or formula
  *     FA_DIRECT(name, direction, limit, root, width)          a formula of formulas/direct.h and its domain
+ *     FA_DIRECT_BACKWARD(name)                                backward from such a formula of f'
+ *     FA_DIRECT_BOTH(name)                                    value and derivative, both from such formulas
  *     FA_BACKWARD(name)                                       backward from the loop of f'
  *     FA_FROM_OUTPUT(name)                                    backward from the output, by a direct formula
  *     FA_VALUE_AND_DERIVATIVE(name, value, derivative)        each half from: table (or direct) or formula
@@ -95,6 +97,8 @@
 #undef FA_TAIL
 #undef FA_SEGMENTS
 #undef FA_DIRECT
+#undef FA_DIRECT_BACKWARD
+#undef FA_DIRECT_BOTH
 #undef FA_BACKWARD
 #undef FA_VALUE_AND_DERIVATIVE
 #undef FA_PER_ELEMENT

@@ -7,6 +7,8 @@
 #define FA_BACKWARD(name) FA__OVERRIDE(name, backward, 0, name##_backward_fast)
 #define FA_VALUE_AND_DERIVATIVE(name, ...) \
     FA__OVERRIDE(name, value_and_derivative, 0, name##_value_and_derivative_fast)
+#define FA_DIRECT_BACKWARD(name) FA__OVERRIDE(name, backward, 0, name##_backward_fast)
+#define FA_DIRECT_BOTH(name) FA__OVERRIDE(name, value_and_derivative, 0, name##_value_and_derivative_fast)
 #define FA_PER_ELEMENT(name, direction) \
     FA__OVERRIDE(name, direction, 1, name##_##direction##_fast_per_element)
 #define FA_FROM_OUTPUT(name)                                                      \
@@ -20,5 +22,7 @@
 #undef FA_DIRECT
 #undef FA_BACKWARD
 #undef FA_VALUE_AND_DERIVATIVE
+#undef FA_DIRECT_BACKWARD
+#undef FA_DIRECT_BOTH
 #undef FA_PER_ELEMENT
 #undef FA_FROM_OUTPUT

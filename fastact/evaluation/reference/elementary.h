@@ -31,9 +31,9 @@ REF_INLINE double clamp(double x, double low, double high) {
     return x < high ? x : high;
 }
 
-REF_INLINE pair table_pair(const double (*table)[2], int64_t i) {
-    return (pair){table[i][0], table[i][1]};
-}
+/* A number of a table. GCC does not vectorise table[row][column] with an index that it knows to be small. */
+#define ENTRY(table, row, column) \
+    (((const double *)(table))[(int64_t)(sizeof *(table) / sizeof(double)) * (row) + (column)])
 
 /* Exponentials ------------------------------------------------------------------------------------- */
 
@@ -53,7 +53,7 @@ REF_INLINE exp_parts split_exp(pair x) {
     pair r = fast_two_sum(t.hi, (t.lo + s.lo) - k * EXP_STEP_3);
     pair rest = pair_mul(pair_mul(r, r), SERIES(r, EXP_SERIES));
     enclosure small = add(enclose(r, OWN_ERR * fabs(rest.hi)), enclose(rest, 0));
-    return (exp_parts){{EXP_TABLE[j][0] * scale, EXP_TABLE[j][1] * scale}, small};
+    return (exp_parts){{ENTRY(EXP_TABLE, j, 0) * scale, ENTRY(EXP_TABLE, j, 1) * scale}, small};
 }
 
 /* value, or what it is where the argument is too large, surely too small, or not known well enough */
@@ -119,8 +119,8 @@ REF_INLINE enclosure logarithm_plus_1(enclosure a) {
     int near = fabs(a.hi) < 0x1p-8;
     double m = with_bits(biased | bits_of(0x1p52)) - (0x1p52 + 1023);
     double scale = with_bits((2046 - biased) * (INT64_C(1) << 52));
-    double c = LOG_TABLE[j][0];
-    pair table = {LOG_TABLE[j][1], LOG_TABLE[j][2]};
+    double c = ENTRY(LOG_TABLE, j, 0);
+    pair table = {ENTRY(LOG_TABLE, j, 1), ENTRY(LOG_TABLE, j, 2)};
     table.hi = near ? 0 : table.hi;
     table.lo = near ? 0 : table.lo;
     m = near ? 0 : m;
@@ -157,15 +157,16 @@ REF_INLINE reduced reduce(enclosure a) {
     double M = with_bits((b & ((INT64_C(1) << 52) - 1)) | bits_of(0x1p52));
     M = copysign(M, x);
     e -= REDUCED_FROM;
-    pair p = two_prod(M, REDUCED_TABLE[e][0]), q = two_prod(M, REDUCED_TABLE[e][1]);
-    pair s = two_prod(M, REDUCED_TABLE[e][2]);
+    pair p = two_prod(M, ENTRY(REDUCED_TABLE, e, 0)), q = two_prod(M, ENTRY(REDUCED_TABLE, e, 1));
+    pair s = two_prod(M, ENTRY(REDUCED_TABLE, e, 2));
     double dropped = (p.hi + 0x1.8p61) - 0x1.8p61; /* a multiple of 512, for abs(p.hi) <= 2^60 */
     pair f = two_sum(p.hi - dropped, p.lo);
     pair g = two_sum(f.hi, q.hi);
     double j = (g.hi + SHIFTER) - SHIFTER;
     pair h = two_sum(g.hi - j, f.lo), i = two_sum(h.hi, g.lo), k = two_sum(i.hi, q.lo),
          l = two_sum(k.hi, s.hi);
-    pair fraction = fast_two_sum(l.hi, (h.lo + i.lo) + (k.lo + l.lo) + (s.lo + M * REDUCED_TABLE[e][3]));
+    pair fraction =
+        fast_two_sum(l.hi, (h.lo + i.lo) + (k.lo + l.lo) + (s.lo + M * ENTRY(REDUCED_TABLE, e, 3)));
     pair r = pair_mul(fraction, (pair){SINE_STEP[0][0], SINE_STEP[0][1]});
     r = pair_add_double(r, a.lo);
     j = near ? 0 : j;
@@ -173,7 +174,9 @@ REF_INLINE reduced reduce(enclosure a) {
     double err = near ? 0 : OWN_ERR * fabs(r.hi) + 0x1p-100;
     int known = (a.err < SENSITIVE) & (fabs(a.lo) < 0x1p-8) & (fabs(a.hi) < 0x1p255);
     enclosure rest = {near ? a.hi : r.hi, near ? a.lo : r.lo, known ? a.err + err : INFINITY};
-    return (reduced){{SINE_TABLE[n][0], SINE_TABLE[n][1]}, {SINE_TABLE[n][2], SINE_TABLE[n][3]}, rest};
+    return (reduced){{ENTRY(SINE_TABLE, n, 0), ENTRY(SINE_TABLE, n, 1)},
+                     {ENTRY(SINE_TABLE, n, 2), ENTRY(SINE_TABLE, n, 3)},
+                     rest};
 }
 
 /* sin(j pi/64 + r), or the cosine as sin(x + pi/2), both series being known */
@@ -214,7 +217,7 @@ REF_INLINE enclosure arctangent(enclosure a) {
     pair square = pair_mul(middle(t), middle(t));
     pair cubic = pair_mul(pair_mul(middle(t), square), SERIES(square, ATAN_SERIES));
     enclosure small = add(t, enclose(cubic, OWN_ERR * fabs(cubic.hi) + UNDERFLOW_ERR));
-    pair base = table_pair(ATAN_TABLE, j);
+    pair base = {ENTRY(ATAN_TABLE, j, 0), ENTRY(ATAN_TABLE, j, 1)};
     base.hi = large ? -base.hi : base.hi;
     base.lo = large ? -base.lo : base.lo;
     pair half = {large ? HALF_PI[0][0] : 0, large ? HALF_PI[0][1] : 0};
@@ -236,13 +239,14 @@ REF_INLINE enclosure upper_tail(enclosure x) {
     double at = x.hi < ERFC_END ? x.hi : 0;
     int64_t j = (int64_t)(int32_t)(at * ERFC_PER_UNIT);
     pair t = pair_add_double(two_sum(at, -((double)(int32_t)j + 0.5) / ERFC_PER_UNIT), x.lo);
-    double tail = ERFC_TAIL[j][10];
+    double tail = ENTRY(ERFC_TAIL, j, 10);
 #pragma GCC unroll 32
-    for (int n = 9; n >= 0; n--) tail = __builtin_fma(tail, t.hi, ERFC_TAIL[j][n]);
+    for (int n = 9; n >= 0; n--) tail = __builtin_fma(tail, t.hi, ENTRY(ERFC_TAIL, j, n));
     pair sum = {tail, 0};
 #pragma GCC unroll 32
     for (int n = 9; n >= 0; n--)
-        sum = pair_add((pair){ERFC_TABLE[j][2 * n], ERFC_TABLE[j][2 * n + 1]}, pair_mul(sum, t));
+        sum =
+            pair_add((pair){ENTRY(ERFC_TABLE, j, 2 * n), ENTRY(ERFC_TABLE, j, 2 * n + 1)}, pair_mul(sum, t));
     double own = 16 * OWN_ERR * sum.hi + 1.2 * x.err; /* the slope is between -2/sqrt(pi) and 0 */
     enclosure value = mul(enclose(sum, own), bell);
     return choose(x.hi < ERFC_END, value, (enclosure){0, 0, bell.hi + bell.err});
