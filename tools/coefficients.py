@@ -330,7 +330,6 @@ def trigonometry() -> Iterator[str]:
         yield from define_pair(name, mp.atan(c))
     yield from polynomial_in_square("SIN_POLY", sin_rest, mp.pi / 4, 4)
     yield from polynomial_in_square("COS_POLY", cos_rest, mp.pi / 4, 4)
-    yield from polynomial_in_square("HALF_TURN_POLY", sin_cubic, mpf("1.572"), 8)
     yield from polynomial_in_square("HALF_TURN_POLY_FLOAT32", sin_cubic, mpf("1.572"), 4)
     yield from polynomial_in_square("ATAN_POLY", atan_rest, mpf(7) / 16, 10)
     yield from two_over_pi()

@@ -42,14 +42,32 @@ typedef fa__direct_accurate fa__native_parts;
 #define fa__native_exp_accurate fa__direct_exp_accurate
 #endif
 
-/* e^x - 1 */
+/* e^x and e^x - 1 */
+FA_INLINE fa__native_pair fa__native_power(fa__native_parts e) {
+    fa__native h = fa__native_fma(e.power, e.p, e.power);
+    return (fa__native_pair){h, fa__native_fma(e.power, e.low, fa__native_fma(e.power, e.p, e.power - h))};
+}
+
 FA_INLINE fa__native_pair fa__native_m(fa__native_parts e) {
     fa__native whole = e.power - 1, h = fa__native_fma(e.power, e.p, whole);
     fa__native l = fa__native_fma(e.power, e.low, fa__native_fma(e.power, e.p, whole - h));
     return (fa__native_pair){h, l + (e.power - (whole + 1))};
 }
 
-/* a b, rounded, and a/b */
+/* a b, also rounded, 1/b^2 and a/b */
+FA_INLINE fa__native_pair fa__native_times(fa__native_pair a, fa__native_pair b) {
+    fa__native_pair product = fa__native_product(a.h, b.h);
+    product.l += fa__native_fma(a.h, b.l, a.l * b.h);
+    return product;
+}
+
+FA_INLINE fa__native_pair fa__native_inverse_square(fa__native_pair b) {
+    fa__native inverse = 1 / b.h, remainder = fa__native_fma(-inverse, b.l, fa__native_fma(-inverse, b.h, 1));
+    fa__native_pair square = fa__native_product(inverse, inverse);
+    square.l = fa__native_fma(2 * remainder, square.h, square.l);
+    return square;
+}
+
 FA_INLINE fa__native fa__native_product_of(fa__native_pair a, fa__native_pair b) {
     return fa__native_fma(a.h, b.h, fa__native_fma(a.h, b.l, a.l * b.h));
 }
@@ -86,7 +104,7 @@ FA_INLINE fa__native tanh_forward_direct(fa__native x) {
 FA_INLINE fa__native lisht_forward_direct(fa__native x) {
     fa__native a = fa__native_abs(x);
     fa__native_pair t = fa__native_tanh(a);
-    return a > FA__TANH_FAR ? a : fa__native_fma(-a, t.h, -a * t.l);
+    return a > FA__TANH_FAR ? a : fa__native_abs(fa__native_fma(a, t.h, a * t.l));
 }
 
 /* x - tanh x cancels near 0: there x^3 P(x^2), for tiny floats in units of which low parts are not subnormal */
@@ -119,9 +137,7 @@ FA_INLINE fa__native_pair fa__native_gaussian(fa__native x) {
     fa__pair e = fa__direct_pair(fa__direct_exp(square.h));
     return (fa__pair){e.h, fa__fma(e.h, square.l, e.l)};
 #else
-    fa__native_parts e = fa__native_exp(square);
-    fa__native h = fa__native_fma(e.power, e.p, e.power), l = fa__native_fma(e.power, e.p, e.power - h);
-    return (fa__native_pair){h, fa__native_fma(e.power, e.low, l)};
+    return fa__native_power(fa__native_exp(square));
 #endif
 }
 
@@ -142,8 +158,7 @@ FA_INLINE fa__native hard_elish_forward_direct(fa__native x) {
     fa__native near = fa__native_max(fa__native_min(x, 1), -1);
     fa__native_pair factor = FA__NATIVE_SERIES(near + FA__NATIVE(0.5f, 0.5), HARD_ELISH_FACTOR, 0);
     factor = (fa__native_pair){x < 0 ? factor.h : FA__NATIVE(0.5f, 0.5), x < 0 ? factor.l : 0};
-    fa__native_pair sum = fa__native_fast_sum(1, near), gate = fa__native_product(sum.h, factor.h);
-    gate.l += fa__native_fma(sum.h, factor.l, sum.l * factor.h);
+    fa__native_pair gate = fa__native_times(fa__native_fast_sum(1, near), factor);
     fa__native inside = fa__native_fma(near, gate.h, near * gate.l);
     return x >= 1 ? x : x <= -1 ? 0 : inside;
 }
@@ -186,8 +201,7 @@ FA_INLINE fa__native xielu_forward_direct(fa__native x) {
     fa__native_pair weight = {far ? far_weight.h : FA__XIELU_N, far ? far_weight.l : 0};
     fa__native_pair d = fa__native_sum(fa__native_min(x, 0), far ? -root.h : 0);
     d.l -= far ? root.l : 0;
-    fa__native_pair m = fa__native_shifted_m(d), bend = fa__native_product(weight.h, m.h);
-    bend.l += fa__native_fma(weight.h, m.l, weight.l * m.h);
+    fa__native_pair m = fa__native_shifted_m(d), bend = fa__native_times(weight, m);
     fa__native_pair line = fa__native_product(FA__XIELU_B - FA__XIELU_N, d.h);
     line.l = fa__native_fma(FA__XIELU_B - FA__XIELU_N, d.l, line.l);
     /* the larger one first */

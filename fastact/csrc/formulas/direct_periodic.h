@@ -55,18 +55,6 @@ FA_INLINE fa__pair fa__direct_sin_shifted(double x, uint64_t quarters) {
     return fa__select((quarter & 2) != 0, fa__negate(s), s);
 }
 
-/* x + shift pi = turns pi + r, abs r <= pi/2, so that one polynomial gives the sine */
-typedef struct {
-    fa__pair r;
-    uint64_t sign; /* the sign bit of odd turns */
-} fa__direct_half_turn;
-
-FA_INLINE fa__direct_half_turn fa__direct_half_turn_of(double x, double shift) {
-    double shifted = fa__fma(x, FA__2_PI / 2, shift) + FA__ROUNDER;
-    fa__pair r = fa__direct_turned(x, 2 * ((shifted - FA__ROUNDER) - shift));
-    return (fa__direct_half_turn){r, fa__bits(shifted) << 63};
-}
-
 #if FA_COMPENSATE
 FA_INLINE double sin_forward_direct(double x) {
     fa__pair s = fa__direct_sin_shifted(x, 0);
@@ -86,15 +74,30 @@ FA_INLINE double snake_forward_direct(double x) {
     return x == 0 ? x : found;
 }
 
-/* 1 + sin(2 x) = 2 sin^2(x + pi/4), right through its roots */
+/* 1 + sin(2 x), right through its roots */
 FA_INLINE double snake_derivative_direct(double x) {
-    fa__pair r = fa__direct_half_turn_of(x, 0.25).r;
-    double square = r.h * r.h, cubic = FA_POLY(square, FA_HALF_TURN_POLY);
-    fa__pair s = fa__fast_sum(r.h, fa__fma(r.h * square, cubic, fa__fma(-0.5 * r.l, square, r.l)));
-    return fa__fma(2 * s.h, s.h, 4 * s.h * s.l);
+    fa__direct_angle a = fa__direct_angle_of(2 * x);
+    fa__pair versine = fa__direct_versine(a), sine = fa__direct_sine(a);
+    int odd = (a.quarter & 1) != 0, above = (a.quarter & 2) == 0;
+    fa__pair along = fa__select(above, fa__negate(versine), versine);
+    fa__pair wave = fa__select(odd, along, fa__select(above, sine, fa__negate(sine)));
+    fa__pair sum = fa__fast_sum(odd ? (above ? 2 : 0) : 1, wave.h);
+    return sum.h + (sum.l + wave.l);
 }
 #else
-/* sin(x + shift pi) with the sign of r */
+/* x + shift pi = turns pi + r, abs r <= pi/2, so that one polynomial gives the sine */
+typedef struct {
+    double r;
+    uint64_t sign; /* the sign bit of odd turns */
+} fa__direct_half_turn;
+
+FA_INLINE fa__direct_half_turn fa__direct_half_turn_of(double x, double shift) {
+    double shifted = fa__fma(x, FA__2_PI / 2, shift) + FA__ROUNDER;
+    double r = fa__direct_turned(x, 2 * ((shifted - FA__ROUNDER) - shift)).h;
+    return (fa__direct_half_turn){r, fa__bits(shifted) << 63};
+}
+
+/* sin r */
 FA_INLINE double fa__direct_sine_of(double r) {
     double square = r * r;
     return r * fa__fma(square, FA_POLY(square, FA_HALF_TURN_POLY_FLOAT32), 1);
@@ -102,7 +105,7 @@ FA_INLINE double fa__direct_sine_of(double r) {
 
 FA_INLINE double fa__direct_sine_shifted(double x, double shift) {
     fa__direct_half_turn turned = fa__direct_half_turn_of(x, shift);
-    return fa__from_bits(fa__bits(fa__direct_sine_of(turned.r.h)) ^ turned.sign);
+    return fa__from_bits(fa__bits(fa__direct_sine_of(turned.r)) ^ turned.sign);
 }
 
 FA_INLINE double sin_forward_direct(double x) {
@@ -114,12 +117,13 @@ FA_INLINE double sin_derivative_direct(double x) {
 }
 
 FA_INLINE double snake_forward_direct(double x) {
-    double s = fa__direct_sine_of(fa__direct_half_turn_of(x, 0).r.h);
+    double s = fa__direct_sine_of(fa__direct_half_turn_of(x, 0).r);
     return x == 0 ? x : fa__fma(s, s, x);
 }
 
+/* 1 + sin(2 x) = 2 sin^2(x + pi/4), right through its roots */
 FA_INLINE double snake_derivative_direct(double x) {
-    double s = fa__direct_sine_of(fa__direct_half_turn_of(x, 0.25).r.h);
+    double s = fa__direct_sine_of(fa__direct_half_turn_of(x, 0.25).r);
     return 2 * s * s;
 }
 #endif

@@ -143,12 +143,6 @@
 #define FA_COS_POLY 0x1.ac554d9464580p-45, -0x1.93961fcfe2f3bp-37, 0x1.1eed8ebdc3e9dp-29, \
     -0x1.27e4fb777fd10p-22, 0x1.a01a01a01a012p-16
 
-/* (sin r - r)/r^3 in r^2 on [0, 2.47118], degree 8:
- * relative error 2^-53.9 */
-#define FA_HALF_TURN_POLY -0x1.275c1ffa4bdd5p-57, 0x1.9507e2b590c3bp-49, -0x1.ae7ee33d82c0ep-41, \
-    0x1.612460b5dca92p-33, -0x1.ae64567e71825p-26, 0x1.71de3a556b996p-19, \
-    -0x1.a01a01a01a00dp-13, 0x1.1111111111111p-7, -0x1.5555555555555p-3
-
 /* (sin r - r)/r^3 in r^2 on [0, 2.47118], degree 4:
  * relative error 2^-32.3 */
 #define FA_HALF_TURN_POLY_FLOAT32 -0x1.9dab5e5fbf7c6p-26, 0x1.719659ea30019p-19, -0x1.a0190493f900ep-13, \

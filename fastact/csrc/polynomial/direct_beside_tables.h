@@ -117,6 +117,12 @@ FA_PER_ELEMENT(xielu, forward)
 FA_PER_ELEMENT(xielu, derivative)
 FA_PER_ELEMENT(xielu, backward)
 FA_PER_ELEMENT(xielu, value_and_derivative)
+FA_DIRECT(bsilu, derivative, 80, FA__BSILU_ROOT, 0x1p-8)
+FA_DIRECT_BACKWARD(bsilu)
+FA_PER_ELEMENT(bsilu, derivative)
+FA_PER_ELEMENT(bsilu, backward)
+FA_BOTH_DIRECT(bsilu)
+FA_BOTH_DIRECT_PER_ELEMENT(bsilu)
 #endif
 
 /* In both types: float32 has no table of snake's derivative,
