@@ -206,7 +206,7 @@ FA_INLINE fa__native xielu_forward_direct(fa__native x) {
     line.l = fa__native_fma(FA__XIELU_B - FA__XIELU_N, d.l, line.l);
     /* the larger one first */
     fa__native_pair left = fa__native_fast_sum(far ? line.h : bend.h, far ? bend.h : line.h);
-    fa__native_pair rise = fa__native_product(FA__XIELU_P, x);
+    fa__native_pair rise = fa__native_product(FA__XIELU_P, x > 0 ? x : 0); /* -0 stays -0 */
     fa__native right = fa__native_fma(rise.h, x, fa__native_fma(rise.l, x, FA__XIELU_B * x));
     return x > -FA__NATIVE(0x1p-60f, 0x1p-200) ? right : left.h + (left.l + (bend.l + line.l));
 }
