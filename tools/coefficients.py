@@ -107,6 +107,11 @@ def exp_rest(r: mpf) -> mpf:
     return mpf(1) / 2 if abs(r) < TINY else (mp.expm1(r) - r) / r**2
 
 
+def exp_cubic(r: mpf) -> mpf:
+    """(e^r - 1 - r - r^2/2)/r^3"""
+    return mpf(1) / 6 if abs(r) < mpf("1e-20") else (mp.expm1(r) - r - r**2 / 2) / r**3
+
+
 def exp2_rest(r: mpf) -> mpf:
     """(2^r - 1 - r ln 2)/r^2"""
     return mp.log(2) ** 2 / 2 if abs(r) < TINY else (mpf(2) ** r - 1 - r * mp.log(2)) / r**2
@@ -172,6 +177,17 @@ def atan_rest(square: mpf) -> mpf:
     return -mpf(1) / 3 if t < TINY else (mp.atan(t) - t) / t**3
 
 
+def sin_cubic(square: mpf) -> mpf:
+    """(sin r - r)/r^3 in r^2"""
+    return -series_rest(square, 3)
+
+
+def hard_elish_factor(t: mpf) -> mpf:
+    """(e^x - 1)/(2 x), x = t - 1/2"""
+    x = t - mpf(1) / 2
+    return mpf(1) / 2 if abs(x) < TINY else mp.expm1(x) / (2 * x)
+
+
 # Functions whose derivatives cross zero, with a starting point, a half-width and a degree ---------
 
 
@@ -203,6 +219,24 @@ ROOTS: list[tuple[str, Real, float, float, int]] = [
     ("ELISH", lambda x: mp.expm1(x) * sigmoid(x), -0.8814, 0.0625, 9),
     ("HARD_ELISH", lambda x: mp.expm1(x) * (x + 1) / 2, -0.4429, 0.0625, 8),
 ]
+
+
+def hard_elish() -> Iterator[str]:
+    """Yield hard_elish and its derivative between -1 and 0: (e^x - 1)(x + 1)/2 and (e^x (x + 2) - 1)/2."""
+    with mp.workdps(120):
+        root = mp.findroot(lambda x: mp.exp(x) * (x + 2) - 1, mpf("-0.4429"))
+
+        def slope(d: mpf) -> mpf:
+            x = root + d
+            return mp.exp(root) * (root + 3) / 2 if abs(d) < TINY else (mp.exp(x) * (x + 2) - 1) / (2 * d)
+
+        for suffix, degrees in (("", (11, 12)), ("_FLOAT32", (6, 7))):
+            constants = f"HARD_ELISH_FACTOR{suffix}_CONSTANT", f"HARD_ELISH_RISE{suffix}_CONSTANT"
+            what, half = "(e^x - 1)/(2 x) in x + 1/2", mpf(1) / 2
+            name = f"HARD_ELISH_FACTOR{suffix}"
+            yield from polynomial(name, hard_elish_factor, -half, half, degrees[0], what, constants[0])
+            what, name = "hard_elish'(r + d)/d", f"HARD_ELISH_RISE{suffix}"
+            yield from polynomial(name, slope, -1 - root, -root, degrees[1], what, constants[1])
 
 
 def root_polynomial(name: str, forward: Real, start: float, width: float, degree: int) -> Iterator[str]:
@@ -254,6 +288,8 @@ def exponential() -> Iterator[str]:
     yield define("LOG2_E", 1 / ln2)
     yield from polynomial("EXP_POLY", exp_rest, -ln2 / 2, ln2 / 2, 10, "(e^r - 1 - r)/r^2")
     yield from polynomial("EXP_POLY_FLOAT32", exp_rest, -ln2 / 2, ln2 / 2, 4, "(e^r - 1 - r)/r^2")
+    what = "(e^r - 1 - r - r^2/2)/r^3"
+    yield from polynomial("EXP_CUBIC_FLOAT32", exp_cubic, -ln2 / 2, ln2 / 2, 4, what)
     what = "(2^r - 1 - r ln 2)/r^2"
     yield from polynomial("EXP2_POLY", exp2_rest, -EXP2_REACH, EXP2_REACH, EXP2_DEGREE, what)
     what = "(e^r - 1 - r)/r^2"
@@ -266,8 +302,9 @@ def exponential() -> Iterator[str]:
     for n in (6, 24, 120, 720, 5040):
         yield from define_pair(f"INV_{n}", 1 / mpf(n))
     yield from polynomial_in_square("ATANH_POLY", atanh_rest, (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1), 6)
+    yield from polynomial_in_square("TANH_SHRINK", tanh_shrink_rest, mpf("0.75"), 15, "TANH_SHRINK_CONSTANT")
     yield from polynomial_in_square(
-        "TANH_SHRINK_POLY", tanh_shrink_rest, mpf("0.75"), 15, "TANH_SHRINK_CONSTANT"
+        "TANH_SHRINK_FLOAT32", tanh_shrink_rest, mpf("0.5"), 5, "TANH_SHRINK_FLOAT32_CONSTANT"
     )
 
 
@@ -293,6 +330,7 @@ def trigonometry() -> Iterator[str]:
         yield from define_pair(name, mp.atan(c))
     yield from polynomial_in_square("SIN_POLY", sin_rest, mp.pi / 4, 4)
     yield from polynomial_in_square("COS_POLY", cos_rest, mp.pi / 4, 4)
+    yield from polynomial_in_square("HALF_TURN_POLY_FLOAT32", sin_cubic, mpf("1.572"), 4)
     yield from polynomial_in_square("ATAN_POLY", atan_rest, mpf(7) / 16, 10)
     yield from two_over_pi()
 
@@ -308,6 +346,7 @@ def header() -> Iterator[str]:
     yield from trigonometry()
     for root in ROOTS:
         yield from root_polynomial(*root)
+    yield from hard_elish()
     yield "\n#endif"
 
 

@@ -91,7 +91,7 @@ def test_every_direct_kernel_is_vectorised(dtype: str, file: Path, build: Module
         '  _Pragma("omp simd") for (long k = 0; k < n; k++) \\\n'
         "   y[k] = (real)name##_##direction##_direct(x[k]); }\n"
         "#define FA_BACKWARD(...)\n#define FA_VALUE_AND_DERIVATIVE(...)\n#define FA_PER_ELEMENT(...)\n"
-        "#define FA_DIRECT_BACKWARD(...)\n#define FA_DIRECT_BOTH(...)\n"
+        "#define FA_FROM_OUTPUT(...)\n#define FA_DIRECT_BACKWARD(...)\n#define FA_DIRECT_BOTH(...)\n"
         f'#define FA__OVERRIDE(...)\n#include "polynomial/{file.name}"\n'
     )
     folders = [f"-I{helpers.ROOT / folder}" for folder in ("include", "fastact/csrc")]

@@ -213,6 +213,7 @@ const fa__loops FA__KERNEL_NAME(fa__loops)[FA__ENTRIES] = {
 #define FA__DIRECTION_forward FA__FORWARD
 #define FA__DIRECTION_derivative FA__DERIVATIVE
 #define FA__DIRECTION_backward FA__BACKWARD
+#define FA__DIRECTION_backward_from_output FA__BACKWARD_FROM_OUTPUT
 #define FA__DIRECTION_value_and_derivative FA__VALUE_AND_DERIVATIVE
 #define FA__OVERRIDE(name, direction, per_element, function) \
     [FA__ENTRY_##name].loop[FA__DIRECTION_##direction][per_element] = function,

@@ -154,18 +154,8 @@ FA_INLINE fa__native exp_forward_direct(fa__native x) {
     fa__direct_parts e = fa__direct_exp(x);
     return fa__fma(e.power, e.p, e.power);
 #else
-    /* x = k ln 2 + first + low, exact but for the rounding of low: p would lose the last bit of r */
-    const float c[] = {FA_EXP_POLY_FLOAT32}, shift = 0x1.8p23f + 127, ln2 = (float)FA_LN2_DOUBLE;
-    float shifted = fa__native_fma(x, (float)FA_LOG2_E, shift), k = shifted - shift;
-    float first = fa__native_fma(-k, ln2, x), low = k * (float)(ln2 - FA_LN2_DOUBLE), r = first + low;
-    float square = r * r, high = fa__native_fma(square, c[0], fa__native_fma(r, c[1], c[2]));
-    float rest = fa__native_fma(square, high, fa__native_fma(r, c[3], c[4]));
-    float p = first + fa__native_fma(square, rest, low), power;
-    uint32_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    bits <<= 23;
-    memcpy(&power, &bits, sizeof power);
-    return fa__native_fma(power, p, power);
+    fa__native_parts e = fa__native_exp((fa__native_pair){x, 0});
+    return fa__native_fma(e.power, e.p, e.power);
 #endif
 }
 
@@ -190,6 +180,10 @@ FA_INLINE double celu_forward_direct(double x) {
 
 FA_INLINE fa__native celu_derivative_direct(fa__native x) {
     return elu_derivative_direct(x);
+}
+
+FA_INLINE fa__native celu_from_output_direct(fa__native y) {
+    return y > 0 ? 1 : y + 1;
 }
 
 /* selu scales (e^x - 1) and e^x by the product of its constants */
@@ -328,16 +322,6 @@ FA_INLINE double quick_gelu_derivative_direct(double x) {
 FA_INLINE fa__pair fa__direct_m(fa__direct_accurate e) {
     double whole = e.power - 1;
     return fa__direct_more(fa__direct_sum_of(whole, e), e.power - (whole + 1));
-}
-
-/* -tanh(abs x) = m/(2 + m), m = exp(-2 abs x) - 1; from 22 on tanh is 1 */
-FA_INLINE fa__pair fa__direct_tanh(double x) {
-    fa__pair m = fa__direct_m(fa__direct_exp_accurate(-2 * fa__min(fa__abs(x), 22)));
-    return fa__direct_quotient(m, fa__direct_plus(2, m));
-}
-
-FA_INLINE double tanh_forward_direct(double x) {
-    return fa__copysign(fa__direct_value(fa__direct_tanh(x)), x);
 }
 
 FA_INLINE double tanh_derivative_direct(double x) {

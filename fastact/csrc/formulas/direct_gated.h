@@ -2,7 +2,7 @@
 #ifndef FA_FORMULAS_DIRECT_GATED_H
 #define FA_FORMULAS_DIRECT_GATED_H
 
-#include "formulas/direct.h"
+#include "formulas/direct_native.h"
 
 /* mish ------------------------------------------------------------------------------------------- */
 
@@ -41,7 +41,7 @@ FA_INLINE double mish_derivative_direct(double x) {
     return fa__direct_product(top, fa__direct_inverse_square(of.bottom));
 }
 
-/* elish, hard_elish ------------------------------------------------------------------------------ */
+/* elish ------------------------------------------------------------------------------ */
 
 /* with e = exp(-abs x) and m = e - 1: right x/(1 + e), left e m/(1 + e) */
 FA_INLINE double elish_forward_direct(double x) {
@@ -59,24 +59,6 @@ FA_INLINE double elish_derivative_direct(double x) {
     fa__pair top = fa__direct_add(bent, fa__pair_of(x < 0 ? -2 : -x));
     double slope = fa__direct_slope(x, fa__mul(e, top), q);
     return FA_NEAR_ROOT(x, ELISH) ? FA_THROUGH_ROOT(fa__pair_of(x), ELISH) : slope;
-}
-
-/* as the formula, with a shorter exponential */
-FA_INLINE double hard_elish_forward_direct(double x) {
-    double near = fa__max(fa__min(x, 1), -1);
-    fa__pair h = fa__times_power(fa__two_sum(near, 1), 0.5);
-    fa__pair m = fa__direct_m(fa__direct_exp_accurate(fa__min(near, 0)));
-    double inside = x < 0 ? fa__direct_product(m, h) : fa__direct_times(near, h);
-    return x >= 1 ? x : x <= -1 ? 0 : inside;
-}
-
-FA_INLINE double hard_elish_derivative_direct(double x) {
-    double near = fa__max(fa__min(x, 0), -1);
-    fa__direct_accurate parts = fa__direct_exp_accurate(near);
-    fa__pair slope = fa__mul(fa__direct_sum_of(parts.power, parts), fa__two_sum(near, 1));
-    double below = fa__direct_value(fa__direct_add(slope, fa__direct_m(parts))) / 2;
-    double through = FA_NEAR_ROOT(x, HARD_ELISH) ? FA_THROUGH_ROOT(fa__pair_of(x), HARD_ELISH) : below;
-    return x >= 1 ? 1 : x <= -1 ? 0 : x < 0 ? through : x + 0.5;
 }
 
 /* smish ------------------------------------------------------------------------------------------ */
@@ -145,8 +127,7 @@ FA_INLINE double logish_derivative_direct(double x) {
 
 /* bsilu ------------------------------------------------------------------------------------------ */
 
-#define FA__BSILU_ALPHA 1.67                 /* the default of float64, which alone has these formulas */
-#define FA__BSILU_ROOT -0x1.5e1137eed2bb8p+1 /* where 1 + e^x + x + alpha = 0 */
+#define FA__BSILU_ALPHA (real)1.67 /* the default */
 
 /* with e = exp(-a), a = abs x, n = 1 - e: of the sign of x, (a t + alpha/2 n)/(1 + e); t is e left of 0, else 1 */
 FA_INLINE double bsilu_forward_direct(double x) {
@@ -159,15 +140,18 @@ FA_INLINE double bsilu_forward_direct(double x) {
     return fa__copysign(fa__direct_value(y), x);
 }
 
-/* (q + (x + alpha) t)/q^2, q = 1 + e and t = e right of 0; left t = 1, and times e. Not near the root. */
-FA_INLINE double bsilu_derivative_direct(double x) {
-    fa__direct_accurate parts = fa__direct_exp_accurate(-fa__abs(x));
-    fa__pair e = fa__direct_sum_of(parts.power, parts), q = fa__direct_plus(1, e);
-    fa__pair shifted = fa__two_sum(x, FA__BSILU_ALPHA);
-    fa__pair right = fa__mul(shifted, e);
-    fa__pair top = fa__direct_add(q, fa__select(x < 0, shifted, right));
-    top = fa__mul(top, fa__select(x < 0, e, fa__pair_of(1)));
-    return fa__direct_product(top, fa__direct_inverse_square(q));
+/* s (1 + (x + alpha)(1 - s)) = (1 + e + (x + alpha) e)/(1 + e)^2 right; left e (1 + e + x + alpha)/(1 + e)^2. Not near
+ * the root, where 1 + e^x + x + alpha = 0. */
+#define FA__BSILU_ROOT FA__NATIVE(-0x1.5e1138p+1f, -0x1.5e1137eed2bb8p+1)
+FA_INLINE fa__native bsilu_derivative_direct(fa__native x) {
+    int negative = x < 0;
+    fa__native_pair e = fa__native_power(fa__native_exp_accurate(-fa__native_abs(x))),
+                    q = fa__native_plus(1, e);
+    fa__native_pair shifted = fa__native_sum(x, FA__BSILU_ALPHA), right = fa__native_times(shifted, e);
+    fa__native_pair top = fa__native_sum(q.h, negative ? shifted.h : right.h);
+    top.l += q.l + (negative ? shifted.l : right.l);
+    e = (fa__native_pair){negative ? e.h : 1, negative ? e.l : 0};
+    return fa__native_product_of(fa__native_times(top, e), fa__native_inverse_square(q));
 }
 
 /* telu ------------------------------------------------------------------------------------------- */

@@ -2,30 +2,10 @@
 #ifndef FA_FORMULAS_DIRECT_OTHERS_H
 #define FA_FORMULAS_DIRECT_OTHERS_H
 
-#include "formulas/direct.h"
+#include "formulas/direct_native.h"
 #include "math/trigonometry.h"
 
-/* gaussian --------------------------------------------------------------------------------------- */
-
-FA_INLINE fa__pair fa__direct_gaussian(double x) {
-    double square = x * x;
-    fa__pair e = fa__direct_pair(fa__direct_exp(-square));
-    return fa__direct_more_of(e, -e.h, fa__fma(x, x, -square));
-}
-
-FA_INLINE double gaussian_forward_direct(double x) {
-    return fa__direct_value(fa__direct_gaussian(x));
-}
-
-FA_INLINE double gaussian_derivative_direct(double x) {
-    return fa__direct_times(-2 * x, fa__direct_gaussian(x));
-}
-
-/* lisht, tanh_shrink ----------------------------------------------------------------------------- */
-
-FA_INLINE double lisht_forward_direct(double x) {
-    return fa__abs(fa__direct_times(x, fa__direct_tanh(x)));
-}
+/* lisht ----------------------------------------------------------------------------- */
 
 /* tanh a + a/cosh^2 a = (-m (2 + m) + 4 a e)/(1 + e)^2, m = e - 1, e = exp(-2 a), a = abs x */
 FA_INLINE double lisht_derivative_direct(double x) {
@@ -35,22 +15,6 @@ FA_INLINE double lisht_derivative_direct(double x) {
     fa__pair slope = fa__mul_double(fa__direct_sum_of(parts.power, parts), 4 * a);
     fa__pair top = fa__direct_add(fa__negate(fa__mul(m, bottom)), slope);
     return fa__copysign(fa__direct_product(top, fa__direct_inverse_square(bottom)), x);
-}
-
-/* x - tanh x cancels near 0: there x^3 P(x^2) */
-FA_INLINE double tanh_shrink_forward_direct(double x) {
-    double a = fa__abs(x), near = fa__min(a, 0.75);
-    fa__pair square = fa__two_prod(near, near), cube = fa__mul_double(square, near);
-    fa__pair p = fa__with_constant(FA_TANH_SHRINK_CONSTANT_HI, FA_TANH_SHRINK_CONSTANT_LO, square.h,
-                                   FA_POLY(square.h, FA_TANH_SHRINK_POLY));
-    double series = fa__direct_product(cube, p);
-    double far = fa__direct_value(fa__direct_plus(a, fa__direct_tanh(x))); /* which is that of -a */
-    return fa__copysign(a < 0.75 ? series : far, x);
-}
-
-FA_INLINE double tanh_shrink_derivative_direct(double x) {
-    fa__pair t = fa__direct_tanh(x);
-    return fa__direct_product(t, t);
 }
 
 /* scaled_tanh ------------------------------------------------------------------------------------ */
@@ -75,6 +39,15 @@ FA_INLINE double scaled_tanh_derivative_direct(double x) {
     fa__pair z = fa__two_prod(fa__abs(x), FA__TANH_SCALE), e = fa__direct_decay(fa__times_power(z, 2));
     fa__pair bell = fa__mul(e, fa__direct_inverse_square(fa__direct_plus(1, e)));
     return fa__direct_product(bell, fa__two_prod(4 * FA__TANH_SCALE, FA__TANH_SIZE));
+}
+
+/* a/b (b^2 - y^2) as 4 a/b (b^2/4 - (y/2)^2), whose square does not overflow where the result does not */
+FA_INLINE fa__native scaled_tanh_from_output_direct(fa__native y) {
+    const fa__native a = 4 * FA__TANH_SCALE, b = FA__TANH_SIZE, ratio = a / b,
+                     low = fa__native_fma(-ratio, b, a) / b;
+    fa__native_pair most = fa__native_product(b / 2, b / 2);
+    fa__native difference = fa__native_fma(-y / 2, y / 2, most.h) + most.l;
+    return fa__native_fma(ratio, difference, low * (difference < -1 ? -1 : difference)); /* not inf - inf */
 }
 
 /* softclip --------------------------------------------------------------------------------------- */
@@ -154,43 +127,6 @@ FA_INLINE double laplace_derivative_direct(double x) {
     fa__pair density =
         fa__mul((fa__pair){FA_INV_SQRT_2PI_HI, FA_INV_SQRT_2PI_LO}, fa__direct_inverse_sigma());
     return fa__direct_product(fa__direct_gauss_of(fa__direct_standardised(x)), density);
-}
-
-/* xielu ------------------------------------------------------------------------------------------ */
-
-#define FA__XIELU_P 0.8 /* the defaults of float64, which alone has these formulas */
-#define FA__XIELU_N 0.8
-#define FA__XIELU_B 0.5
-#define FA__XIELU_ROOT_HI -0x1.375ba510ba362p+1 /* r, where f is 0 */
-#define FA__XIELU_ROOT_LO 0x1.5c4c2dc7078cfp-53
-#define FA__XIELU_WEIGHT_HI 0x1.1fc368f9045ebp-4 /* n e^r */
-#define FA__XIELU_WEIGHT_LO 0x1.ece468fda9797p-58
-#define FA__XIELU_SLOPE_ROOT_HI -0x1.f62f40794a7b8p-1 /* log(1 - b/n) */
-#define FA__XIELU_SLOPE_ROOT_LO 0x1.8ef88c8e9bd1fp-55
-
-/* right (p x + b) x; left n (e^d - 1) + (b - n) d, d = x, or, for x < -1.2, n e^r (e^d - 1) + (b - n) d, d = x - r: the
- * terms do not cancel where f is 0. From d = -40 on e^d - 1 is -1. */
-FA_INLINE double xielu_forward_direct(double x) {
-    int far = x < -1.2;
-    fa__pair weight = {far ? FA__XIELU_WEIGHT_HI : FA__XIELU_N, far ? FA__XIELU_WEIGHT_LO : 0};
-    fa__pair d = fa__two_sum(fa__min(x, 0), far ? -FA__XIELU_ROOT_HI : 0);
-    d = fa__direct_more(d, far ? -FA__XIELU_ROOT_LO : 0);
-    fa__pair m = fa__direct_m(fa__direct_exp_accurate(fa__max(d.h, -40)));
-    m = fa__direct_more_of(m, d.l, m.h + 1);
-    fa__pair line = fa__mul_double(d, FA__XIELU_B - FA__XIELU_N);
-    double left = fa__direct_value(fa__direct_add(fa__mul(m, weight), line));
-    fa__pair slope = fa__direct_add(fa__two_prod(FA__XIELU_P, x), fa__pair_of(FA__XIELU_B));
-    return x > -0x1p-200 ? fa__direct_times(x, slope) : left;
-}
-
-/* right 2 p x + b, left n (e^x - 1) + b = (n - b)(e^(x - r) - 1), r = log(1 - b/n) */
-FA_INLINE double xielu_derivative_direct(double x) {
-    fa__pair d = fa__two_sum(fa__max(fa__min(x, 0), -45), -FA__XIELU_SLOPE_ROOT_HI);
-    d = fa__direct_more(d, -FA__XIELU_SLOPE_ROOT_LO);
-    fa__pair m = fa__direct_m(fa__direct_exp_accurate(d.h));
-    m = fa__direct_more_of(m, d.l, m.h + 1);
-    double left = fa__direct_times(FA__XIELU_N - FA__XIELU_B, m);
-    return x > 0 ? fa__fma(2 * FA__XIELU_P, x, FA__XIELU_B) : left;
 }
 
 /* arctan ----------------------------------------------------------------------------------------- */

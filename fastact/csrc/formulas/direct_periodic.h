@@ -13,13 +13,17 @@ typedef struct {
     double r, r_low, square;
 } fa__direct_angle;
 
-/* pi/2 in three doubles; the first difference is exact */
-FA_INLINE fa__direct_angle fa__direct_angle_of(double x) {
-    double shifted = fa__fma(x, FA__2_PI, FA__ROUNDER), quarter = shifted - FA__ROUNDER;
+/* x - quarter pi/2, pi/2 in three doubles; the first difference is exact where quarter is whole */
+FA_INLINE fa__pair fa__direct_turned(double x, double quarter) {
     fa__pair second = fa__two_prod(quarter, FA_PI_2_LO);
     fa__pair r = fa__two_sum(fa__fma(-quarter, FA_PI_2_HI, x), -second.h);
-    double r_low = fa__fma(-quarter, FA__PI_2_REST, r.l - second.l);
-    return (fa__direct_angle){fa__bits(shifted) & 3, r.h, r_low, r.h * r.h};
+    return (fa__pair){r.h, fa__fma(-quarter, FA__PI_2_REST, r.l - second.l)};
+}
+
+FA_INLINE fa__direct_angle fa__direct_angle_of(double x) {
+    double shifted = fa__fma(x, FA__2_PI, FA__ROUNDER);
+    fa__pair r = fa__direct_turned(x, shifted - FA__ROUNDER);
+    return (fa__direct_angle){fa__bits(shifted) & 3, r.h, r.l, r.h * r.h};
 }
 
 /* sin r = r - r^3/6 + ..., the second term on as low */
@@ -51,6 +55,7 @@ FA_INLINE fa__pair fa__direct_sin_shifted(double x, uint64_t quarters) {
     return fa__select((quarter & 2) != 0, fa__negate(s), s);
 }
 
+#if FA_COMPENSATE
 FA_INLINE double sin_forward_direct(double x) {
     fa__pair s = fa__direct_sin_shifted(x, 0);
     return x == 0 ? x : s.h + s.l; /* -0 stays -0 */
@@ -79,5 +84,48 @@ FA_INLINE double snake_derivative_direct(double x) {
     fa__pair sum = fa__fast_sum(odd ? (above ? 2 : 0) : 1, wave.h);
     return sum.h + (sum.l + wave.l);
 }
+#else
+/* x + shift pi = turns pi + r, abs r <= pi/2, so that one polynomial gives the sine */
+typedef struct {
+    double r;
+    uint64_t sign; /* the sign bit of odd turns */
+} fa__direct_half_turn;
+
+FA_INLINE fa__direct_half_turn fa__direct_half_turn_of(double x, double shift) {
+    double shifted = fa__fma(x, FA__2_PI / 2, shift) + FA__ROUNDER;
+    double r = fa__direct_turned(x, 2 * ((shifted - FA__ROUNDER) - shift)).h;
+    return (fa__direct_half_turn){r, fa__bits(shifted) << 63};
+}
+
+/* sin r */
+FA_INLINE double fa__direct_sine_of(double r) {
+    double square = r * r;
+    return r * fa__fma(square, FA_POLY(square, FA_HALF_TURN_POLY_FLOAT32), 1);
+}
+
+FA_INLINE double fa__direct_sine_shifted(double x, double shift) {
+    fa__direct_half_turn turned = fa__direct_half_turn_of(x, shift);
+    return fa__from_bits(fa__bits(fa__direct_sine_of(turned.r)) ^ turned.sign);
+}
+
+FA_INLINE double sin_forward_direct(double x) {
+    return fa__direct_sine_shifted(x, 0);
+}
+
+FA_INLINE double sin_derivative_direct(double x) {
+    return fa__direct_sine_shifted(x, 0.5);
+}
+
+FA_INLINE double snake_forward_direct(double x) {
+    double s = fa__direct_sine_of(fa__direct_half_turn_of(x, 0).r);
+    return x == 0 ? x : fa__fma(s, s, x);
+}
+
+/* 1 + sin(2 x) = 2 sin^2(x + pi/4), right through its roots */
+FA_INLINE double snake_derivative_direct(double x) {
+    double s = fa__direct_sine_of(fa__direct_half_turn_of(x, 0.25).r);
+    return 2 * s * s;
+}
+#endif
 
 #endif

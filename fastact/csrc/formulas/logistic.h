@@ -194,7 +194,7 @@ FA_INLINE double tanh_shrink_forward(double x) {
     double a = fa__abs(x), near = fa__min(a, 0.75);
     fa__pair square = fa__two_prod(near, near);
     fa__pair p = fa__with_constant(FA_TANH_SHRINK_CONSTANT_HI, FA_TANH_SHRINK_CONSTANT_LO, square.h,
-                                   FA_POLY(square.h, FA_TANH_SHRINK_POLY));
+                                   FA_POLY(square.h, FA_TANH_SHRINK));
     double series = fa__value(fa__mul(fa__mul_double(square, near), p));
     double far = fa__min(a, 0x1p60); /* from where on tanh is below the last bit */
     double difference = fa__value(fa__add_double(fa__negate(fa__tanh_abs(fa__pair_of(far))), far));

@@ -22,6 +22,11 @@
 #define FA_EXP_POLY_FLOAT32 0x1.6d10fc65baf1cp-10, 0x1.120b616c43f75p-7, 0x1.55551933893e6p-5, \
     0x1.5554dd04e58bep-3, 0x1.0000000000000p-1
 
+/* (e^r - 1 - r - r^2/2)/r^3 on [-0.346574, 0.346574], degree 4:
+ * relative error 2^-24.3 */
+#define FA_EXP_CUBIC_FLOAT32 0x1.a0f8611e40052p-13, 0x1.6d10fc65baf1cp-10, 0x1.1110f65974356p-7, \
+    0x1.55551933893e6p-5, 0x1.5555555555555p-3
+
 /* (2^r - 1 - r ln 2)/r^2 on [-0.501, 0.501], degree 5:
  * relative error 2^-28.4 */
 #define FA_EXP2_POLY 0x1.008ac82d1d695p-16, 0x1.44149af9008afp-13, 0x1.5d87c067feb47p-10, \
@@ -74,11 +79,18 @@
  * relative error 2^-57.6 */
 #define FA_TANH_SHRINK_CONSTANT_HI 0x1.5555555555555p-2
 #define FA_TANH_SHRINK_CONSTANT_LO 0x1.554e3410748efp-56
-#define FA_TANH_SHRINK_POLY -0x1.560e2664ba1a3p-24, 0x1.29e78fab72c2cp-21, -0x1.19d83190f9f96p-19, \
+#define FA_TANH_SHRINK -0x1.560e2664ba1a3p-24, 0x1.29e78fab72c2cp-21, -0x1.19d83190f9f96p-19, \
     0x1.97a394949f21ap-18, -0x1.07ade5d9ba6e7p-16, 0x1.48d10a6c4de15p-15, \
     -0x1.9664a72bf3ca0p-14, 0x1.f57aafd00f92ap-13, -0x1.3558080fd95a3p-11, \
     0x1.7da362b178c3ep-10, -0x1.d6d3d0d0c47b3p-9, 0x1.226e355e34ab8p-7, \
     -0x1.664f4882c02eap-6, 0x1.ba1ba1ba1b9fep-5, -0x1.1111111111111p-3
+
+/* (x - tanh x)/x^3 in x^2 on [0, 0.25], degree 5:
+ * relative error 2^-31.3 */
+#define FA_TANH_SHRINK_FLOAT32_CONSTANT_HI 0x1.555555531bed0p-2
+#define FA_TANH_SHRINK_FLOAT32_CONSTANT_LO 0x1.e77cf77388326p-56
+#define FA_TANH_SHRINK_FLOAT32 -0x1.5f3d3d65fc473p-9, 0x1.1a8513bf30ee1p-7, -0x1.65cfbde347805p-6, \
+    0x1.ba17f36b1ce6bp-5, -0x1.11110c0e18d6ep-3
 
 #define FA_INV_SQRT_2PI_HI 0x1.9884533d43651p-2
 #define FA_INV_SQRT_2PI_LO -0x1.cbc0d30ebfd15p-56
@@ -130,6 +142,11 @@
  * relative error 2^-49.7 */
 #define FA_COS_POLY 0x1.ac554d9464580p-45, -0x1.93961fcfe2f3bp-37, 0x1.1eed8ebdc3e9dp-29, \
     -0x1.27e4fb777fd10p-22, 0x1.a01a01a01a012p-16
+
+/* (sin r - r)/r^3 in r^2 on [0, 2.47118], degree 4:
+ * relative error 2^-32.3 */
+#define FA_HALF_TURN_POLY_FLOAT32 -0x1.9dab5e5fbf7c6p-26, 0x1.719659ea30019p-19, -0x1.a0190493f900ep-13, \
+    0x1.11110fd8cab27p-7, -0x1.555555545e739p-3
 
 /* (atan t - t)/t^3 in t^2 on [0, 0.191406], degree 10:
  * relative error 2^-51.3 */
@@ -273,5 +290,38 @@
 #define FA_HARD_ELISH_ROOT_POLY 0x1.397be9993b562p-17, 0x1.3f4568e48416ap-14, 0x1.1dd4b1c9cc52ep-11, \
     0x1.b9bfdaa41c4a4p-9, 0x1.1f789ed62426fp-6, 0x1.3089afe73585ep-4, \
     0x1.f37932857a326p-3, 0x1.246743ed67c3ep-1
+
+/* (e^x - 1)/(2 x) in x + 1/2 on [-0.5, 0.5], degree 11:
+ * relative error 2^-55.6 */
+#define FA_HARD_ELISH_FACTOR_CONSTANT_HI 0x1.92e9a0720d3ecp-2
+#define FA_HARD_ELISH_FACTOR_CONSTANT_LO -0x1.8d24443bcce69p-58
+#define FA_HARD_ELISH_FACTOR 0x1.6b6de66c0cdc9p-31, 0x1.11a9315d4d20ep-27, 0x1.77f507956f727p-24, \
+    0x1.d82a19493949dp-21, 0x1.0b2239a08c932p-17, 0x1.0d1300d785ef5p-14, \
+    0x1.db4be295ba0e3p-12, 0x1.68f3e00e7dd1bp-9, 0x1.cb2d6660774b7p-7, \
+    0x1.d774972ab0cebp-5, 0x1.7179c2ac4f788p-3
+
+/* hard_elish'(r + d)/d on [-0.557146, 0.442854], degree 12:
+ * relative error 2^-55.3 */
+#define FA_HARD_ELISH_RISE_CONSTANT_HI 0x1.a46743ed67c3ep-1
+#define FA_HARD_ELISH_RISE_CONSTANT_LO -0x1.b062c2d19f986p-57
+#define FA_HARD_ELISH_RISE 0x1.87a46908c0544p-31, 0x1.395ea782bab24p-27, 0x1.b1f38f1bda80cp-24, \
+    0x1.1283b92ca12eap-20, 0x1.39743c8b5abf6p-17, 0x1.3f3bc24b6b3c0p-14, \
+    0x1.1dd4b1e62b93cp-11, 0x1.b9bfdaddf4cc3p-9, 0x1.1f789ed621cabp-6, \
+    0x1.3089afe73507bp-4, 0x1.f37932857a33ap-3, 0x1.246743ed67c3ep-1
+
+/* (e^x - 1)/(2 x) in x + 1/2 on [-0.5, 0.5], degree 6:
+ * relative error 2^-28.4 */
+#define FA_HARD_ELISH_FACTOR_FLOAT32_CONSTANT_HI 0x1.92e9a0720d3ecp-2
+#define FA_HARD_ELISH_FACTOR_FLOAT32_CONSTANT_LO 0x1.85314b9559e64p-61
+#define FA_HARD_ELISH_FACTOR_FLOAT32 0x1.0eb150feb3ff8p-14, 0x1.def6127cacca5p-12, 0x1.68f241648b1f6p-9, \
+    0x1.cb29bb391abb8p-7, 0x1.d77497fa14beep-5, 0x1.7179c4820c686p-3
+
+/* hard_elish'(r + d)/d on [-0.557146, 0.442854], degree 7:
+ * relative error 2^-31.1 */
+#define FA_HARD_ELISH_RISE_FLOAT32_CONSTANT_HI 0x1.a46743ebfacd3p-1
+#define FA_HARD_ELISH_RISE_FLOAT32_CONSTANT_LO -0x1.4e802a762c5a8p-56
+#define FA_HARD_ELISH_RISE_FLOAT32 0x1.2fd9562fd928fp-14, 0x1.1fd315b7b994cp-11, 0x1.b9ee4562d2da8p-9, \
+    0x1.1f76848e10db8p-6, 0x1.30898a208762dp-4, 0x1.f379358405457p-3, \
+    0x1.2467440b2c77fp-1
 
 #endif

@@ -234,30 +234,56 @@ FA_INLINE fa__pair fa__expm1_small(fa__pair x) {
     return fa__expm1_of_parts(fa__exp_reduce(x));
 }
 
-/* The same for x <= 0 in the kernel's type, to an ULP or two of 1, as backward from the output needs it. In double,
- * (2^k - 1) + 2^k (e^r - 1). In float, with x log2 e = k + r: (2^k - 1) + 2^k (r ln 2 + r^2 P(r)), of which all is kept
- * exact that is not small beside the sum. */
-FA_INLINE fa__native fa__native_expm1(fa__native_pair x) {
 #if FA__NATIVE(1, 0)
-    const fa__native_pair log2_e = FA__NATIVE_CONSTANT(FA_LOG2_E, 0),
-                          ln2 = FA__NATIVE_CONSTANT(FA_LN2_DOUBLE, 0);
-    const float c[] = {FA_EXP2_POLY}, rounder = 0x1.8p23f; /* as FA__ROUNDER */
-    x = x.h < -40 ? (fa__native_pair){-40, 0} : x;         /* there e^x - 1 is -1 */
-    fa__native_pair z = fa__native_product(x.h, log2_e.h);
-    float shifted = z.h + rounder, r = z.h - (shifted - rounder), p = c[0];
-    float low = fa__native_fma(x.l, log2_e.h, fa__native_fma(x.h, log2_e.l, z.l));
-#pragma GCC unroll 8
-    for (size_t i = 1; i < sizeof c / sizeof *c; i++) p = fa__native_fma(p, r, c[i]);
-    fa__native_pair most = fa__native_product(r, ln2.h), square = fa__native_product(r, r);
-    float tiny = fa__native_fma(low, ln2.h, fa__native_fma(r, ln2.l, fa__native_fma(square.l, p, most.l)));
-    float rest = fa__native_fma(square.h, p, tiny);
+/* e^x = power (1 + p + low) in float, for x of -87 to 88: x = k ln 2 + r, r = first + more, of which first is exact */
+typedef struct {
+    float power, p, low;
+} fa__native_parts;
+
+typedef struct {
+    float power, first, more, r, square;
+} fa__native_reduced;
+
+FA_INLINE fa__native_reduced fa__native_reduce(fa__native_pair x) {
+    const float shift = 0x1.8p23f + 127, ln2 = (float)FA_LN2_DOUBLE; /* leaves the exponent bits of 2^k */
+    float shifted = fa__native_fma(x.h, (float)FA_LOG2_E, shift), k = shifted - shift, power;
+    float first = fa__native_fma(-k, ln2, x.h), more = fa__native_fma(k, (float)(ln2 - FA_LN2_DOUBLE), x.l);
+    float r = first + more;
     uint32_t bits;
     memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits + 127) << 23;
-    float power;
+    bits <<= 23;
     memcpy(&power, &bits, sizeof power);
-    fa__native_pair sum = fa__native_sum(power - 1, power * most.h);
-    return sum.h + fa__native_fma(power, rest, sum.l);
+    return (fa__native_reduced){power, first, more, r, r * r};
+}
+
+FA_INLINE fa__native_parts fa__native_exp(fa__native_pair x) {
+    const float c[] = {FA_EXP_POLY_FLOAT32};
+    fa__native_reduced a = fa__native_reduce(x);
+    float high = fa__native_fma(a.square, c[0], fa__native_fma(a.r, c[1], c[2]));
+    float rest = fa__native_fma(a.square, high, fa__native_fma(a.r, c[3], c[4]));
+    float added = fa__native_fma(a.square, rest, a.more), p = a.first + added;
+    return (fa__native_parts){a.power, p, added - (p - a.first)};
+}
+
+/* with r^2/2 exact too, for results in which 1 + p or e^x - 1 cancels */
+FA_INLINE fa__native_parts fa__native_exp_accurate(float x) {
+    const float c[] = {FA_EXP_CUBIC_FLOAT32};
+    fa__native_reduced a = fa__native_reduce((fa__native_pair){x, 0});
+    float high = fa__native_fma(a.square, c[0], fa__native_fma(a.r, c[1], c[2]));
+    float rest = fa__native_fma(a.square, high, fa__native_fma(a.r, c[3], c[4]));
+    fa__native_pair most = fa__native_fast_sum(a.first, 0.5f * a.square);
+    float lost = fa__native_fma(0.5f, fa__native_fma(a.r, a.r, -a.square), most.l);
+    float added = fa__native_fma(a.r * a.square, rest, a.more) + lost, p = most.h + added;
+    return (fa__native_parts){a.power, p, added - (p - most.h)};
+}
+#endif
+
+/* The same for x <= 0 in the kernel's type, to an ULP or two of 1, as backward from the output needs it:
+ * (2^k - 1) + 2^k (e^r - 1) */
+FA_INLINE fa__native fa__native_expm1(fa__native_pair x) {
+#if FA__NATIVE(1, 0)
+    fa__native_parts e = fa__native_exp(x.h < -40 ? (fa__native_pair){-40, 0} : x); /* there e^x - 1 is -1 */
+    return fa__native_fma(e.power, e.p, e.power - 1);
 #else
     int far = x.h < -40;
     double h = far ? -40 : x.h, l = far ? 0 : x.l;

@@ -8,7 +8,6 @@
 #include "polynomial/float32/elish.h"
 #include "polynomial/float32/elu.h"
 #include "polynomial/float32/exp.h"
-#include "polynomial/float32/gaussian.h"
 #include "polynomial/float32/gelu.h"
 #include "polynomial/float32/gelu_tanh.h"
 #include "polynomial/float32/isrlu.h"

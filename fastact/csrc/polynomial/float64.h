@@ -7,8 +7,6 @@
 #include "polynomial/float64/dish.h"
 #include "polynomial/float64/elish.h"
 #include "polynomial/float64/elu.h"
-#include "polynomial/float64/exp.h"
-#include "polynomial/float64/gaussian.h"
 #include "polynomial/float64/gelu.h"
 #include "polynomial/float64/gelu_tanh.h"
 #include "polynomial/float64/lisht.h"

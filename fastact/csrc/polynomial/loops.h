@@ -9,6 +9,7 @@
  *     FA_DIRECT_BACKWARD(name)                                backward from such a formula of f'
  *     FA_DIRECT_BOTH(name)                                    value and derivative, both from such formulas
  *     FA_BACKWARD(name)                                       backward from the loop of f'
+ *     FA_FROM_OUTPUT(name)                                    backward from the output, by a direct formula
  *     FA_VALUE_AND_DERIVATIVE(name, value, derivative)        each half from: table (or direct) or formula
  *     FA_PER_ELEMENT(name, direction)                         the loop for parameters that are arrays
  *
@@ -68,10 +69,12 @@
 #define FA__INPUTS_forward 1
 #define FA__INPUTS_derivative 1
 #define FA__INPUTS_backward 2
+#define FA__INPUTS_backward_from_output 2
 #define FA__INPUTS_value_and_derivative 1
 #define FA__RESULTS_forward 1
 #define FA__RESULTS_derivative 1
 #define FA__RESULTS_backward 1
+#define FA__RESULTS_backward_from_output 1
 #define FA__RESULTS_value_and_derivative 2
 #define FA_PER_ELEMENT(name, direction)                                                             \
     static void name##_##direction##_fast_per_element(char *const *operands, size_t n,              \
@@ -99,5 +102,6 @@
 #undef FA_BACKWARD
 #undef FA_VALUE_AND_DERIVATIVE
 #undef FA_PER_ELEMENT
+#undef FA_FROM_OUTPUT
 
 #endif

@@ -11,6 +11,9 @@
 #define FA_DIRECT_BOTH(name) FA__OVERRIDE(name, value_and_derivative, 0, name##_value_and_derivative_fast)
 #define FA_PER_ELEMENT(name, direction) \
     FA__OVERRIDE(name, direction, 1, name##_##direction##_fast_per_element)
+#define FA_FROM_OUTPUT(name)                                                      \
+    FA__OVERRIDE(name, backward_from_output, 0, name##_backward_from_output_fast) \
+    FA__OVERRIDE(name, backward_from_output, 1, name##_backward_from_output_fast_per_element)
 
 #include "polynomial/kernels.h"
 
@@ -22,3 +25,4 @@
 #undef FA_DIRECT_BACKWARD
 #undef FA_DIRECT_BOTH
 #undef FA_PER_ELEMENT
+#undef FA_FROM_OUTPUT
