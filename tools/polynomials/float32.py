@@ -34,11 +34,13 @@ FARTHEST = 512.0  # |x| up to which a tail may extend
 COVERS = (5.0, 5.5, 6.0, 7.0, 9.0)  # of equal segments, in addition to powers of two
 WIDE_COVERS = (30.25, 30.5, 30.75)  # beyond which inputs are rare even if their scale is large
 TYPICAL = 2.0  # scale of the normal inputs for which the cheapest table is chosen
-GROUP = 64  # elements that share one test for inputs outside the table
+GROUP = {5: 64, 4: 32, 3: 32}  # elements that share one test for inputs outside the table, by bits of the index
 WIDE_GAIN = 0.08  # nanoseconds that a cover of nearly all inputs is worth; 0.3 for inputs of large scale
-FORMULA = 1.2  # nanoseconds of most formulas in float64; a table must be cheaper
+# nanoseconds of most formulas in float64, by bits of the index; a table must be cheaper
+FORMULA = {5: 1.2, 4: 5.0, 3: 5.0}
 NEAR_END = 1.01  # times the cover: an end so near leaves no room for a tail
-SLOTS = {16: 5, 8: 3}  # bits of the index of a segment, by lanes
+# bits of the index of a segment, by lanes: on AVX2 a row of coefficients is one register, or two of which one is chosen
+SLOTS = {16: (5,), 8: (3, 4)}
 
 
 # Tables -------------------------------------------------------------------------------------------
@@ -65,27 +67,39 @@ def fit(target: Target, partition: Partition, degree: int, exact_sum: bool) -> T
 def cost(partition: Partition, degree: int, exact_sum: bool, bits: int) -> float:
     """Return an estimate of nanoseconds per element on typical inputs."""
     outside = math.erfc(partition.cover / TYPICAL / math.sqrt(2))
-    if bits == SLOTS[8]:
-        return (0.09 if partition.signed else 0.045) * (degree + 2 + 2 * exact_sum) + 2.0 * outside
-    any_of_group = 1 - (1 - outside) ** GROUP
+    any_of_group = 1 - (1 - outside) ** GROUP[bits]
+    if bits in SLOTS[8]:
+        each = 0.1 if partition.bits == 3 and len(partition.sides) == 1 else 0.2
+        return each * (degree + 2 + 2 * exact_sum) + 1.7 * any_of_group + 2.8 * outside
     return 0.02 * (degree + 2 + 2 * exact_sum) + 0.2 * any_of_group + 1.2 * outside
 
 
-def search(target: Target, bits: int) -> tuple[Table, float] | None:
+def partitions_of(form: str, bits: int) -> list[Partition]:
+    """Return those that are tried for a number of bits."""
+    found = list(dyadic_partitions(form, bits))
+    if bits > SLOTS[8][0]:
+        found += equal_partitions(form, bits, COVERS)
+    if bits in SLOTS[16]:
+        found += wide_partitions(form, bits, WIDE_COVERS)
+    return found
+
+
+def search(target: Target, lanes: int) -> tuple[Table, float] | None:
     """Return the cheapest table within the limit, and its error."""
-    partitions = list(dyadic_partitions(target.form, bits))
-    if bits == SLOTS[16]:
-        partitions += equal_partitions(target.form, bits, COVERS)
-        partitions += wide_partitions(target.form, bits, WIDE_COVERS)
+    partitions = [(bits, each) for bits in SLOTS[lanes] for each in partitions_of(target.form, bits)]
     ending = end_of(target, 1, 1.0, "float32") if target.form in ("ODD", "EVEN") else End()
     ways = product(partitions, DEGREES, (False, True) if target.form == "RELU" else (False,))
     plans = [
-        (cost(*way, bits) - WIDE_GAIN * is_wide(ending, way[0]), degree, partition, exact_sum)
-        for way in ways
-        for partition, degree, exact_sum in (way,)
+        (
+            cost(partition, degree, exact_sum, bits) - WIDE_GAIN * is_wide(ending, partition),
+            degree,
+            partition,
+            exact_sum,
+        )
+        for (bits, partition), degree, exact_sum in ways
     ]
     for price, degree, partition, exact_sum in sorted(plans, key=lambda plan: plan[:2]):
-        if price > FORMULA:
+        if price > FORMULA[SLOTS[lanes][0]]:
             return None
         table = fit(target, partition, degree, exact_sum)
         if table is None:
@@ -138,7 +152,7 @@ def search_tail(target: Target, cover: float, bits: int) -> tuple[LogTail, float
     near = np.array([side * cover if target.form in ("SIGNED", "LEFT") else cover for side in sides])
     signs = dict(zip(sides, np.sign(target.q(near)).astype(int).tolist(), strict=True))
     start, last = cover * (1 - 2.0**-9), max(sides.values()) * (1 + 2.0**-9)
-    partitions = list(tail_partitions(target.form, max(bits, 4), start, last))
+    partitions = list(tail_partitions(target.form, bits, start, last))
     for degree, partition in product(TAIL_DEGREES, partitions):
         segments = fit_tail(target, partition, degree, sides)
         if segments is None:
@@ -189,6 +203,7 @@ def table_block(target: Target, table: Table) -> Block:
         "sloped": int(table.sloped),
         "skips_tiny": int(table.skips_tiny),
         "clamped": int(table.clamped),
+        "two_registers": int(dtype == "float32" and partition.bits == 4),
         "degree": table.degree,
         "shift": partition.shift_of(dtype),
         "scale": number(partition.scale, dtype),
@@ -234,9 +249,8 @@ def kernel(name: str, direction: str, lanes: int) -> Kernel | None:
         For AVX-512 or AVX2.
     """
     target = Target.of(name, SUBJECTS[direction])
-    bits = SLOTS[lanes]
-    found = search(target, bits)
-    tail = search_tail(target, found[0].partition.cover, bits) if found and not found[0].clamped else None
+    found = search(target, lanes)
+    tail = search_tail(target, found[0].partition.cover, SLOTS[lanes][-1]) if found and not found[0].clamped else None
     errors = [f"{result[1]:.3f} ULP simulated" if result else "none" for result in (found, tail)]
     what = f"{name} {direction} float32, {lanes} lanes"
     print(f"{what}: table: {errors[0]}; tail: {errors[1]}", file=sys.stderr, flush=True)

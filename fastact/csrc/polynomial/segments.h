@@ -40,9 +40,9 @@ typedef struct {
 
 /* A table. All members are compile-time constants where they are used. */
 typedef struct {
-    int form, right, exact_sum, sloped, skips_tiny, clamped, degree, shift;
+    int form, right, exact_sum, sloped, skips_tiny, clamped, two_registers, degree, shift;
     /* Segments cover |x| < cover. If skips_tiny, 0 < |x| < FA__TINY is excluded. If clamped, f is constant from
-     * `cover` on. */
+     * `cover` on. two_registers: on AVX2, a row of coefficients has sixteen numbers, as a tail has. */
     real scale, offset, cover;
     /* f reaches its ends at x <= low and x >= high; NaN if it does not. For FA__LEFT the right end begins at 0. */
     real low, high;
@@ -128,7 +128,7 @@ FA_INLINE fa__coefficients fa__coefficient_row(const fa__table *t, int row) {
 
 /* Number k of a row. */
 FA_INLINE fa__reals fa__look_up(const fa__table *t, fa__coefficients row, fa__ints k, fa__reals x) {
-    return fa__coefficient(row, k, x, t->form == FA__SIGNED, t->is_tail);
+    return fa__coefficient(row, k, x, t->form == FA__SIGNED, t->is_tail | t->two_registers);
 }
 
 #define FA__EACH_VECTOR _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
