@@ -32,7 +32,7 @@ AGREEMENT = {"float32": 2.0**-16, "float64": 2.0**-40}  # relative, of a table t
 
 FLOAT32 = [name for dtype, name in TABLES if dtype == "float32"]
 WITH_TAILS = ("elu", "mish")  # on one side, and different ones on both
-SOME = [("float32", name) for name in FLOAT32[::17]]  # a fit takes seconds to minutes
+SOME = [("float32", name) for name in FLOAT32[:17:16]]  # a fit takes seconds to minutes
 SOME += [("float64", name) for name in ("elish", *WITH_TAILS)]
 Kernels = dict[int, dict[str, files.Kernel]]
 
