@@ -34,12 +34,14 @@ FARTHEST = 512.0  # |x| up to which a tail may extend
 COVERS = (5.0, 5.5, 6.0, 7.0, 9.0)  # of equal segments, in addition to powers of two
 WIDE_COVERS = (30.25, 30.5, 30.75)  # beyond which inputs are rare even if their scale is large
 TYPICAL = 2.0  # scale of the normal inputs for which the cheapest table is chosen
-GROUP = {5: 64, 4: 32, 3: 32}  # elements that share one test for inputs outside the table, by bits of the index
+# elements that share one test for inputs outside the table, by bits of the index
+GROUP = {5: 64, 4: 32, 3: 32}
 WIDE_GAIN = 0.08  # nanoseconds that a cover of nearly all inputs is worth; 0.3 for inputs of large scale
 # nanoseconds of most formulas in float64, by bits of the index; a table must be cheaper
 FORMULA = {5: 1.2, 4: 5.0, 3: 5.0}
 NEAR_END = 1.01  # times the cover: an end so near leaves no room for a tail
-# bits of the index of a segment, by lanes: on AVX2 a row of coefficients is one register, or two of which one is chosen
+# bits of the index of a segment, by lanes: on AVX2 a row of coefficients is one register, or two, of which
+# one is chosen
 SLOTS = {16: (5,), 8: (3, 4)}
 
 
@@ -250,7 +252,8 @@ def kernel(name: str, direction: str, lanes: int) -> Kernel | None:
     """
     target = Target.of(name, SUBJECTS[direction])
     found = search(target, lanes)
-    tail = search_tail(target, found[0].partition.cover, SLOTS[lanes][-1]) if found and not found[0].clamped else None
+    has_tail = found is not None and not found[0].clamped
+    tail = search_tail(target, found[0].partition.cover, SLOTS[lanes][-1]) if has_tail else None
     errors = [f"{result[1]:.3f} ULP simulated" if result else "none" for result in (found, tail)]
     what = f"{name} {direction} float32, {lanes} lanes"
     print(f"{what}: table: {errors[0]}; tail: {errors[1]}", file=sys.stderr, flush=True)
