@@ -17,8 +17,8 @@ LANES = {"float32": (16, 8), "float64": (8,)}
 DIRECT = {("exp", "forward"), ("exp", "derivative"), ("sin", "forward"), ("sin", "derivative")}
 DIRECT |= {("snake", "forward"), ("xielu", "forward"), ("xielu", "derivative")}
 DIRECT |= {("elu", "derivative"), ("celu", "derivative"), ("mish", "derivative"), ("telu", "derivative")}
-DIRECT |= {("bent_identity", "forward"), ("bent_identity", "derivative"), ("arctan", "derivative")}
-DIRECT |= {("isru", "derivative"), ("isrlu", "derivative")}
+DIRECT |= {(name, which) for name in ("isru", "isrlu", "bent_identity") for which in DIRECTIONS}
+DIRECT |= {("arctan", "derivative"), ("dish", "derivative")}
 DIRECT_FLOAT64 = {"exp", "isru", "isrlu"}  # on AVX-512, in both directions
 NO_TABLES = {"gaussian"}  # its direct formulas are faster on AVX-512 too
 

@@ -31,19 +31,3 @@ FA_PER_ELEMENT(isru, derivative)
 FA_PER_ELEMENT(isru, backward)
 FA_PER_ELEMENT(isru, value_and_derivative)
 #endif
-#if FA__WIDTH == 8
-FA_SEGMENTS(isru, forward, formula, (.form = FA__ODD, .right = 1, .sloped = 1, .degree = 7, .shift = 22, .scale = 0x1p+0f, .offset = 0x1p-1f, .cover = 0x1.dfc4p+2f, .low = -0x1.00355ep+12f, .at_low = {0x0p+0f, 0x0p+0f, -0x1p+0f}, .high = 0x1.00355ep+12f, .at_high = {0x0p+0f, 0x0p+0f, 0x1p+0f}),
-    {0x1.d5d0fap+0f, 0x1.704258p+1f, 0x1.0ca976p+2f, 0x1.9122bep+2f, 0x0p+0f, 0x1.561aa6p-2f, 0x1.54164cp-1f, 0x1.2f9008p+0f},
-    {0x1.c196a6p-1f, 0x1.e39e7cp-1f, 0x1.f21024p-1f, 0x1.f99af4p-1f, 0x0p+0f, 0x1.4479ap-2f, 0x1.1b4994p-1f, 0x1.876684p-1f},
-    {0x0p+0f, 0x0p+0f, 0x0p+0f, 0x0p+0f, 0x1.f8p-1f, 0x0p+0f, 0x0p+0f, 0x0p+0f},
-    {0x1.c0ac96p-4f, 0x1.21e85cp-5f, 0x1.97c53p-7f, 0x1.00502ep-8f, 0x1p-6f, 0x1.b4db62p-1f, 0x1.27ecc2p-1f, 0x1.125d7ep-2f},
-    {-0x1.1ac3cap-4f, -0x1.0db6dap-6f, -0x1.13c23p-8f, -0x1.de8bcap-11f, -0x1.c59b4ap-22f, -0x1.89e18ep-2f, -0x1.992996p-2f, -0x1.95a4d4p-3f},
-    {0x1.254e3ap-5f, 0x1.b0992ap-8f, 0x1.46b82cp-10f, 0x1.8a87bcp-13f, -0x1.fff7a6p-2f, -0x1.8767fep-3f, 0x1.b3c6c4p-4f, 0x1.b653f2p-4f},
-    {-0x1.02a59cp-6f, -0x1.3a855p-9f, -0x1.66325p-12f, -0x1.2efe96p-15f, -0x1.a015b6p-11f, 0x1.532f7ep-2f, 0x1.951f8ap-4f, -0x1.326e82p-5f},
-    {0x1.79fd38p-8f, 0x1.a893e4p-11f, 0x1.79286p-14f, 0x1.bf624ep-18f, 0x1.892298p-2f, -0x1.98a308p-5f, -0x1.16f99cp-3f, -0x1.5d3a94p-12f},
-    {-0x1.955c62p-10f, -0x1.0a58ccp-12f, -0x1.709a46p-16f, -0x1.40afbep-20f, -0x1.8c66e8p-5f, -0x1.b70eaep-3f, 0x1.f90fd8p-5f, 0x1.a0c1bcp-7f},
-    {0x1.b8e50cp-13f, 0x1.e9ae04p-15f, 0x1.cb3d4cp-19f, 0x1.53954ap-23f, -0x1.9e982ep-3f, 0x1.60a97cp-3f, 0x1.202096p-9f, -0x1.233c3ep-7f})
-FA_VALUE_AND_DERIVATIVE(isru, table, formula)
-FA_PER_ELEMENT(isru, forward)
-FA_PER_ELEMENT(isru, value_and_derivative)
-#endif
