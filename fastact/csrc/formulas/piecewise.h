@@ -317,11 +317,10 @@ FA_INLINE fa__native hard_swish_derivative(fa__native x) {
     return x <= -3 ? 0 : right;
 }
 
-/* x (2 + x)/2 */
+/* x (2 + x)/2, halved last: half of a subnormal x may be rounded */
 FA_INLINE fa__native hard_mish_forward(fa__native x) {
-    fa__native half = x / 2;
     fa__native_pair sum = fa__native_fast_sum(2, x); /* exact where it is used */
-    fa__native middle = fa__native_fma(sum.h, half, fa__native_rest(sum.l, x) * half);
+    fa__native middle = fa__native_fma(sum.h, x, fa__native_rest(sum.l, x) * x) / 2;
     fa__native right = x >= 0 ? x : middle;
     return x <= -2 ? 0 : right;
 }
