@@ -58,13 +58,19 @@ FA_INLINE void fa__set_apart(const fa__domain *domain, const real *x, size_t n, 
     }
 }
 
+/* Some at a time, which need little of the stack */
 static __attribute__((noinline)) void fa__compute_apart(fa__apart *apart, real *y, fa__loop *formula,
                                                         char *const *params, int n_params) {
-    real found[FA__BLOCK + FA__LANES];
+    enum { SOME = 4 * FA__LANES };
+    real found[SOME];
     size_t padded = (apart->count + FA__LANES - 1) / FA__LANES * FA__LANES;
     for (size_t i = apart->count; i < padded; i++) apart->x[i] = apart->x[0];
-    fa__call_loop(formula, apart->x, found, params, n_params, padded, 0);
-    for (size_t i = 0; i < apart->count; i++) y[apart->at[i]] = found[i];
+    for (size_t from = 0; from < padded; from += SOME) {
+        const size_t count = padded - from < SOME ? padded - from : SOME;
+        const size_t wanted = apart->count - from < count ? apart->count - from : count;
+        fa__call_loop(formula, apart->x + from, found, params, n_params, count, 0);
+        for (size_t i = 0; i < wanted; i++) y[apart->at[from + i]] = found[i];
+    }
 }
 
 /* f of n elements, a multiple of FA__LANES; y may be x. `formula` computes what is outside the domain. */
