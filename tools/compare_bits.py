@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-CHUNK = 1 << 22
+CHUNK = 1 << 18  # a part of a binade
 PATTERNS = 1 << 32
 DIRECTIONS = ("f", "f'")
 
@@ -82,7 +82,7 @@ class Before:
             raise RuntimeError("the process of the earlier build has ended; its message is above")
 
 
-def compare(before: Before, name: str, direction: str) -> bool:
+def compare(before: Before, name: str, direction: str, share: tuple[int, int]) -> bool:
     """Print how many results differ, and their errors; returns whether these are within the bound."""
     import fastact
     from fastact.evaluation.accuracy.errors import Errors, Exact
@@ -93,7 +93,8 @@ def compare(before: Before, name: str, direction: str) -> bool:
     subject = Subject(fastact.get(name), direction).rounded("float32")
     reference = Reference(subject.text, subject.activation.parameters)
     got, errors, undecided = np.empty(CHUNK, np.float32), Errors(), 0
-    for first in range(0, PATTERNS, CHUNK):
+    k, n = share
+    for first in range((k - 1) * CHUNK, PATTERNS, n * CHUNK):
         before.start(name, direction, first)
         compute(name, direction, first, got)
         before.wait()
@@ -120,14 +121,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("before", type=Path)
     parser.add_argument("names", nargs="*", metavar="NAME", help="activations; default: all")
+    parser.add_argument("--slice", default="1/1", metavar="K/N", help="the K-th of N interleaved shares")
     chosen = parser.parse_args()
+    k, n = map(int, chosen.slice.split("/"))
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import fastact
 
     fastact.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         before = Before(chosen.before.resolve(), Path(folder, "results"))
-        right = [compare(before, n, d) for n in chosen.names or fastact.names() for d in DIRECTIONS]
+        right = [
+            compare(before, name, d, (k, n)) for name in chosen.names or fastact.names() for d in DIRECTIONS
+        ]
     sys.exit(not all(right))
 
 
