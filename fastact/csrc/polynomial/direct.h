@@ -191,4 +191,22 @@ FA_INLINE void fa__direct_backward_blocks(const fa__domain *domain, fa__direct_b
             FA__FORMULA(name, backward)(operands, n, traffic);                                           \
     }
 
+/* grad f' from y, by name_from_output_direct. Prefetches as other cheap loops do. */
+#define FA_FROM_OUTPUT(name)                                                                               \
+    static void name##_from_output_direct_loop(char *const *operands, size_t n, fa__traffic *traffic) {    \
+        const real *grad = (const real *)operands[0], *y = (const real *)operands[1];                      \
+        real *out = (real *)operands[2 + name##_params];                                                   \
+        (void)traffic;                                                                                     \
+        _Pragma("omp simd") for (size_t k = 0; k < n / FA__LANES * FA__LANES; k++) out[k] =                \
+            fa__chain(grad[k], name##_from_output_direct(y[k]));                                           \
+    }                                                                                                      \
+    static void name##_backward_from_output_fast(char *const *operands, size_t n, fa__traffic *traffic) {  \
+        if (!name##_at_defaults(operands + 2))                                                             \
+            name##_backward_from_output_stepped(operands, n, traffic);                                     \
+        else if ((traffic && traffic->open) ||                                                             \
+                 !fa__by_steps(name##_from_output_direct_loop, 2, name##_params, 1, operands, n, traffic)) \
+            name##_from_output_direct_loop(operands, n, traffic);                                          \
+    }                                                                                                      \
+    FA_PER_ELEMENT(name, backward_from_output)
+
 #endif
