@@ -118,21 +118,22 @@ def main() -> None:
     if sys.argv[1:2] == ["--work"]:
         work(sys.argv[2])
         return
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import fastact
+    from fastact.commands.accuracy import share
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("before", type=Path)
     parser.add_argument("names", nargs="*", metavar="NAME", help="activations; default: all")
-    parser.add_argument("--slice", default="1/1", metavar="K/N", help="the K-th of N interleaved shares")
+    share_help = "the K-th of N interleaved shares"
+    parser.add_argument("--slice", type=share, default=(1, 1), metavar="K/N", help=share_help)
     chosen = parser.parse_args()
-    k, n = map(int, chosen.slice.split("/"))
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    import fastact
 
     fastact.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         before = Before(chosen.before.resolve(), Path(folder, "results"))
-        right = [
-            compare(before, name, d, (k, n)) for name in chosen.names or fastact.names() for d in DIRECTIONS
-        ]
+        names = chosen.names or fastact.names()
+        right = [compare(before, name, direction, chosen.slice) for name in names for direction in DIRECTIONS]
     sys.exit(not all(right))
 
 

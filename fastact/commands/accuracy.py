@@ -45,7 +45,8 @@ STRIDE, POINTS, ROWS = 997, 2000, 200  # defaults
 _SILENT = ("json", "resume", "jobs", "plot", "output")  # options without effect on the document
 
 
-def _share(text: str) -> tuple[int, int]:
+def share(text: str) -> tuple[int, int]:
+    """K and N of a text such as ``"3/8"``; raises argparse.ArgumentTypeError for any other."""
     k, slash, n = text.partition("/")
     if not (slash and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
         raise argparse.ArgumentTypeError(f"{text!r} is not K/N with 1 <= K <= N")
@@ -64,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("names", nargs="*", metavar="NAME[:PARAMETER=VALUE,...]", help="which activations; default: all")
     add("--exhaustive", action="store_true", help="float32: all 2^32 inputs")
     share_help = "float32: the K-th of N interleaved shares"
-    add("--slice", type=_share, default=(1, 1), metavar="K/N", help=share_help)
+    add("--slice", type=share, default=(1, 1), metavar="K/N", help=share_help)
     add(
         "--stride",
         type=count,
